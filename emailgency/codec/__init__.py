@@ -1,0 +1,1 @@
+"""Bytes <-> meaning, sans-IO: no Twisted, no clock, no disk."""

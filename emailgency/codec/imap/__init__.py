@@ -1,0 +1,1 @@
+"""IMAP on the wire: commands in, responses out (RFC 3501)."""

@@ -1,0 +1,1 @@
+"""What happens: one file per deed, in the customer's words."""

@@ -1,0 +1,1 @@
+"""What the words mean: frozen records, no behaviour beyond reading themselves."""

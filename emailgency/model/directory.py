@@ -1,0 +1,136 @@
+"""What the directory knows: plans, customers, domains and the meaning of addresses (product rows A1-A9, B11).
+
+Every record is immutable; a change is a new record, written by `store.directory` through the change journal.
+Ids are opaque: random lower-case base32, never derived from a name, and the only thing used in paths.
+"""
+
+from enum import Enum
+
+from msgspec import Struct
+
+from emailgency.model.address import Address
+
+HARD_MESSAGE_LIMIT = 20_971_520  # octets as SIZE counts, product row B7
+
+
+class Role(Enum):
+    """How the customer's MX points at us (row D4)."""
+
+    BACKUP = "backup"
+    PRIMARY = "primary"
+
+
+class RelayMode(Enum):
+    """What becomes of accepted mail beside our own copy (row D1)."""
+
+    ON = "on"
+    HOLD = "hold"
+    NONE = "none"  # the customer has no server of his own
+
+
+class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Limits a customer buys (row B11). Sizes in octets, times in days."""
+
+    name: str
+    mailboxes: int = 1000
+    mailbox_quota: int = 1 << 30
+    vip_mailboxes: int = 10
+    vip_quota: int = 10 << 30
+    message_size: int = 10 << 20
+    candidates: int = 1000
+    distribution_lists: int = 100
+    undelivered_quota: int = 1 << 30
+    undelivered_messages: int = 10_000
+    expiration_delay: int = 30
+    expiration_delay_max: int = 90
+    pending_lifetime: int = 30
+    sms: bool = False
+    primary: bool = False
+
+
+STANDARD = Plan(name="standard")
+PREMIUM = Plan(
+    name="premium",
+    mailbox_quota=5 << 30,
+    vip_mailboxes=100,
+    message_size=HARD_MESSAGE_LIMIT,
+    candidates=10_000,
+    expiration_delay=60,
+    expiration_delay_max=365,
+    sms=True,
+    primary=True,
+)
+
+
+class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One organisation. `alternate_domain` is stored once at creation and never recomputed (row A9)."""
+
+    id: str
+    domain: str
+    alternate_domain: str
+    domain_aliases: tuple[str, ...] = ()
+    plan: str = "standard"
+    role: Role = Role.BACKUP
+    relay: RelayMode = RelayMode.ON
+    smtp_transport: str | None = None  # "host[:port]", row D3
+    stealth: bool = False  # row C7
+    smtp_denied: bool = False  # row B8, for all mailboxes at once
+    banished_refused: bool = False  # row A5: 550 instead of 250-and-gone
+    pending_lifetime: int | None = None  # days; None: the plan's
+
+
+class DomainKind(Enum):
+    """Why a domain is ours."""
+
+    MAIN = "main"
+    ALIAS = "alias"  # row A8
+    ALTERNATE = "alternate"  # row A9
+
+
+class Domain(Struct, frozen=True):
+    """One domain of ours and whose it is; domains are unique over all customers."""
+
+    name: str
+    customer: str
+    kind: DomainKind
+
+
+class Mailbox(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="mailbox"):
+    """Row A1. `generation` grows with every change of password or rights, so that open sessions can notice."""
+
+    id: str
+    customer: str
+    address: Address
+    password: str | None = None  # argon2 encoded hash; None: no password yet, nobody logs in
+    generation: int = 0
+    administrator: bool = False  # row B13
+    vip: bool = False  # row B6
+    smtp_denied: bool = False  # row B8
+    forwards: tuple[str, ...] = ()
+    keep_copy: bool = True
+
+
+class Alias(Struct, frozen=True, kw_only=True, tag="alias"):
+    """Row A2: another name of one mailbox of the same customer."""
+
+    customer: str
+    address: Address
+    mailbox: str
+
+
+class DistributionList(Struct, frozen=True, kw_only=True, tag="distribution_list"):
+    """Row A3: members are ids of mailboxes of the same customer, never lists."""
+
+    customer: str
+    address: Address
+    members: tuple[str, ...]
+
+
+class Banished(Struct, frozen=True, kw_only=True, tag="banished"):
+    """Row A5."""
+
+    customer: str
+    address: Address
+
+
+Entry = Mailbox | Alias | DistributionList | Banished

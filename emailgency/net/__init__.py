@@ -1,0 +1,1 @@
+"""What we ask others: DNS, SMTP couriers, TLS."""

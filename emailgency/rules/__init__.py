@@ -1,0 +1,1 @@
+"""Facts -> verdict: pure functions that decide and never act."""

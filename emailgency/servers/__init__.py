@@ -1,0 +1,1 @@
+"""Who talks to us: SMTP, submission, IMAP, web, the control socket, periodic loops."""

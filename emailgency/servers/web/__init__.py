@@ -1,0 +1,1 @@
+"""HTTP: metrics and health on the local port."""

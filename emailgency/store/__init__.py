@@ -1,0 +1,1 @@
+"""What we remember: spool, Maildirs, directory, journals."""

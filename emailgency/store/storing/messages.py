@@ -1,0 +1,268 @@
+"""What the reactor asks of the storer and what it answers: the frames of their socket pair.
+
+A frame is a 4-byte big-endian length and msgpack. Requests carry a `number`; every reply names the number it
+answers. The storer works strictly in order and in batches, so the replies of one folder tell one story.
+Folders are paths relative to the data folder, made only by `store.layout`.
+"""
+
+from msgspec import Struct
+
+
+class Delivery(Struct, frozen=True, array_like=True):
+    """One local target of a plan. `prefix` is put in front of a copy; empty: hard link."""
+
+    target: int  # index in Envelope.plan
+    folder: str
+    prefix: bytes = b""
+    address: str | None = None  # catchall: written to the file `address` when the folder is new
+
+
+class Placed(Struct, frozen=True, array_like=True):
+    """A message that is now in a folder, durable and visible."""
+
+    folder: str
+    uid: int
+    subfolder: str  # "new" or "cur"
+    name: str
+    target: int = -1
+    source_uid: int = 0  # COPY, MOVE: where it came from
+
+
+# ---- spool -----------------------------------------------------------------------------------------------
+
+
+class Write(Struct, frozen=True, tag="write"):
+    """Append octets to the coming .msg of `id`; no reply. A failure is kept and answered at Commit."""
+
+    id: str
+    chunk: bytes
+
+
+class Abort(Struct, frozen=True, tag="abort"):
+    """The transaction died: drop what Write made; no reply."""
+
+    id: str
+
+
+class Commit(Struct, frozen=True, tag="commit"):
+    """The rest of the octets and the `Accepted` journal record. Replies: Done (committed), then Delivered."""
+
+    number: int
+    id: str
+    chunk: bytes
+    record: bytes
+    deliveries: tuple[Delivery, ...]
+
+
+class Redeliver(Struct, frozen=True, tag="redeliver"):
+    """Finish local targets of a live message; one already in its folder is not put there again. Reply: Delivered."""
+
+    number: int
+    id: str
+    deliveries: tuple[Delivery, ...]
+
+
+class Record(Struct, frozen=True, tag="record"):
+    """Append records to the spool journal. Reply: Done, when they are on stable storage."""
+
+    number: int
+    records: tuple[bytes, ...]
+
+
+class Release(Struct, frozen=True, tag="release"):
+    """These messages ended: record that, then unlink their .msg; no reply."""
+
+    ids: tuple[str, ...]
+
+
+# ---- folders ---------------------------------------------------------------------------------------------
+
+
+class Open(Struct, frozen=True, tag="open"):
+    """List a folder. Reply: Opened, or Refused("nonexistent"). Files without a UID get one first.
+
+    `token` of an earlier Opened: reply Unchanged when nothing but our own requests changed the folder since.
+    """
+
+    number: int
+    folder: str
+    token: str = ""
+
+
+class Append(Struct, frozen=True, tag="append"):
+    """APPEND: what Write made under `id` and `chunk` become one message. Reply: Changed with one Placed, synced."""
+
+    number: int
+    id: str
+    folder: str
+    chunk: bytes
+    flags: str  # Maildir letters, sorted
+    mtime: float  # INTERNALDATE
+
+
+class Copy(Struct, frozen=True, tag="copy"):
+    """`messages` are (uid, name). Reply: Changed, synced, all or nothing. `move`: by rename, reported as expunged."""
+
+    number: int
+    source: str
+    destination: str
+    messages: tuple[tuple[int, str], ...]
+    move: bool = False
+
+
+class Expunge(Struct, frozen=True, tag="expunge"):
+    """Reply: Changed with the UIDs that went, synced."""
+
+    number: int
+    folder: str
+    messages: tuple[tuple[int, str], ...]
+
+
+class SetFlags(Struct, frozen=True, tag="flags"):
+    """Rename to new flag letters (a message leaves new/ for cur/). Reply: Changed; synced within a second.
+
+    A name that is gone is skipped: another program moved it, the next Open tells.
+    """
+
+    number: int
+    folder: str
+    messages: tuple[tuple[int, str, str], ...]  # uid, name, letters
+
+
+class Keywords(Struct, frozen=True, tag="keywords"):
+    """Give these keywords letters in `dovecot-keywords`. Reply: KeywordList with all, or Refused("limit")."""
+
+    number: int
+    folder: str
+    words: tuple[str, ...]
+
+
+class Folders(Struct, frozen=True, tag="folders"):
+    """Reply: FolderList of one mailbox (Maildir++ folders and the file `subscriptions`)."""
+
+    number: int
+    mailbox: str
+
+
+class CreateFolder(Struct, frozen=True, tag="create"):
+    """Reply: Opened, or Refused("exists"). With `quiet` an existing one is only opened. Synced."""
+
+    number: int
+    folder: str
+    quiet: bool = False
+
+
+class DeleteFolder(Struct, frozen=True, tag="delete"):
+    """Reply: Done or Refused("nonexistent"). A whole mailbox may be named (all below it goes)."""
+
+    number: int
+    folder: str
+
+
+class RenameFolders(Struct, frozen=True, tag="rename"):
+    """Rename (old, new) pairs. Reply: Done or Refused("nonexistent" | "exists"). Synced."""
+
+    number: int
+    pairs: tuple[tuple[str, str], ...]
+
+
+class Subscriptions(Struct, frozen=True, tag="subscriptions"):
+    """Replace a mailbox's `subscriptions` file (tmp, fsync, rename). Reply: Done."""
+
+    number: int
+    mailbox: str
+    names: tuple[str, ...]
+
+
+class Stop(Struct, frozen=True, tag="stop"):
+    """Sync everything, write exact UIDNEXTs, reply Done, exit."""
+
+    number: int
+
+
+Request = (
+    Write
+    | Abort
+    | Commit
+    | Redeliver
+    | Record
+    | Release
+    | Open
+    | Append
+    | Copy
+    | Expunge
+    | SetFlags
+    | Keywords
+    | Folders
+    | CreateFolder
+    | DeleteFolder
+    | RenameFolders
+    | Subscriptions
+    | Stop
+)
+
+# ---- replies ---------------------------------------------------------------------------------------------
+
+
+class Done(Struct, frozen=True, tag="done"):
+    number: int
+
+
+class Refused(Struct, frozen=True, tag="refused"):
+    """The request makes no sense now: "nonexistent", "exists", "limit"."""
+
+    number: int
+    reason: str
+
+
+class Failed(Struct, frozen=True, tag="failed"):
+    """The disk said no (errno name and text): nothing happened, the reactor raises Temporary."""
+
+    number: int
+    reason: str
+
+
+class Delivered(Struct, frozen=True, tag="delivered"):
+    """Local targets of `id` now visible; their done records are on stable storage."""
+
+    number: int
+    id: str
+    placed: tuple[Placed, ...]
+    failed: tuple[tuple[int, str], ...] = ()  # target, reason; they stay pending
+
+
+class Opened(Struct, frozen=True, tag="opened"):
+    number: int
+    folder: str
+    uidvalidity: int
+    uidnext: int
+    token: str
+    names: tuple[tuple[str, str], ...]  # subfolder, name; ascending UIDs
+    keywords: tuple[str, ...]  # index 0 is letter a
+
+
+class Unchanged(Struct, frozen=True, tag="unchanged"):
+    number: int
+
+
+class Changed(Struct, frozen=True, tag="changed"):
+    number: int
+    folder: str
+    uidnext: int = 0  # of the folder things were placed in
+    placed: tuple[Placed, ...] = ()
+    expunged: tuple[int, ...] = ()
+    renamed: tuple[tuple[int, str, str], ...] = ()  # uid, subfolder, new name
+
+
+class KeywordList(Struct, frozen=True, tag="keyword_list"):
+    number: int
+    words: tuple[str, ...]
+
+
+class FolderList(Struct, frozen=True, tag="folder_list"):
+    number: int
+    folders: tuple[str, ...]  # relative to the data folder, INBOX is the mailbox's own path
+    subscriptions: tuple[str, ...]
+
+
+Reply = Done | Refused | Failed | Delivered | Opened | Unchanged | Changed | KeywordList | FolderList
