@@ -1,0 +1,95 @@
+"""All settings of the server, as one TOML file holds them: the limits of each room, put together.
+
+Every key has a default that runs, so the empty file is a complete one. docs/settings.md is made from this
+(`python -m emailgency.settings_reference`), and a test holds it current.
+"""
+
+import os
+import socket
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from emailgency.settings_file import Mistake, Wrong, read
+
+ListenOn = tuple[str, ...] | None
+
+
+class Listen(Struct, frozen=True, kw_only=True):
+    """Addresses to listen on, each "host:port" ("[::1]:25", "*:25"; port 0: one the kernel chooses). Left out: the
+    service's own port when started as root; else the second one named, or a free one if that is taken. An empty
+    list: not at all.
+    """
+
+    smtp: Annotated[ListenOn, Meta(description="Mail from other servers. Port 25, or 2525.")] = None
+    submission: Annotated[ListenOn, Meta(description="Mail from users, STARTTLS. Port 587, or 2587.")] = None
+    submissions: Annotated[ListenOn, Meta(description="Mail from users, TLS at once. Port 465, or 2465.")] = None
+    imap: Annotated[ListenOn, Meta(description="Mailboxes, STARTTLS. Port 143, or 2143.")] = None
+    imaps: Annotated[ListenOn, Meta(description="Mailboxes, TLS at once. Port 993, or 2993.")] = None
+    local: Annotated[
+        ListenOn,
+        Meta(description="Health and figures for watching programs, in clear. Port 8025, on 127.0.0.1."),
+    ] = None
+
+
+class Log(Struct, frozen=True, kw_only=True):
+    """What is written to standard output or twistd's log file."""
+
+    json: Annotated[bool, Meta(description="One JSON object a line instead of text.")] = False
+
+
+class Stop(Struct, frozen=True, kw_only=True):
+    """How the server ends."""
+
+    grace: Annotated[
+        int, Meta(ge=0, le=600, description="Seconds that transactions under way get to finish after SIGTERM.")
+    ] = 20
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The whole file. The keys at its top say who we are and where things lie."""
+
+    data: Annotated[
+        str,
+        Meta(description="The data folder. Empty: /var/lib/emailgency for root, else ~/.local/share/emailgency."),
+    ] = ""
+    host_name: Annotated[
+        str, Meta(description="Our name in banners and trace fields. Empty: the name of the machine.")
+    ] = ""
+    service_domain: Annotated[
+        str,
+        Meta(description="The domain under which each customer gets an alternate domain. Empty: `host_name`."),
+    ] = ""
+    listen: Listen = Listen()
+    log: Log = Log()
+    stop: Stop = Stop()
+
+
+def load(path: str | None, data: str | None = None) -> Settings:
+    """The file at `path` (None: defaults), with empty keys filled in; `data` goes before the file's. Raises Wrong."""
+    settings = Settings() if path is None else read(path, Settings)
+    host_name = settings.host_name or _host_name()
+    return msgspec.structs.replace(
+        settings,
+        data=os.path.abspath(data or settings.data or default_data()),
+        host_name=host_name,
+        service_domain=settings.service_domain or host_name,
+    )
+
+
+def default_data() -> str:
+    """Where the data folder is when nobody says it."""
+    if os.geteuid() == 0:
+        return "/var/lib/emailgency"
+    base = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    return os.path.join(base, "emailgency")
+
+
+def _host_name() -> str:
+    """The kernel's word; no DNS question, since the server must start when the resolver is dead."""
+    name = socket.gethostname().rstrip(".").lower()
+    return name if "." in name else f"{name}.localdomain" if name else "localhost.localdomain"
+
+
+__all__ = ["Listen", "Log", "Mistake", "Settings", "Stop", "Wrong", "default_data", "load"]
