@@ -11,7 +11,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from emailgency.settings_file import Mistake, Wrong, read
+from emailgency.command.place import default_data
+from emailgency.settings_file import read
 
 ListenOn = tuple[str, ...] | None
 
@@ -78,18 +79,7 @@ def load(path: str | None, data: str | None = None) -> Settings:
     )
 
 
-def default_data() -> str:
-    """Where the data folder is when nobody says it."""
-    if os.geteuid() == 0:
-        return "/var/lib/emailgency"
-    base = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-    return os.path.join(base, "emailgency")
-
-
 def _host_name() -> str:
     """The kernel's word; no DNS question, since the server must start when the resolver is dead."""
     name = socket.gethostname().rstrip(".").lower()
     return name if "." in name else f"{name}.localdomain" if name else "localhost.localdomain"
-
-
-__all__ = ["Listen", "Log", "Mistake", "Settings", "Stop", "Wrong", "default_data", "load"]

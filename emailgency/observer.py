@@ -1,0 +1,82 @@
+"""The log as it is written: one event a line, as text or as JSON, and nothing a peer said can be taken for a line.
+
+Control characters are written as escapes (\\x1b, \\r) in everything, whoever logged it: a terminal that shows
+the log obeys none of them. Lines after the first (a traceback) begin with a tab.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import IO, Any
+
+import msgspec
+from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText
+from zope.interface import implementer
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+def clean(text: str) -> str:
+    """`text` without control characters; line feeds and tabs of ours stay for `line` to indent."""
+    return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
+
+
+def line(event: LogEvent) -> str:
+    """ "2026-11-22T10:15:00.123Z flows.receive info: 01J.. received ..." """
+    text = clean(eventAsText(event, includeTimestamp=False, includeSystem=False))
+    return f"{_time(event)} {_system(event)} {_level(event)}: {text}".replace("\n", "\n\t") + "\n"
+
+
+def json_line(event: LogEvent) -> str:
+    """The same event as an object; its named fields stand beside its text."""
+    told: dict[str, Any] = {
+        "time": _time(event),
+        "level": _level(event),
+        "system": _system(event),
+        "text": clean(eventAsText(event, includeTimestamp=False, includeSystem=False)),
+    }
+    for name, value in event.items():
+        if not name.startswith("log_") and isinstance(value, str | int | float | bool):
+            told.setdefault(name, clean(value) if isinstance(value, str) else value)
+    return _encode(told).decode() + "\n"
+
+
+@implementer(ILogObserver)
+class Observer:
+    """Writes each event from info upward to `path`, or to `stream` when there is no path."""
+
+    def __init__(self, stream: IO[str], path: str | None, shape: Callable[[LogEvent], str]) -> None:
+        self._path = path
+        self._stream = stream if path is None else _open(path)
+        self._shape = shape
+
+    def __call__(self, event: LogEvent) -> None:
+        if event.get("log_level", LogLevel.info) >= LogLevel.info:
+            self._stream.write(self._shape(event))
+            self._stream.flush()
+
+    def reopen(self) -> None:
+        """After the file was moved away."""
+        if self._path is not None:
+            self._stream.close()
+            self._stream = _open(self._path)
+
+
+def _open(path: str) -> IO[str]:
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    return os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")
+
+
+def _time(event: LogEvent) -> str:
+    moment = datetime.fromtimestamp(event["log_time"], UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _system(event: LogEvent) -> str:
+    return clean(str(event.get("log_system") or event.get("log_namespace", "-"))).removeprefix("emailgency.")
+
+
+def _level(event: LogEvent) -> str:
+    return str(event.get("log_level", LogLevel.info).name)
