@@ -1,0 +1,329 @@
+"""The client's octets -> events, one command at a time (RFC 3501 §2.2, RFC 7888). Sans-IO.
+
+Feed what arrives, and ask for the next event when the last one is dealt with: not asking *is* the pause, so
+pipelined commands wait in the buffer, which `full` bounds (stop reading the transport while it is true).
+
+    connection.feed(data)
+    while (event := connection.next_event()) is not None: ...
+
+A command is gathered with its literals and then parsed whole; it may hold `Limits.command` octets in all. Only the
+literal of APPEND is not gathered: the command comes first, then its octets as they arrive.
+"""
+
+import enum
+import re
+
+from msgspec import Struct
+
+from emailgency.codec.imap import parser
+from emailgency.codec.imap.commands import Command
+from emailgency.codec.imap.grammar import ProtocolError
+
+
+class Limits(Struct, frozen=True):
+    """All in octets."""
+
+    command: int = 65536  # a command with its literals
+    guest_literal: int = 256  # a literal before login (reliability row 26)
+    guest_command: int = 8192  # a command before login: AUTHENTICATE with an initial response is the longest
+    line: int = 16384  # an answer to a continuation: SASL
+    discard: int = 67108864  # of a refused literal the client sends anyway (RFC 7888 §4: discard or BYE)
+
+
+class Request(Struct, frozen=True):
+    """A command. Answer it with its tag before asking for the next event."""
+
+    tag: bytes
+    command: Command
+
+
+class BadCommand(Struct, frozen=True):
+    """No command we understand: answer `responses.tagged(tag, condition, words, code)` and count it."""
+
+    tag: bytes  # b"*" when not even the tag could be read
+    words: str
+    condition: str = "BAD"
+    code: bytes = b""
+
+
+class NeedContinuation(Struct, frozen=True):
+    """The client waits: write `responses.continuation()` and go on."""
+
+
+class LiteralChunk(Struct, frozen=True):
+    """The next octets of the accepted APPEND."""
+
+    octets: bytes
+
+
+class AppendEnd(Struct, frozen=True):
+    """The APPEND is complete with all octets and its CRLF: store it and answer its tag.
+
+    When the command goes wrong after its literal, BadCommand comes in its place: drop the octets.
+    """
+
+
+class Line(Struct, frozen=True):
+    """The line that was expected, without CRLF."""
+
+    octets: bytes
+
+
+class Fatal(Struct, frozen=True):
+    """The stream can no longer be understood or is hostile: say `* BYE words` and close. Nothing follows."""
+
+    words: str
+
+
+Event = Request | BadCommand | NeedContinuation | LiteralChunk | AppendEnd | Line | Fatal
+
+
+_LITERAL = re.compile(rb"\{([0-9]+)(\+?)\}\r\n\Z")
+_LITERAL_TAIL = 32  # octets that hold every literal announcement of a sane size
+_TAG = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,128}(?= )")
+_APPEND = re.compile(rb"[^ ]{1,128} APPEND ", re.IGNORECASE)
+
+
+class _Await(enum.Enum):
+    """What the next octets are."""
+
+    COMMAND = enum.auto()
+    DECISION = enum.auto()  # about the literal of an APPEND: nothing is read until the server has made it
+    BODY = enum.auto()  # octets of that literal
+    TAIL = enum.auto()  # the CRLF behind it
+    LINE = enum.auto()
+    SKIPPED = enum.auto()  # the rest of a command that was given up
+    NOTHING = enum.auto()  # after Fatal
+
+
+class Connection:
+    """One client's stream. The server sets `authenticated` after login and `utf8` after ENABLE UTF8=ACCEPT."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.authenticated = False
+        self.utf8 = False
+        self._limits = limits or Limits()
+        self._buffer = bytearray()
+        self._await = _Await.COMMAND
+        self._line = 0  # where in the buffer the current line of the command begins: behind its last literal
+        self._scanned = 0  # no LF before this
+        self._remaining = 0  # octets of a literal still to come, in BODY and SKIPPED
+        self._allowance = 0  # octets that may still be skipped
+        self._synchronising = False
+        self._report: BadCommand | None = None  # to give when the skipped command ends
+        self._tag = b"*"  # of the APPEND under way
+
+    def feed(self, data: bytes) -> None:
+        """Take octets from the transport; never refuses, look at `full` afterwards."""
+        if self._await is not _Await.NOTHING:
+            self._buffer += data
+
+    @property
+    def full(self) -> bool:
+        """Enough is buffered: stop reading from the transport until this is false again."""
+        return len(self._buffer) > self._most
+
+    @property
+    def unread(self) -> int:
+        """Octets behind the last event. After STARTTLS they must be 0, else close: somebody injected them."""
+        return len(self._buffer)
+
+    @property
+    def _most(self) -> int:
+        return self._limits.command if self.authenticated else self._limits.guest_command
+
+    def next_event(self) -> Event | None:
+        """The next event, or None when more octets are needed."""
+        match self._await:
+            case _Await.COMMAND:
+                return self._gather()
+            case _Await.BODY:
+                return self._body()
+            case _Await.TAIL:
+                return self._tail()
+            case _Await.LINE:
+                return self._expected_line()
+            case _Await.SKIPPED:
+                return self._skip()
+        return None
+
+    def accept_literal(self) -> None:
+        """The size of the APPEND is fine; write the continuation yourself when it is `synchronising`."""
+        assert self._await is _Await.DECISION
+        self._await = _Await.BODY if self._remaining else _Await.TAIL
+
+    def refuse_literal(self) -> None:
+        """It is not: answer NO with its tag; octets the client sends all the same are skipped."""
+        assert self._await is _Await.DECISION
+        if self._synchronising:
+            self._remaining = 0
+            self._await = _Await.COMMAND
+        else:
+            self._begin_skip(None)
+
+    def expect_line(self) -> None:
+        """The next event is the client's answer to a continuation: SASL, or DONE of IDLE."""
+        assert self._await is _Await.COMMAND
+        self._await = _Await.LINE
+
+    # ---- gathering a command
+
+    def _gather(self) -> Event | None:
+        buffer = self._buffer
+        while (newline := buffer.find(b"\n", self._scanned)) >= 0 and newline < self._most:
+            if newline == self._line or buffer[newline - 1] != 0x0D:
+                # A bare LF is how text meant for somebody else comes in (reliability decision 5).
+                return self._fatal("lines end in CRLF")
+            end = newline + 1
+            announced = _literal_at(buffer, self._line, end)
+            if announced is None:
+                return self._complete(end)
+            size, synchronising = announced
+            if self.authenticated and _APPEND.match(buffer):
+                event = self._append(end, size, synchronising)
+                if event is not None:
+                    return event
+            if end + size > self._most or (not self.authenticated and size > self._limits.guest_literal):
+                return self._give_up(end, size, synchronising, BadCommand(self._peek_tag(), "the literal is too large"))
+            self._line = self._scanned = end + size
+            if synchronising:
+                return NeedContinuation()
+        if newline < 0 and len(buffer) <= self._most:
+            self._scanned = max(self._scanned, len(buffer))
+            return None
+        self._remaining = 0
+        return self._begin_skip(BadCommand(self._peek_tag(), "the command is too long")) or self._skip()
+
+    def _complete(self, end: int) -> Event:
+        octets = self._take(end)
+        try:
+            return Request(*parser.parse(octets, self.utf8))
+        except ProtocolError as error:
+            return _refusal(octets, error)
+
+    def _append(self, end: int, size: int, synchronising: bool) -> Event | None:
+        """The event of an APPEND whose message literal begins at `end`; None: it is the mailbox name's literal."""
+        octets = bytes(self._buffer[:end])
+        try:
+            found = parser.parse_append(octets, size, synchronising, self.utf8)
+        except ProtocolError as error:
+            return self._give_up(end, size, synchronising, _refusal(octets, error))
+        if found is None:
+            return None
+        self._take(end)
+        self._tag, command = found
+        self._remaining = size
+        self._synchronising = synchronising
+        self._await = _Await.DECISION
+        return Request(self._tag, command)
+
+    def _peek_tag(self) -> bytes:
+        match = _TAG.match(self._buffer)
+        return match.group() if match else b"*"
+
+    def _take(self, end: int) -> bytes:
+        octets = bytes(self._buffer[:end])
+        del self._buffer[:end]
+        self._line = self._scanned = 0
+        return octets
+
+    # ---- the literal of APPEND
+
+    def _body(self) -> LiteralChunk | None:
+        if not self._buffer:
+            return None
+        octets = self._take(min(self._remaining, len(self._buffer)))
+        self._remaining -= len(octets)
+        if not self._remaining:
+            self._await = _Await.TAIL
+        return LiteralChunk(octets)
+
+    def _tail(self) -> Event | None:
+        if len(self._buffer) < 2:
+            return None
+        if self._buffer.startswith(b"\r\n"):
+            self._take(2)
+            self._await = _Await.COMMAND
+            return AppendEnd()
+        return self._begin_skip(BadCommand(self._tag, "unexpected argument")) or self._skip()
+
+    # ---- an answer to a continuation
+
+    def _expected_line(self) -> Event | None:
+        newline = self._buffer.find(b"\n", self._scanned)
+        if (newline if newline >= 0 else len(self._buffer)) > self._limits.line:
+            return self._fatal("the line is too long")
+        if newline < 0:
+            self._scanned = len(self._buffer)
+            return None
+        if newline == 0 or self._buffer[newline - 1] != 0x0D:
+            return self._fatal("lines end in CRLF")
+        self._await = _Await.COMMAND
+        return Line(self._take(newline + 1)[:-2])
+
+    # ---- giving up a command
+
+    def _give_up(self, end: int, size: int, synchronising: bool, report: BadCommand) -> Event | None:
+        """Refuse a command at the literal announced before `end`: a client that waits for "+" never sends it."""
+        if synchronising:
+            self._take(end)
+            return report
+        if not self.authenticated:
+            return self._fatal(report.words)
+        self._take(end)
+        self._remaining = size
+        return self._begin_skip(report) or self._skip()
+
+    def _begin_skip(self, report: BadCommand | None) -> Fatal | None:
+        self._report = report
+        self._await = _Await.SKIPPED
+        self._allowance = self._limits.discard if self.authenticated else self._limits.guest_command
+        self._line = self._scanned = 0
+        if self._remaining > self._allowance:
+            return self._fatal("the literal is too large")
+        return None
+
+    def _skip(self) -> Event | None:
+        while True:
+            self._drop(min(self._remaining, len(self._buffer)), literal=True)
+            if self._remaining:
+                return None
+            newline = self._buffer.find(b"\n")
+            end = newline + 1 if newline >= 0 else max(0, len(self._buffer) - _LITERAL_TAIL)
+            announced = _literal_at(self._buffer, 0, end) if newline >= 0 else None
+            self._drop(end, literal=False)
+            more = announced is not None and not announced[1]  # the client goes on without waiting
+            if announced is not None and more:
+                self._remaining = announced[0]
+            if self._remaining > self._allowance or self._allowance < 0:
+                return self._fatal("the command is too long")
+            if newline < 0:
+                return None
+            if not more:
+                self._await = _Await.COMMAND
+                report, self._report = self._report, None
+                return report or self._gather()
+
+    def _drop(self, octets: int, literal: bool) -> None:
+        self._take(octets)
+        self._allowance -= octets
+        if literal:
+            self._remaining -= octets
+
+    def _fatal(self, words: str) -> Fatal:
+        self._await = _Await.NOTHING
+        self._buffer.clear()
+        return Fatal(words)
+
+
+def _literal_at(buffer: bytearray, line: int, end: int) -> tuple[int, bool] | None:
+    """Size, and whether the client waits for "+", of the literal announced by the line that ends at `end`."""
+    if end - line < 5 or buffer[end - 3] != 0x7D:
+        return None
+    match = _LITERAL.search(buffer[max(line, end - _LITERAL_TAIL) : end])
+    return (int(match.group(1)), not match.group(2)) if match else None
+
+
+def _refusal(octets: bytes, error: ProtocolError) -> BadCommand:
+    match = _TAG.match(octets)
+    return BadCommand(match.group() if match else b"*", error.words, error.condition, error.code)

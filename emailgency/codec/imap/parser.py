@@ -1,0 +1,345 @@
+"""One whole command -> its Struct: a table of words, and a function a command that takes its arguments (RFC 3501 §9).
+
+FETCH items and SEARCH keys are grammars of their own: `fetch_items`, `search_keys`.
+"""
+
+from binascii import Error, a2b_base64
+from collections.abc import Callable
+
+from emailgency.codec.imap import commands, fetch_items, search_keys
+from emailgency.codec.imap.commands import Append, Command, StoreMode
+from emailgency.codec.imap.grammar import Cursor, ProtocolError
+
+_LIST_LIMIT = 128  # patterns, options, capabilities, ID pairs (RFC 2971 §3.3: 30 pairs)
+
+
+def parse(octets: bytes, utf8: bool = False) -> tuple[bytes, Command]:
+    """Tag and command of a complete command with its CRLF and literals; ProtocolError when it is none."""
+    cursor = Cursor(octets, utf8)
+    tag = cursor.tag()
+    cursor.space()
+    word = cursor.atom().upper()
+    reader = _COMMANDS.get(word)
+    if reader is None:
+        if word != b"UID":
+            raise ProtocolError("unknown command")
+        cursor.space()
+        uid_reader = _UID_COMMANDS.get(cursor.atom().upper())
+        if uid_reader is None:
+            raise ProtocolError("unknown UID command")
+        command = uid_reader(cursor)
+    else:
+        command = reader(cursor)
+    cursor.end()
+    return tag, command
+
+
+def parse_append(octets: bytes, size: int, synchronising: bool, utf8: bool) -> tuple[bytes, Append] | None:
+    """An APPEND up to and with the announcement of a literal; None when that literal is the mailbox name."""
+    cursor = Cursor(octets, utf8)
+    tag = cursor.tag()
+    cursor.space()
+    cursor.atom()
+    cursor.space()
+    if cursor.announces():
+        return None
+    name = cursor.mailbox()
+    cursor.space()
+    flags: tuple[str, ...] = ()
+    date = None
+    if cursor.octets.startswith(b"(", cursor.at):
+        flags = cursor.flag_list()
+        cursor.space()
+    if cursor.octets.startswith(b'"', cursor.at):
+        date = cursor.date_time()
+        cursor.space()
+    if not cursor.announces():
+        raise ProtocolError("APPEND takes a mailbox, flags, a date and a literal")
+    return tag, Append(name, flags, date, size, synchronising)
+
+
+# ---- without arguments, or with names only -----------------------------------------------------------------
+
+
+def _bare(command: Command) -> Callable[[Cursor], Command]:
+    return lambda cursor: command
+
+
+def _with_name(make: Callable[[str], Command]) -> Callable[[Cursor], Command]:
+    def read(cursor: Cursor) -> Command:
+        cursor.space()
+        return make(cursor.mailbox())
+
+    return read
+
+
+def _rename(cursor: Cursor) -> Command:
+    cursor.space()
+    name = cursor.mailbox()
+    cursor.space()
+    return commands.Rename(name, cursor.mailbox())
+
+
+# ---- session -----------------------------------------------------------------------------------------------
+
+
+def _authenticate(cursor: Cursor) -> Command:
+    cursor.space()
+    mechanism = cursor.word()
+    initial = None
+    if cursor.skip(b" "):
+        digits = cursor.base64()
+        try:
+            initial = b"" if digits == b"=" else a2b_base64(digits, strict_mode=True)
+        except Error:
+            raise ProtocolError("the initial response is not base64") from None
+    return commands.Authenticate(mechanism, initial)
+
+
+def _login(cursor: Cursor) -> Command:
+    cursor.space()
+    name = cursor.text()
+    cursor.space()
+    return commands.Login(name, cursor.text())
+
+
+def _enable(cursor: Cursor) -> Command:
+    cursor.space()
+    return commands.Enable(_words(cursor))
+
+
+def _id(cursor: Cursor) -> Command:
+    cursor.space()
+    if not cursor.skip(b"("):
+        if cursor.word() != "NIL":
+            raise ProtocolError("ID takes a list or NIL")
+        return commands.Id(())
+    fields: list[tuple[str, str]] = []
+    while not cursor.skip(b")"):
+        if fields:
+            cursor.space()
+        name = cursor.string()
+        cursor.space()
+        value = cursor.nstring()
+        if name is None or len(fields) == _LIST_LIMIT:
+            raise ProtocolError("malformed ID")
+        fields.append((name.decode("utf-8", "replace"), (value or b"").decode("utf-8", "replace")))
+    return commands.Id(tuple(fields))
+
+
+# ---- mailboxes ---------------------------------------------------------------------------------------------
+
+
+def _select(read_only: bool) -> Callable[[Cursor], Command]:
+    def read(cursor: Cursor) -> Command:
+        cursor.space()
+        name = cursor.mailbox()
+        parameters: tuple[str, ...] = ()
+        if cursor.skip(b" ("):
+            parameters = _words(cursor)
+            cursor.need(b")")
+        return commands.Select(name, read_only, parameters)
+
+    return read
+
+
+def _create(cursor: Cursor) -> Command:
+    cursor.space()
+    name = cursor.mailbox()
+    uses: list[str] = []
+    if cursor.skip(b" ("):
+        if cursor.word() != "USE":
+            raise ProtocolError("unknown parameter of CREATE")
+        cursor.need(b" (")
+        while not uses or cursor.skip(b" "):
+            cursor.need(b"\\")
+            uses.append("\\" + cursor.word().capitalize())
+        cursor.need(b"))")
+    return commands.Create(name, tuple(uses))
+
+
+def _list(cursor: Cursor) -> Command:
+    cursor.space()
+    selection = _options(cursor)
+    if selection is not None:
+        cursor.space()
+    reference = cursor.mailbox_prefix()
+    cursor.space()
+    several = cursor.skip(b"(")
+    patterns = [cursor.pattern()]
+    if several:
+        while cursor.skip(b" "):
+            patterns.append(cursor.pattern())
+        cursor.need(b")")
+    returns: tuple[str, ...] | None = None
+    status: tuple[str, ...] = ()
+    if cursor.skip(b" "):
+        if cursor.word() != "RETURN":
+            raise ProtocolError("expected RETURN")
+        cursor.space()
+        returns, status = _return_options(cursor)
+    if len(patterns) > _LIST_LIMIT:
+        raise ProtocolError("too many patterns")
+    extended = several or selection is not None or returns is not None
+    return commands.List(reference, tuple(patterns), selection or (), returns or (), status, extended)
+
+
+def _options(cursor: Cursor) -> tuple[str, ...] | None:
+    """`(SUBSCRIBED REMOTE)`, `()`; None when no list stands here."""
+    if not cursor.skip(b"("):
+        return None
+    if cursor.skip(b")"):
+        return ()
+    words = _words(cursor)
+    cursor.need(b")")
+    return words
+
+
+def _return_options(cursor: Cursor) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    cursor.need(b"(")
+    options: list[str] = []
+    status: tuple[str, ...] = ()
+    while not cursor.skip(b")"):
+        if options:
+            cursor.space()
+        options.append(cursor.word())
+        if options[-1] == "STATUS":
+            cursor.space()
+            status = _status_items(cursor)
+        if len(options) > _LIST_LIMIT:
+            raise ProtocolError("too many options")
+    return tuple(options), status
+
+
+def _lsub(cursor: Cursor) -> Command:
+    cursor.space()
+    reference = cursor.mailbox_prefix()
+    cursor.space()
+    return commands.Lsub(reference, cursor.pattern())
+
+
+def _status(cursor: Cursor) -> Command:
+    cursor.space()
+    name = cursor.mailbox()
+    cursor.space()
+    return commands.Status(name, _status_items(cursor))
+
+
+def _status_items(cursor: Cursor) -> tuple[str, ...]:
+    cursor.need(b"(")
+    items = tuple(dict.fromkeys(_words(cursor)))
+    cursor.need(b")")
+    if not commands.STATUS_ITEMS.issuperset(items):
+        raise ProtocolError("unknown status item")
+    return items
+
+
+def _append_without_literal(cursor: Cursor) -> Command:
+    raise ProtocolError("APPEND takes a mailbox, flags, a date and a literal")
+
+
+# ---- messages ----------------------------------------------------------------------------------------------
+
+
+def _copy(make: type[commands.Copy] | type[commands.Move], uid: bool) -> Callable[[Cursor], Command]:
+    def read(cursor: Cursor) -> Command:
+        cursor.space()
+        messages = cursor.sequence_set()
+        cursor.space()
+        return make(messages, cursor.mailbox(), uid)
+
+    return read
+
+
+def _store(uid: bool) -> Callable[[Cursor], Command]:
+    def read(cursor: Cursor) -> Command:
+        cursor.space()
+        messages = cursor.sequence_set()
+        cursor.space()
+        word = cursor.word()
+        name = word.removesuffix(".SILENT")
+        if name not in _STORE_MODES:
+            raise ProtocolError("STORE takes FLAGS, +FLAGS or -FLAGS")
+        cursor.space()
+        listed = cursor.octets.startswith(b"(", cursor.at)
+        flags = cursor.flag_list() if listed else cursor.flags()
+        return commands.Store(messages, _STORE_MODES[name], name != word, flags, uid)
+
+    return read
+
+
+def _fetch(uid: bool) -> Callable[[Cursor], Command]:
+    def read(cursor: Cursor) -> Command:
+        cursor.space()
+        messages = cursor.sequence_set()
+        cursor.space()
+        return commands.Fetch(messages, fetch_items.read(cursor, uid), uid)
+
+    return read
+
+
+def _search(uid: bool) -> Callable[[Cursor], Command]:
+    def read(cursor: Cursor) -> Command:
+        cursor.space()
+        return commands.Search(search_keys.read(cursor), uid)
+
+    return read
+
+
+def _uid_expunge(cursor: Cursor) -> Command:
+    cursor.space()
+    return commands.Expunge(cursor.sequence_set())
+
+
+def _words(cursor: Cursor) -> tuple[str, ...]:
+    """Atoms in capitals, separated by spaces; at least one."""
+    words = [cursor.word()]
+    while cursor.skip(b" "):
+        words.append(cursor.word())
+        if len(words) > _LIST_LIMIT:
+            raise ProtocolError("too many words")
+    return tuple(words)
+
+
+_STORE_MODES = {mode.value: mode for mode in StoreMode}
+
+_COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
+    b"CAPABILITY": _bare(commands.Capability()),
+    b"NOOP": _bare(commands.Noop()),
+    b"LOGOUT": _bare(commands.Logout()),
+    b"ID": _id,
+    b"STARTTLS": _bare(commands.Starttls()),
+    b"AUTHENTICATE": _authenticate,
+    b"LOGIN": _login,
+    b"ENABLE": _enable,
+    b"NAMESPACE": _bare(commands.Namespace()),
+    b"SELECT": _select(read_only=False),
+    b"EXAMINE": _select(read_only=True),
+    b"CREATE": _create,
+    b"DELETE": _with_name(commands.Delete),
+    b"RENAME": _rename,
+    b"SUBSCRIBE": _with_name(commands.Subscribe),
+    b"UNSUBSCRIBE": _with_name(commands.Unsubscribe),
+    b"LIST": _list,
+    b"LSUB": _lsub,
+    b"STATUS": _status,
+    b"APPEND": _append_without_literal,
+    b"IDLE": _bare(commands.Idle()),
+    b"CHECK": _bare(commands.Check()),
+    b"CLOSE": _bare(commands.Close()),
+    b"UNSELECT": _bare(commands.Unselect()),
+    b"EXPUNGE": _bare(commands.Expunge()),
+    b"COPY": _copy(commands.Copy, uid=False),
+    b"MOVE": _copy(commands.Move, uid=False),
+    b"STORE": _store(uid=False),
+    b"FETCH": _fetch(uid=False),
+    b"SEARCH": _search(uid=False),
+}
+_UID_COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
+    b"COPY": _copy(commands.Copy, uid=True),
+    b"MOVE": _copy(commands.Move, uid=True),
+    b"STORE": _store(uid=True),
+    b"FETCH": _fetch(uid=True),
+    b"SEARCH": _search(uid=True),
+    b"EXPUNGE": _uid_expunge,
+}

@@ -1,0 +1,237 @@
+"""What the server says: functions giving whole responses as bytes, CRLF included (RFC 3501 §7).
+
+Free text and names from outside are made safe here: no CR, LF, NUL or 8-bit octet can leave through them
+(reliability rows 17 and 36).
+"""
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from emailgency.codec.imap import mutf7
+from emailgency.codec.imap.commands import Attribute
+from emailgency.codec.imap.sets import compress
+
+_ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+")
+_QUOTABLE = re.compile(rb"[\x20-\x7e]*")
+_UNPRINTABLE = re.compile(rb"[^\x20-\x7e]")
+_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
+_QUOTE_LIMIT = 1024  # longer strings go as literals: clients bound their lines
+
+# ---- strings -----------------------------------------------------------------------------------------------
+
+
+def string(octets: bytes) -> bytes:
+    """A quoted string where it can be one, else a literal; NUL, which neither may hold, becomes 0x80 as in Dovecot."""
+    if len(octets) <= _QUOTE_LIMIT and _QUOTABLE.fullmatch(octets):
+        if b'"' in octets or b"\\" in octets:
+            octets = octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+        return b'"' + octets + b'"'
+    return literal(octets.replace(b"\0", b"\x80"))
+
+
+def nstring(octets: bytes | None) -> bytes:
+    """A string, or NIL for None."""
+    return b"NIL" if octets is None else string(octets)
+
+
+def astring(octets: bytes) -> bytes:
+    """An atom where it can be one (but not NIL, which some clients take for nothing), else a string."""
+    if _ATOM.fullmatch(octets) and octets.upper() != b"NIL":
+        return octets
+    return string(octets)
+
+
+def literal(octets: bytes) -> bytes:
+    """`{5}CRLF` and the octets."""
+    return b"{%d}\r\n%b" % (len(octets), octets)
+
+
+def mailbox(name: str) -> bytes:
+    """A mailbox name as it goes on the wire."""
+    return astring(mutf7.encode(name))
+
+
+def text(words: str) -> bytes:
+    """Human-readable text for a status response; whatever could end the line or lie to a terminal is escaped."""
+    octets = words.encode("ascii", "backslashreplace")
+    return _UNPRINTABLE.sub(lambda match: b"\\x%02x" % match.group()[0], octets) or b"."
+
+
+# ---- status responses --------------------------------------------------------------------------------------
+
+
+def tagged(tag: bytes, condition: str, words: str, code: bytes = b"") -> bytes:
+    """`A1 OK [code] words`; `condition` is OK, NO or BAD. `code` is made by the functions below."""
+    if code:
+        return b"%b %b [%b] %b\r\n" % (tag, condition.encode("ascii"), code, text(words))
+    return b"%b %b %b\r\n" % (tag, condition.encode("ascii"), text(words))
+
+
+def untagged(condition: str, words: str, code: bytes = b"") -> bytes:
+    """`* OK [code] words`; `condition` is OK, NO, BAD, PREAUTH or BYE."""
+    return tagged(b"*", condition, words, code)
+
+
+def continuation(words: str = "OK") -> bytes:
+    """`+ words`."""
+    return b"+ " + text(words) + b"\r\n"
+
+
+def challenge(base64: bytes = b"") -> bytes:
+    """The continuation of AUTHENTICATE: `+ ` and base64 of the challenge, which may be empty."""
+    return b"+ " + base64 + b"\r\n"
+
+
+def permanent_flags(flags: Iterable[str], new_keywords: bool) -> bytes:
+    """Code `PERMANENTFLAGS (...)`; `new_keywords` adds `\\*`."""
+    return b"PERMANENTFLAGS " + flag_list([*flags, "\\*"] if new_keywords else flags)
+
+
+def number_code(word: bytes, number: int) -> bytes:
+    """Codes UIDVALIDITY, UIDNEXT, UNSEEN, HIGHESTMODSEQ."""
+    return b"%b %d" % (word, number)
+
+
+def append_uid(uidvalidity: int, uids: Iterable[int]) -> bytes:
+    """Code `APPENDUID 38505 3955` (RFC 4315)."""
+    return b"APPENDUID %d %b" % (uidvalidity, compress(uids))
+
+
+def copy_uid(uidvalidity: int, sources: Iterable[int], targets: Iterable[int]) -> bytes:
+    """Code `COPYUID 38505 304,319:320 3956:3958` (RFC 4315); the n-th source became the n-th target."""
+    return b"COPYUID %d %b %b" % (uidvalidity, compress(sources), compress(targets))
+
+
+# ---- untagged data -----------------------------------------------------------------------------------------
+
+
+def capability(names: Iterable[str]) -> bytes:
+    """`* CAPABILITY IMAP4rev1 ...`."""
+    return b"* CAPABILITY " + " ".join(names).encode("ascii") + b"\r\n"
+
+
+def flag_list(flags: Iterable[str]) -> bytes:
+    """`(\\Seen $Forwarded)`."""
+    return b"(" + " ".join(flags).encode("ascii") + b")"
+
+
+def flags(names: Iterable[str]) -> bytes:
+    """`* FLAGS (...)`."""
+    return b"* FLAGS " + flag_list(names) + b"\r\n"
+
+
+def number(value: int, word: bytes) -> bytes:
+    """`* 3 EXISTS`, `* 0 RECENT`, `* 5 EXPUNGE`."""
+    return b"* %d %b\r\n" % (value, word)
+
+
+def listed(
+    attributes: Iterable[str],
+    separator: str | None,
+    name: str,
+    word: bytes = b"LIST",
+    child_subscribed: bool = False,
+) -> bytes:
+    """`* LIST (\\HasNoChildren) "/" INBOX`; `word` is LSUB for that; `child_subscribed` is CHILDINFO of RFC 5258."""
+    return b"* %b %b %b %b%b\r\n" % (
+        word,
+        flag_list(attributes),
+        nstring(None if separator is None else separator.encode("ascii")),
+        mailbox(name),
+        b' ("CHILDINFO" ("SUBSCRIBED"))' if child_subscribed else b"",
+    )
+
+
+def status(name: str, items: Mapping[str, int]) -> bytes:
+    """`* STATUS INBOX (MESSAGES 3 UNSEEN 1)`, in the order of `items`."""
+    listing = " ".join(f"{item} {value}" for item, value in items.items())
+    return b"* STATUS %b (%b)\r\n" % (mailbox(name), listing.encode("ascii"))
+
+
+def search(numbers: Iterable[int]) -> bytes:
+    """`* SEARCH 2 84 882`; `* SEARCH` when nothing was found."""
+    return b"* SEARCH" + "".join([f" {value}" for value in numbers]).encode("ascii") + b"\r\n"
+
+
+def namespace(prefix: str, separator: str) -> bytes:
+    """`* NAMESPACE (("" "/")) NIL NIL`: one personal name space (RFC 2342)."""
+    return b"* NAMESPACE ((%b %b)) NIL NIL\r\n" % (string(mutf7.encode(prefix)), string(separator.encode("ascii")))
+
+
+def identity(fields: Mapping[str, str]) -> bytes:
+    """`* ID ("name" "Emailgency")` (RFC 2971); NIL without fields."""
+    if not fields:
+        return b"* ID NIL\r\n"
+    pairs = [string(part.encode("ascii")) for pair in fields.items() for part in pair]
+    return b"* ID (" + b" ".join(pairs) + b")\r\n"
+
+
+def enabled(names: Iterable[str]) -> bytes:
+    """`* ENABLED CONDSTORE` (RFC 5161)."""
+    return " ".join(["* ENABLED", *names]).encode("ascii") + b"\r\n"
+
+
+# ---- FETCH -------------------------------------------------------------------------------------------------
+
+
+def fetch(sequence: int, attributes: Sequence[bytes]) -> bytes:
+    """`* 12 FETCH (...)` of attributes made by the functions below.
+
+    To stream a body, write `fetch_start`, the attributes joined by spaces with `section_start` and the octets for
+    the long one, and `FETCH_END`.
+    """
+    return b"* %d FETCH (%b)\r\n" % (sequence, b" ".join(attributes))
+
+
+def fetch_start(sequence: int) -> bytes:
+    """`* 12 FETCH (`."""
+    return b"* %d FETCH (" % sequence
+
+
+FETCH_END = b")\r\n"
+
+
+def flags_attribute(names: Iterable[str]) -> bytes:
+    """`FLAGS (\\Seen)`."""
+    return b"FLAGS " + flag_list(names)
+
+
+def uid_attribute(uid: int) -> bytes:
+    """`UID 5`."""
+    return b"UID %d" % uid
+
+
+def size_attribute(octets: int) -> bytes:
+    """`RFC822.SIZE 4286`."""
+    return b"RFC822.SIZE %d" % octets
+
+
+def date_attribute(at: float) -> bytes:
+    """`INTERNALDATE "17-Jul-1996 02:44:25 +0000"` of seconds since the epoch; always in UTC."""
+    day = time.gmtime(at)
+    return b'INTERNALDATE "%02d-%b-%04d %02d:%02d:%02d +0000"' % (
+        day.tm_mday,
+        _MONTHS[day.tm_mon - 1],
+        day.tm_year,
+        day.tm_hour,
+        day.tm_min,
+        day.tm_sec,
+    )
+
+
+def summary_attribute(attribute: Attribute, serialised: bytes) -> bytes:
+    """ENVELOPE, BODY or BODYSTRUCTURE with what `codec.mime` serialised."""
+    return attribute.value + b" " + serialised
+
+
+def section_attribute(label: bytes, octets: bytes | None) -> bytes:
+    """`BODY[TEXT] {3}CRLFabc`, or NIL for a part that does not exist."""
+    if octets is None:
+        return label + b" NIL"
+    return b"%b {%d}\r\n%b" % (label, len(octets), octets)
+
+
+def section_start(label: bytes, size: int) -> bytes:
+    """The same up to the octets, of which exactly `size` must follow."""
+    return b"%b {%d}\r\n" % (label, size)

@@ -1,0 +1,162 @@
+"""The keys of SEARCH (RFC 3501 §6.4.4) -> one tree, at most 32 deep (reliability row 27)."""
+
+from collections.abc import Callable
+
+from emailgency.codec.imap.commands import (
+    All,
+    And,
+    Body,
+    Day,
+    HasFlag,
+    Header,
+    Not,
+    Numbers,
+    Or,
+    SearchKey,
+    Size,
+    When,
+)
+from emailgency.codec.imap.grammar import Cursor, ProtocolError
+
+_DEPTH_LIMIT = 32
+_KEY_LIMIT = 1000  # keys of one command: a message is held against each
+# The name in a command -> the codec of its strings. No other name reaches Python's codec registry.
+_CHARSETS = {
+    b"US-ASCII": "ascii",
+    b"ASCII": "ascii",
+    b"UTF-8": "utf-8",
+    b"ISO-8859-1": "latin-1",
+    b"ISO-8859-15": "iso8859-15",
+    b"WINDOWS-1252": "cp1252",
+}
+_BAD_CHARSET = b"BADCHARSET (US-ASCII UTF-8)"
+
+
+def read(cursor: Cursor) -> SearchKey:
+    """The keys at the cursor up to the end of the command, `CHARSET name` before them included."""
+    charset = "utf-8"  # without CHARSET, 8-bit literals are UTF-8 or nothing
+    if cursor.skip_word(b"CHARSET"):
+        cursor.space()
+        named = _CHARSETS.get(cursor.astring().upper())
+        if named is None:
+            raise ProtocolError("the charset is not supported", "NO", _BAD_CHARSET)
+        charset = named
+        cursor.space()
+    return _Reader(cursor, charset).keys(0)
+
+
+class _Reader:
+    """Reads keys by descent; `depth` counts the parentheses, NOTs and ORs around."""
+
+    def __init__(self, cursor: Cursor, charset: str) -> None:
+        self.cursor = cursor
+        self.charset = charset
+        self._count = 0
+
+    def keys(self, depth: int) -> SearchKey:
+        """One key or more, all of which must hold."""
+        found = [self.key(depth)]
+        while self.cursor.skip(b" "):
+            found.append(self.key(depth))
+        return found[0] if len(found) == 1 else And(tuple(found))
+
+    def key(self, depth: int) -> SearchKey:
+        self._count += 1
+        if depth > _DEPTH_LIMIT or self._count > _KEY_LIMIT:
+            raise ProtocolError("the search is too complex", "NO", b"LIMIT")
+        cursor = self.cursor
+        if cursor.skip(b"("):
+            inner = self.keys(depth + 1)
+            cursor.need(b")")
+            return inner
+        if cursor.at < len(cursor.octets) and cursor.octets[cursor.at] in b"0123456789*$":
+            return Numbers(cursor.sequence_set(), uid=False)
+        word = cursor.word()
+        plain = _PLAIN.get(word)
+        if plain is not None:
+            return plain
+        reader = _READERS.get(word)
+        if reader is None:
+            raise ProtocolError("unknown search key")
+        cursor.space()
+        return reader(self, depth)
+
+    def text(self) -> str:
+        try:
+            return self.cursor.astring().decode(self.charset)
+        except UnicodeDecodeError:
+            raise ProtocolError("a string is not in the charset", "NO", _BAD_CHARSET) from None
+
+
+def _not(reader: _Reader, depth: int) -> SearchKey:
+    return Not(reader.key(depth + 1))
+
+
+def _or(reader: _Reader, depth: int) -> SearchKey:
+    left = reader.key(depth + 1)
+    reader.cursor.space()
+    return Or(left, reader.key(depth + 1))
+
+
+def _keyword(reader: _Reader, depth: int) -> SearchKey:
+    return HasFlag(reader.cursor.keyword())
+
+
+def _unkeyword(reader: _Reader, depth: int) -> SearchKey:
+    return Not(HasFlag(reader.cursor.keyword()))
+
+
+def _header(reader: _Reader, depth: int) -> SearchKey:
+    # Names are compared as octets; an 8-bit one is no name of any field and finds nothing.
+    field = reader.cursor.astring().decode("latin-1").lower()
+    reader.cursor.space()
+    return Header(field, reader.text())
+
+
+def _uid(reader: _Reader, depth: int) -> SearchKey:
+    return Numbers(reader.cursor.sequence_set(), uid=True)
+
+
+def _field(name: str) -> Callable[[_Reader, int], SearchKey]:
+    return lambda reader, depth: Header(name, reader.text())
+
+
+def _body(header: bool) -> Callable[[_Reader, int], SearchKey]:
+    return lambda reader, depth: Body(reader.text(), header)
+
+
+def _size(larger: bool) -> Callable[[_Reader, int], SearchKey]:
+    return lambda reader, depth: Size(larger, reader.cursor.number())
+
+
+def _day(sent: bool, when: When) -> Callable[[_Reader, int], SearchKey]:
+    return lambda reader, depth: Day(sent, when, reader.cursor.day())
+
+
+_FLAGS = {flag.upper(): HasFlag("\\" + flag) for flag in ("Answered", "Deleted", "Draft", "Flagged", "Seen", "Recent")}
+_PLAIN: dict[str, SearchKey] = {
+    "ALL": All(),
+    "NEW": And((_FLAGS["RECENT"], Not(_FLAGS["SEEN"]))),
+    "OLD": Not(_FLAGS["RECENT"]),
+    **_FLAGS,
+    **{"UN" + word: Not(key) for word, key in _FLAGS.items() if word != "RECENT"},
+}
+_READERS: dict[str, Callable[[_Reader, int], SearchKey]] = {
+    "NOT": _not,
+    "OR": _or,
+    "KEYWORD": _keyword,
+    "UNKEYWORD": _unkeyword,
+    "HEADER": _header,
+    "UID": _uid,
+    "BCC": _field("bcc"),
+    "CC": _field("cc"),
+    "FROM": _field("from"),
+    "SUBJECT": _field("subject"),
+    "TO": _field("to"),
+    "BODY": _body(header=False),
+    "TEXT": _body(header=True),
+    "LARGER": _size(larger=True),
+    "SMALLER": _size(larger=False),
+    **{when.value: _day(sent=False, when=when) for when in When},
+    **{"SENT" + when.value: _day(sent=True, when=when) for when in When},
+}
