@@ -8,7 +8,8 @@ import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import IO, Any
+from io import TextIOWrapper
+from typing import Any, TextIO
 
 import msgspec
 from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText
@@ -47,8 +48,10 @@ def json_line(event: LogEvent) -> str:
 class Observer:
     """Writes each event from info upward to `path`, or to `stream` when there is no path."""
 
-    def __init__(self, stream: IO[str], path: str | None, shape: Callable[[LogEvent], str]) -> None:
+    def __init__(self, stream: TextIO, path: str | None, shape: Callable[[LogEvent], str]) -> None:
         self._path = path
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may be ASCII
         self._stream = stream if path is None else _open(path)
         self._shape = shape
 
@@ -64,7 +67,7 @@ class Observer:
             self._stream = _open(self._path)
 
 
-def _open(path: str) -> IO[str]:
+def _open(path: str) -> TextIO:
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
     return os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")
 

@@ -6,6 +6,8 @@ import resource
 
 from emailgency.settings_file import Mistake, Wrong
 
+Owner = tuple[int, int]  # user and group id; -1: as it is
+
 
 class Lock:
     """Held while the server lives: two servers on one data folder would give out the same UIDs.
@@ -18,7 +20,7 @@ class Lock:
         self._path = os.path.join(data, "lock")
         self._descriptor = -1
 
-    def take(self) -> None:
+    def take(self, owner: Owner | None = None) -> None:
         """Raises Wrong when another server has the folder."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -28,9 +30,15 @@ class Lock:
             os.close(descriptor)
             words = f"another server (process {holder}) works in this data folder"
             raise Wrong([Mistake(os.path.dirname(self._path), 0, words)]) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+        if owner is not None:
+            os.fchown(descriptor, *owner)
         self._descriptor = descriptor
+        self.sign()
+
+    def sign(self) -> None:
+        """Write our process id, again after twistd went to the background: then it is another one."""
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, b"%d\n" % os.getpid(), 0)
 
     def release(self) -> None:
         if self._descriptor >= 0:
@@ -38,10 +46,13 @@ class Lock:
             self._descriptor = -1
 
 
-def prepare_folder(data: str) -> None:
+def prepare_folder(data: str, owner: Owner | None = None) -> None:
     """Make the data folder, for its owner only; raises Wrong when it cannot be used."""
     try:
-        os.makedirs(data, mode=0o700, exist_ok=True)
+        if not os.path.isdir(data):
+            os.makedirs(data, mode=0o700)
+            if owner is not None:
+                os.chown(data, *owner)
         if os.stat(data).st_uid == os.geteuid():
             os.chmod(data, 0o700)
     except OSError as error:

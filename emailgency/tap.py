@@ -27,10 +27,10 @@ class Options(usage.Options):
 
 def makeService(options: Options) -> IService:
     """Called by twistd after the options are read; a mistake in the settings ends the start with its line."""
-    from emailgency import app
+    from emailgency.service import service
     from emailgency.settings_file import Wrong
 
     try:
-        return app.service(options["settings"], options["data"], demo=options.subCommand == "demo")
+        return service(options)
     except Wrong as wrong:
         raise usage.UsageError(f"\n{wrong}") from None

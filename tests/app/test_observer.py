@@ -49,11 +49,9 @@ def test_attack_36_any_text_is_one_json_object_a_line(text: str) -> None:
     written = json_line(event("{said}", said=text))
     assert written.count("\n") == 1
     assert isinstance(json.loads(written), dict)
-    assert len(line(event("{said}", said=text)).rstrip("\n").split("\n\t")) == 1 + text.count("\n") - trailing(text)
-
-
-def trailing(text: str) -> int:
-    return len(text) - len(text.rstrip("\n"))
+    first, *rest = line(event("{said}", said=text)).removesuffix("\n").split("\n")
+    assert len(rest) == text.count("\n")
+    assert all(one.startswith("\t") for one in rest)
 
 
 def test_a_failure_is_indented_below_its_event() -> None:
