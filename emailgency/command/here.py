@@ -1,0 +1,60 @@
+"""The commands that work on the files of a data folder, without a server to ask."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from emailgency.command.exchange import runs
+from emailgency.command.failure import REFUSED, TROUBLE, CommandFailed
+from emailgency.command.parser import Asked
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+def do(asked: Asked, data: str, tell: Tell) -> Any:
+    """The answer of one command, as a server would give it. Raises CommandFailed."""
+    from emailgency.model.errors import Invalid
+
+    def progress(what: str, done: int, of: int) -> None:
+        tell({"what": what, "done": done, "of": of})
+
+    try:
+        return DEEDS[asked.command.words](asked, data, progress)
+    except Invalid as error:
+        raise CommandFailed(str(error), REFUSED) from None
+    except OSError as error:
+        raise CommandFailed(f"{error.filename or data}: {error.strerror}", TROUBLE) from None
+
+
+Progress = Callable[[str, int, int], None]
+
+
+def completion(asked: Asked, data: str, progress: Progress) -> Any:
+    from emailgency.command.completion import script
+
+    return script(asked.arguments["shell"])
+
+
+def backup(asked: Asked, data: str, progress: Progress) -> Any:
+    import msgspec
+
+    from emailgency.flows.backup import backup
+
+    return msgspec.to_builtins(backup(data, asked.arguments["folder"], time.time, progress))
+
+
+def restore(asked: Asked, data: str, progress: Progress) -> Any:
+    import msgspec
+
+    from emailgency.flows.restore import restore
+
+    stopped(data)
+    return msgspec.to_builtins(restore(asked.arguments["folder"], data, progress))
+
+
+def stopped(data: str) -> None:
+    if runs(data):
+        raise CommandFailed(f"a server is running on {data}: stop it first", REFUSED)
+
+
+DEEDS = {"completion": completion, "backup": backup, "restore": restore}

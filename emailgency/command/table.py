@@ -1,0 +1,211 @@
+"""Every command of `emailgency`, once: its words, its arguments, who does it and how its answer is shown.
+
+A command is done by the running server (`Doer.SERVER`: its words and arguments travel over the control socket)
+or here, on the files of the data folder (`Doer.HERE`).
+"""
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class Doer(Enum):
+    SERVER = "server"
+    HERE = "here"
+
+
+class Kind(Enum):
+    """What an argument holds; decides how it is read and what the shell offers for it."""
+
+    TEXT = "text"
+    WHOLE = "whole number"
+    SWITCH = "on or off"  # on: true, off: false
+    FLAG = "flag"  # given or not
+    FILE = "file"
+    FOLDER = "folder"
+
+
+class Argument(NamedTuple):
+    """`name` with dashes is an option; without, a place on the line."""
+
+    name: str
+    help: str
+    kind: Kind = Kind.TEXT
+    choices: tuple[str, ...] = ()
+    many: bool = False  # may be repeated, or, without dashes, one or more
+    optional: bool = False  # a place that may stay empty; an option always may
+
+    @property
+    def key(self) -> str:
+        """Its name in the arguments that travel."""
+        return self.name.lstrip("-").replace("-", "_")
+
+
+class Command(NamedTuple):
+    words: str
+    help: str
+    arguments: tuple[Argument, ...] = ()
+    doer: Doer = Doer.SERVER
+    ask: str = ""  # asked before it is done, unless --yes; {names} are arguments
+    said: str = ""  # told when it is done; {names} are arguments and fields of the answer. Empty: the answer itself
+
+
+ADDRESS = Argument("address", "local@domain")
+CUSTOMER = Argument("customer", "any domain of the customer, or his id")
+ANY_CUSTOMER = CUSTOMER._replace(optional=True)
+YES = Argument("--yes", "do not ask", Kind.FLAG)
+
+ROLE = Argument("--role", "how the customer's MX points at us", choices=("backup", "primary"))
+RELAY = Argument("--relay", "what becomes of mail beside our own copy", choices=("on", "hold", "none"))
+PLAN = Argument("--plan", "what limits apply (standard, premium)")
+TRANSPORT = Argument("--smtp-transport", "host[:port] of the customer's server, used instead of his MX")
+ALIASES = Argument("--domain-alias", "another domain in which every address means the same", many=True)
+LIFETIME = Argument("--pending-lifetime", "days that mail waits for the customer's server", Kind.WHOLE)
+
+MAILBOX_SWITCHES = (
+    Argument("--administrator", "may see the Undelivered folder and manage the customer", Kind.SWITCH),
+    Argument("--vip", "more space and the largest messages", Kind.SWITCH),
+    Argument("--forward", "another address that gets each message too", many=True),
+    Argument("--keep-copy", "keep the message here when it is forwarded", Kind.SWITCH),
+)
+
+COMMANDS = (
+    Command(
+        "customer add",
+        "take a customer in",
+        (Argument("domain", "the registered domain"), PLAN, ROLE, RELAY, TRANSPORT, ALIASES, LIFETIME),
+    ),
+    Command("customer list", "all customers"),
+    Command("customer show", "one customer, with what waits for him", (CUSTOMER,)),
+    Command(
+        "customer set",
+        "change what is given, keep the rest",
+        (
+            CUSTOMER,
+            PLAN,
+            ROLE,
+            RELAY,
+            TRANSPORT._replace(help="host[:port] used instead of the MX; '' for the MX again"),
+            ALIASES._replace(help="the domain aliases from now on; '' for none"),
+            LIFETIME._replace(help="days that mail waits for the customer's server; 0 for what the plan says"),
+            Argument("--stealth", "answer 451 so that mail stays with its senders", Kind.SWITCH),
+            Argument("--smtp-denied", "stop sending for all his mailboxes", Kind.SWITCH),
+            Argument("--banished-refused", "refuse mail for banished addresses instead of dropping it", Kind.SWITCH),
+        ),
+    ),
+    Command(
+        "customer remove",
+        "forget a customer, his addresses and his mail",
+        (CUSTOMER, YES),
+        ask="Remove {customer}, all its addresses and all its mail, for good?",
+    ),
+    Command("mailbox add", "make a mailbox", (ADDRESS, *MAILBOX_SWITCHES)),
+    Command("mailbox list", "all mailboxes of a customer", (CUSTOMER,)),
+    Command("mailbox show", "one mailbox", (ADDRESS,)),
+    Command(
+        "mailbox set",
+        "change what is given, keep the rest",
+        (ADDRESS, *MAILBOX_SWITCHES, Argument("--smtp-denied", "stop sending; reading goes on", Kind.SWITCH)),
+    ),
+    Command(
+        "mailbox remove",
+        "forget a mailbox and its mail",
+        (ADDRESS, YES),
+        ask="Remove {address} and all its mail, for good?",
+    ),
+    Command(
+        "alias add",
+        "another name of a mailbox",
+        (ADDRESS, Argument("mailbox", "address of a mailbox of the same customer")),
+    ),
+    Command("alias list", "all aliases of a customer", (CUSTOMER,)),
+    Command("alias show", "one alias", (ADDRESS,)),
+    Command("alias remove", "forget an alias", (ADDRESS,)),
+    Command(
+        "list add",
+        "an address whose mail goes to every member",
+        (ADDRESS, Argument("members", "addresses of mailboxes of the same customer", many=True)),
+    ),
+    Command("list list", "all distribution lists of a customer", (CUSTOMER,)),
+    Command("list show", "one distribution list", (ADDRESS,)),
+    Command("list set", "the members from now on", (ADDRESS, Argument("members", "mailboxes", many=True))),
+    Command("list remove", "forget a distribution list", (ADDRESS,)),
+    Command("banish", "drop all mail for an address from now on", (ADDRESS,)),
+    Command("banished list", "all banished addresses of a customer", (CUSTOMER,)),
+    Command("banished remove", "make a banished address unknown again", (ADDRESS,)),
+    Command(
+        "password",
+        "set a mailbox's password: asked twice, or the first line of standard input",
+        (ADDRESS,),
+    ),
+    Command(
+        "import",
+        "make hundreds of addresses at once, all or none",
+        (Argument("file", "FILE.csv or FILE.json, see docs/operations.md", Kind.FILE),),
+    ),
+    Command(
+        "pending list",
+        "mail that waits for customers' servers",
+        (ANY_CUSTOMER, Argument("--limit", "at most so many messages (100)", Kind.WHOLE)),
+    ),
+    Command("pending show", "one waiting message and its last replies", (Argument("id", "as pending list says"),)),
+    Command(
+        "pending flush",
+        "make all mail that waits for one customer due now",
+        (CUSTOMER, YES),
+        ask="Is the server of {customer} ready for all its mail at once?",
+    ),
+    Command(
+        "verify",
+        "check spool, mailboxes and Redis of a stopped server, changing nothing",
+        doer=Doer.HERE,
+    ),
+    Command(
+        "reconstruct",
+        "rebuild a mailbox's indexes from its files",
+        (ADDRESS._replace(help="local@domain of a mailbox"),),
+    ),
+    Command(
+        "backup",
+        "copy the data folder, also while the server runs",
+        (Argument("folder", "a new or empty folder", Kind.FOLDER),),
+        doer=Doer.HERE,
+        said="{folder} holds {files} files, {octets} octets; the server's settings file is not in it",
+    ),
+    Command(
+        "restore",
+        "make a data folder from a backup, for a server that is stopped",
+        (Argument("folder", "what backup made", Kind.FOLDER),),
+        doer=Doer.HERE,
+        said="{files} files restored; start the server with: twistd -n emailgency",
+    ),
+    Command(
+        "wipe-mailbox",
+        "destroy all mail of a mailbox, and keep the mailbox",
+        (ADDRESS, YES),
+        ask="Destroy all mail of {address}, for good?",
+    ),
+    Command("demo-server up", "of the demo only: bring the simulated customer's server back"),
+    Command("demo-server down", "of the demo only: take the simulated customer's server away"),
+    Command(
+        "completion",
+        "print a completion script for a shell",
+        (Argument("shell", "the shell", choices=("bash", "zsh", "fish")),),
+        doer=Doer.HERE,
+    ),
+)
+
+GROUPS = {
+    "customer": "organisations whose mail we keep",
+    "mailbox": "addresses that people read",
+    "alias": "other names of mailboxes",
+    "list": "distribution lists",
+    "banished": "addresses whose mail is dropped",
+    "pending": "mail that waits for customers' servers",
+    "demo-server": "the simulated customer's server of `twistd -n emailgency demo`",
+}
+
+EVERYWHERE = (
+    Argument("--json", "print one JSON value instead of words", Kind.FLAG),
+    Argument("--data", "the data folder of the server", Kind.FOLDER),
+    Argument("--settings", "the settings file of the server, which names its data folder", Kind.FILE),
+)

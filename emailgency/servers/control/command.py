@@ -1,0 +1,25 @@
+"""What a command of the control socket is: the arguments it takes and the deed that answers it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from msgspec import Struct
+
+Progress = Callable[[str, int, int], None]  # what, done, of (0: nobody knows)
+
+
+class Asker(Struct, frozen=True):
+    """Who asked, as the kernel says (SO_PEERCRED), and where to tell how far the work is."""
+
+    user: str
+    progress: Progress
+
+
+class Command(Struct, frozen=True):
+    """`deed(arguments, asker)` returns what msgspec can write as JSON; raises Invalid or Temporary."""
+
+    arguments: type[Struct]
+    deed: Callable[[Any, Asker], Awaitable[object]]
+
+
+Commands = dict[str, Command]
