@@ -1,0 +1,89 @@
+"""Trace fields: made for a message that comes in (RFC 5321 section 4.4), counted in one that has travelled.
+
+Whatever a client called itself, what is written here is printable ASCII in lines of our own making (attack row 17).
+"""
+
+import re
+from email.utils import formatdate
+from functools import lru_cache
+
+from msgspec import Struct
+
+_NAME = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[A-Za-z0-9.:]{1,80}\])\Z")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._:-]")
+_RECEIVED = re.compile(rb"(?:\A|\r\n)received[ \t]*:", re.IGNORECASE)
+
+
+class Hop(Struct, frozen=True, kw_only=True):
+    """What one Received field tells."""
+
+    helo: str
+    ip: str
+    hostname: str
+    protocol: str
+    id: str
+    at: float
+    tls: str | None = None
+    recipient: str | None = None  # wire form; only when it is the only one, or it would betray a Bcc
+
+
+def protocol(*, extended: bool, smtputf8: bool, tls: bool, authenticated: bool) -> str:
+    """The word behind "with": RFC 3848, and RFC 6531 section 4.3 for the UTF8 ones."""
+    if not extended:
+        return "SMTP"
+    return f"{'UTF8SMTP' if smtputf8 else 'ESMTP'}{'S' if tls else ''}{'A' if authenticated else ''}"
+
+
+def return_path(sender: str) -> bytes:
+    """`sender` is wire form, "" for the null reverse-path."""
+    return f"Return-Path: <{sender}>\r\n".encode()
+
+
+def received(hop: Hop) -> bytes:
+    """One Received field, folded, with CRLF."""
+    literal = f"[IPv6:{hop.ip}]" if ":" in hop.ip else f"[{hop.ip}]"
+    helo = hop.helo if _NAME.match(hop.helo) else _UNSAFE.sub("?", hop.helo[:255])
+    if "?" in helo:
+        helo = f"unknown ({helo})"
+    cipher = f"\r\n\t({_UNSAFE.sub(' ', hop.tls)})" if hop.tls else ""
+    recipient = f"\r\n\tfor <{hop.recipient}>" if hop.recipient else ""
+    return (
+        f"Received: from {helo} ({literal})\r\n\tby {hop.hostname} with {hop.protocol} id {hop.id}"
+        f"{cipher}{recipient};\r\n\t{date(int(hop.at))}\r\n"
+    ).encode()
+
+
+@lru_cache(maxsize=8)
+def date(at: int) -> str:
+    """RFC 5322 section 3.3 date-time of a second since the epoch, in UTC."""
+    return formatdate(at).replace("-0000", "+0000")
+
+
+class HeaderScan:
+    """The header of a message that comes in pieces, up to `limit` octets of it; linear however it is cut."""
+
+    def __init__(self, limit: int = 262_144) -> None:
+        self.complete = False
+        self._limit = limit
+        self._octets = bytearray(b"\r\n")  # so that an empty header ends like any other
+
+    @property
+    def octets(self) -> bytes:
+        """The fields with their CRLFs, without the empty line."""
+        return bytes(self._octets[2:])
+
+    def feed(self, octets: bytes) -> None:
+        if self.complete:
+            return
+        start = max(0, len(self._octets) - 3)
+        self._octets += octets[: self._limit + 2 - len(self._octets)]
+        end = self._octets.find(b"\r\n\r\n", start)
+        if end >= 0:
+            del self._octets[end + 2 :]
+            self.complete = True
+        elif len(self._octets) >= self._limit + 2:
+            self.complete = True
+
+    def received(self) -> int:
+        """How many Received fields (RFC 5321 section 6.3)."""
+        return len(_RECEIVED.findall(self._octets))

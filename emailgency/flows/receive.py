@@ -1,0 +1,274 @@
+"""Mail comes in: what each recipient means, the trace fields, and the commit that our 250 stands on (row B10, C7, D1).
+
+One transaction serves one customer. After `finish` has answered 250 the message and its whole plan are on stable
+storage; any other answer means that nothing of it is kept. Trouble of our own is never told as 5xx.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+from msgspec import Meta, Struct
+from twisted.logger import Logger
+
+from emailgency.codec import trace
+from emailgency.codec.address import parse
+from emailgency.codec.smtp.command import Mail, Rcpt
+from emailgency.codec.trace import HeaderScan, Hop
+from emailgency.model.directory import HARD_MESSAGE_LIMIT
+from emailgency.model.envelope import (
+    Catchall,
+    Client,
+    Deliver,
+    Envelope,
+    Outbound,
+    Recipient,
+    Relay,
+    Target,
+)
+from emailgency.model.errors import Invalid
+from emailgency.model.verdict import Verdict
+from emailgency.rules.networks import network
+
+if TYPE_CHECKING:
+    from emailgency.flows.resolve import Route
+    from emailgency.store.spool import Arrival, Spool
+
+SENDER_OK = Verdict(250, "2.1.0", "sender ok")
+RECIPIENT_OK = Verdict(250, "2.1.5", "recipient ok")
+BAD_SENDER = Verdict(553, "5.1.7", "bad sender address")
+BAD_RECIPIENT = Verdict(553, "5.1.3", "bad recipient address")
+NO_POSTMASTER = Verdict(550, "5.1.1", "write to the postmaster of one of our domains")
+OTHER_CUSTOMER = Verdict(452, "4.5.3", "another transaction please, for this recipient")
+TOO_BIG = Verdict(552, "5.3.4", "message too big")
+LOOP = Verdict(554, "5.4.6", "too many Received fields, this is a loop")
+
+
+class ReceptionLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The section `smtp.reception` of the settings."""
+
+    message: Annotated[int, Meta(ge=65_536, description="Largest message, as SIZE counts.")] = HARD_MESSAGE_LIMIT
+    received_fields: Annotated[
+        int, Meta(ge=20, description="Received fields from which a message counts as looping (RFC 5321 section 6.3).")
+    ] = 50
+    postmaster: Annotated[
+        str, Meta(description="The address that RCPT TO:<postmaster> without a domain means; empty: refused.")
+    ] = ""
+
+
+class Resolves(Protocol):
+    """`flows.resolve.Resolver`, as used here."""
+
+    async def resolve(self, recipient: Recipient, index: int) -> "Route | Verdict": ...
+
+
+class Reception:
+    """Takes mail from other servers. One for all connections of port 25."""
+
+    def __init__(
+        self,
+        resolver: Resolves,
+        spool: "Spool",
+        clock: Callable[[], float],
+        hostname: str,
+        limits: ReceptionLimits,
+    ) -> None:
+        self.resolver = resolver
+        self.spool = spool
+        self.clock = clock
+        self.hostname = hostname
+        self.limits = limits
+
+    async def begin(self, client: Client, mail: Mail, protocol: str) -> "Transaction | Verdict":
+        """MAIL. `protocol` is the word for the Received field."""
+        return self.refusal(mail) or Transaction(self, client, mail, protocol)
+
+    def refusal(self, mail: Mail) -> Verdict | None:
+        """What is wrong with this MAIL whoever sends it."""
+        if self.spool.accepting is not None:
+            return self.spool.accepting
+        if mail.size is not None and mail.size > self.limits.message:
+            return TOO_BIG
+        if mail.sender:
+            try:
+                parse(mail.sender)
+            except Invalid:
+                return BAD_SENDER
+        return None
+
+
+class Transaction:
+    """One message from MAIL to the answer behind its last octet. Ends with `finish` or `abort`."""
+
+    log = Logger()
+
+    def __init__(self, reception: Reception, client: Client, mail: Mail, protocol: str) -> None:
+        self.accepted: str | None = None  # id of the message once its sender may hear 250
+        self._reception = reception
+        self._client = client
+        self._mail = mail
+        self._protocol = protocol
+        self._customer = ""
+        self._limit = reception.limits.message
+        self._recipients: list[Recipient] = []
+        self._plan: dict[tuple[str, ...], Target] = {}
+        self._arrival: Arrival | None = None
+        self._return_path = 0
+        self._size = 0  # octets of the message as SIZE counts
+        self._digest = hashlib.sha256()
+        self._scan = HeaderScan()
+
+    async def recipient(self, rcpt: Rcpt) -> Verdict:
+        """RCPT. Nothing is changed unless the answer accepts."""
+        address = rcpt.address
+        if "@" not in address:
+            address = self._reception.limits.postmaster
+            if not address:
+                return NO_POSTMASTER
+        recipient = Recipient(as_given=address, notify=rcpt.notify, original=rcpt.original)
+        route = await self._reception.resolver.resolve(recipient, len(self._recipients))
+        if isinstance(route, Verdict):
+            return route
+        if route.verdict is not None and not route.verdict.accepts:
+            return route.verdict
+        refusal = self._unfit(route)
+        if refusal is not None:
+            return refusal
+        self._take(recipient, route.targets)
+        return RECIPIENT_OK
+
+    def _unfit(self, route: "Route") -> Verdict | None:
+        """Rows B7 and A9: one transaction has one customer and one size limit."""
+        limit = min(route.size_limit, self._reception.limits.message)
+        if self._recipients and route.customer.id != self._customer:
+            return OTHER_CUSTOMER
+        if self._mail.size is not None and self._mail.size > limit:
+            return TOO_BIG
+        if self._recipients and limit != self._limit:
+            return OTHER_CUSTOMER
+        self._customer, self._limit = route.customer.id, limit
+        return None
+
+    def _take(self, recipient: Recipient, targets: tuple[Target, ...]) -> None:
+        self._recipients.append(recipient)
+        for target in targets:
+            self._plan.setdefault(_place(target), target)
+
+    def write(self, octets: bytes) -> None:
+        """More of the message."""
+        self._size += len(octets)
+        if self._size > self._limit:
+            self.abort()  # let go of what came of it, and keep reading
+            return
+        self._digest.update(octets)
+        self._scan.feed(octets)
+        if self._arrival is None:
+            self._arrival = self._open()
+        if self._plan:
+            self._arrival.write(octets)
+
+    def _open(self) -> "Arrival":
+        """Begin the stored form: Return-Path, then our Received field."""
+        reception, now = self._reception, self._reception.clock()
+        arrival = reception.spool.begin(now)
+        if self._plan:
+            return_path = trace.return_path(self._mail.sender)
+            self._return_path = len(return_path)
+            arrival.write(return_path + trace.received(self._hop(arrival.id, now)))
+        return arrival
+
+    def _hop(self, id: str, now: float) -> Hop:
+        return Hop(
+            helo=self._client.helo,
+            ip=self._client.ip,
+            hostname=self._reception.hostname,
+            protocol=self._protocol,
+            id=id,
+            at=now,
+            tls=self._client.tls,
+            recipient=self._recipients[0].as_given if len(self._recipients) == 1 else None,
+        )
+
+    async def finish(self, octets: bytes) -> Verdict:
+        """The last octets; answers 250 only when the message is on stable storage, or nobody wants it."""
+        self.write(octets)
+        if self._size > self._limit:
+            return TOO_BIG
+        if self._scan.received() >= self._reception.limits.received_fields:
+            self.abort()
+            return LOOP
+        arrival, self._arrival = self._arrival, None
+        assert arrival is not None
+        if not self._plan:
+            arrival.abort()
+            self.log.info("{id} size={size} client={ip} dropped", id=arrival.id, size=self._size, ip=self._client.ip)
+            return _queued(arrival.id)
+        fingerprint = self._fingerprint()
+        original = self._reception.spool.repeated(fingerprint)
+        if original is not None:
+            arrival.abort()
+            self.accepted = original
+            self.log.info("{id} client={ip} repeated", id=original, ip=self._client.ip)
+            return Verdict(250, "2.0.0", f"already queued as {original}")
+        envelope = self._envelope(arrival, fingerprint)
+        await self._reception.spool.commit(arrival, envelope)
+        self.accepted = arrival.id
+        self.log.info(
+            "{id} from=<{sender}> size={size} recipients={recipients} client={ip} helo={helo} received",
+            id=arrival.id,
+            sender=self._mail.sender,
+            size=self._size,
+            recipients=len(self._recipients),
+            ip=self._client.ip,
+            helo=self._client.helo,
+        )
+        return _queued(arrival.id)
+
+    def abort(self) -> None:
+        """Nothing of this message is kept."""
+        arrival, self._arrival = self._arrival, None
+        if arrival is not None:
+            arrival.abort()
+
+    def _envelope(self, arrival: "Arrival", fingerprint: str) -> Envelope:
+        return Envelope(
+            id=arrival.id,
+            customer=self._customer,
+            sender=self._mail.sender,
+            received_at=self._reception.clock(),
+            size=arrival.size,
+            return_path=self._return_path,
+            recipients=tuple(self._recipients),
+            plan=tuple(self._plan.values()),
+            client=self._client,
+            body=self._mail.body,
+            smtputf8=self._mail.smtputf8,
+            ret=self._mail.ret,
+            envid=self._mail.envid,
+            fingerprint=fingerprint,
+        )
+
+    def _fingerprint(self) -> str:
+        """RFC 1047: what tells a repetition of this transaction from any other message."""
+        whole = self._digest
+        recipients = sorted({recipient.as_given for recipient in self._recipients})
+        for part in (network(self._client.ip), self._client.mailbox or "", self._mail.sender, *recipients):
+            whole.update(b"\0" + part.encode())  # no message holds a NUL
+        return whole.hexdigest()
+
+
+def _queued(id: str) -> Verdict:
+    return Verdict(250, "2.0.0", f"queued as {id}")
+
+
+def _place(target: Target) -> tuple[str, ...]:
+    """Equal for targets that are the same copy: each mailbox gets a message once (attack row 14)."""
+    match target:
+        case Deliver():
+            return ("deliver", target.mailbox)
+        case Catchall():
+            return ("catchall", target.customer, target.address)
+        case Relay() | Outbound():
+            return ("remote", target.address)
+        case _:
+            return ("undelivered", target.customer)

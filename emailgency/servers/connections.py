@@ -1,0 +1,89 @@
+"""Who may be connected, and for how long: limits of connections and one coarse timer for all of them (attack row 28).
+
+A connection keeps its `deadline` as a plain number; once a second all deadlines are looked at. Ten thousand
+connections cost 1 ms of that second, and an octet that arrives costs no timer at all.
+"""
+
+from typing import Annotated, Protocol
+
+from msgspec import Meta, Struct
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from emailgency.rules.networks import is_loopback, network
+
+TICK = 1.0  # seconds
+
+
+class ConnectionLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits of one listening service."""
+
+    total: Annotated[int, Meta(ge=1, description="Most connections at the same time.")] = 2000
+    reserved: Annotated[int, Meta(ge=0, description="How many of them are kept for clients on this machine.")] = 50
+    per_network: Annotated[
+        int, Meta(ge=1, description="Most connections from one network, /24 for IPv4 and /64 for IPv6.")
+    ] = 100
+
+
+class Watched(Protocol):
+    """A connection as seen from here. `deadline` is in the reactor's seconds, infinity while it waits for us."""
+
+    deadline: float
+
+    def expire(self, now: float) -> None:
+        """The deadline has passed: end the connection or set another one."""
+
+
+class Connections:
+    """The open connections of one service."""
+
+    def __init__(self, limits: ConnectionLimits, reactor: IReactorTime) -> None:
+        self.refused = 0
+        self._limits = limits
+        self._reactor = reactor
+        self._open: dict[Watched, str] = {}
+        self._networks: dict[str, int] = {}
+        self._tick: IDelayedCall | None = None
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def all(self) -> list[Watched]:
+        return list(self._open)
+
+    def admit(self, connection: Watched, ip: str | None) -> str | None:
+        """Count and watch `connection` until `leave`; or why not, in words for the client.
+
+        `ip` is None until a proxy has told it; the connection is admitted again then.
+        """
+        self.leave(connection)
+        free = self._limits.total - len(self._open)
+        where = network(ip) if ip else ""
+        if free <= 0 or (free <= self._limits.reserved and not (ip and is_loopback(ip))):
+            self.refused += 1
+            return "too many connections"
+        if where and self._networks.get(where, 0) >= self._limits.per_network:
+            self.refused += 1
+            return "too many connections from your network"
+        self._open[connection] = where
+        self._networks[where] = self._networks.get(where, 0) + 1
+        if self._tick is None:
+            self._tick = self._reactor.callLater(TICK, self._look)
+        return None
+
+    def leave(self, connection: Watched) -> None:
+        where = self._open.pop(connection, None)
+        if where is None:
+            return
+        if self._networks[where] == 1:
+            del self._networks[where]
+        else:
+            self._networks[where] -= 1
+        if not self._open and self._tick is not None:
+            self._tick.cancel()
+            self._tick = None
+
+    def _look(self) -> None:
+        self._tick = self._reactor.callLater(TICK, self._look) if self._open else None
+        now = self._reactor.seconds()
+        for connection in [one for one in self._open if one.deadline <= now]:
+            connection.expire(now)

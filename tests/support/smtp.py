@@ -1,0 +1,116 @@
+"""What a test of incoming SMTP needs: a spool in memory, a resolver with a few addresses, a server on loopback."""
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTCP, IReactorTime
+
+from emailgency.codec.address import parse
+from emailgency.codec.smtp.limits import SmtpLimits
+from emailgency.flows.receive import Reception, ReceptionLimits
+from emailgency.model.directory import Customer, Domain, DomainKind
+from emailgency.model.envelope import Deliver, Envelope, Recipient
+from emailgency.model.errors import Invalid
+from emailgency.model.verdict import Verdict
+from emailgency.servers.connections import ConnectionLimits
+from emailgency.servers.smtp import SmtpFactory
+
+
+class MemoryArrival:
+    def __init__(self, spool: "MemorySpool", id: str) -> None:
+        self.id = id
+        self.octets = bytearray()
+        self._spool = spool
+
+    @property
+    def size(self) -> int:
+        return len(self.octets)
+
+    def write(self, chunk: bytes) -> None:
+        self.octets += chunk
+        self._spool.written += len(chunk)
+
+    def abort(self) -> None:
+        self._spool.aborted.append(self.id)
+
+
+class MemorySpool:
+    """As `store.spool.Spool`, without a disk. `hold` and `trouble` steer what commits do."""
+
+    def __init__(self) -> None:
+        self.accepting: Verdict | None = None
+        self.busy = False
+        self.messages: list[tuple[Envelope, bytes]] = []
+        self.aborted: list[str] = []
+        self.confirmed: list[str] = []
+        self.written = 0
+        self.hold: Deferred[None] | None = None
+        self.trouble: Exception | None = None
+        self._fingerprints: dict[str | None, str] = {}
+        self._count = 0
+
+    def begin(self, at: float) -> MemoryArrival:
+        self._count += 1
+        return MemoryArrival(self, f"id{self._count}")
+
+    async def commit(self, arrival: MemoryArrival, envelope: Envelope) -> None:
+        if self.hold is not None:
+            await self.hold
+        if self.trouble is not None:
+            raise self.trouble
+        self.messages.append((envelope, bytes(arrival.octets)))
+        self._fingerprints[envelope.fingerprint] = envelope.id
+
+    def acknowledged(self, id: str) -> None:
+        self.confirmed.append(id)
+        self._fingerprints = {key: value for key, value in self._fingerprints.items() if value != id}
+
+    def repeated(self, fingerprint: str) -> str | None:
+        return self._fingerprints.get(fingerprint)
+
+
+class Answered:
+    """A route as `flows.resolve` gives one."""
+
+    def __init__(self, customer: Customer, domain: Domain, targets: tuple[object, ...], size_limit: int) -> None:
+        self.customer, self.domain, self.targets, self.size_limit = customer, domain, targets, size_limit
+        self.entry = None
+        self.verdict: Verdict | None = None
+
+
+class FewAddresses:
+    """Every address of `mydomain.zz` and `other.zz` is a mailbox of its own; `gone@` is banished, `vip@` takes more."""
+
+    def __init__(self) -> None:
+        self.trouble: Exception | None = None
+        self.hold: Deferred[None] | None = None
+
+    async def resolve(self, recipient: Recipient, index: int) -> "Answered | Verdict":
+        if self.hold is not None:
+            await self.hold
+        if self.trouble is not None:
+            raise self.trouble
+        try:
+            address = parse(recipient.as_given)
+        except Invalid:
+            return Verdict(553, "5.1.3", "bad recipient address")
+        if address.domain not in ("mydomain.zz", "other.zz"):
+            return Verdict(550, "5.7.1", "relaying denied")
+        customer = Customer(id=address.domain[:-3], domain=address.domain, alternate_domain="mydomainzz.emailgency.com")
+        domain = Domain(address.domain, customer.id, DomainKind.MAIN)
+        targets = (Deliver(customer=customer.id, mailbox=address.local, recipient=index),)
+        limit = 20 << 20 if address.local.startswith("vip") else 10 << 20
+        return Answered(customer, domain, () if address.local == "gone" else targets, limit)
+
+
+class ReactorNeeded(IReactorTCP, IReactorTime):
+    """Both faces of a reactor."""
+
+
+def build(
+    reactor: IReactorTime,
+    spool: MemorySpool,
+    resolver: FewAddresses,
+    limits: SmtpLimits | None = None,
+    connection_limits: ConnectionLimits | None = None,
+) -> SmtpFactory:
+    reception = Reception(resolver, spool, lambda: 1_800_000_000.0, "mx.emailgency.example", ReceptionLimits())
+    return SmtpFactory(reception, reactor, limits or SmtpLimits(), connection_limits or ConnectionLimits())
