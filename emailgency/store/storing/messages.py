@@ -31,20 +31,20 @@ class Placed(Struct, frozen=True, array_like=True):
 # ---- spool -----------------------------------------------------------------------------------------------
 
 
-class Write(Struct, frozen=True, tag="write"):
+class Write(Struct, frozen=True, array_like=True, tag="write"):
     """Append octets to the coming .msg of `id`; no reply. A failure is kept and answered at Commit."""
 
     id: str
     chunk: bytes
 
 
-class Abort(Struct, frozen=True, tag="abort"):
+class Abort(Struct, frozen=True, array_like=True, tag="abort"):
     """The transaction died: drop what Write made; no reply."""
 
     id: str
 
 
-class Commit(Struct, frozen=True, tag="commit"):
+class Commit(Struct, frozen=True, array_like=True, tag="commit"):
     """The rest of the octets and the `Accepted` journal record. Replies: Done (committed), then Delivered."""
 
     number: int
@@ -54,7 +54,7 @@ class Commit(Struct, frozen=True, tag="commit"):
     deliveries: tuple[Delivery, ...]
 
 
-class Redeliver(Struct, frozen=True, tag="redeliver"):
+class Redeliver(Struct, frozen=True, array_like=True, tag="redeliver"):
     """Finish local targets of a live message; one already in its folder is not put there again. Reply: Delivered."""
 
     number: int
@@ -62,23 +62,45 @@ class Redeliver(Struct, frozen=True, tag="redeliver"):
     deliveries: tuple[Delivery, ...]
 
 
-class Record(Struct, frozen=True, tag="record"):
+class Record(Struct, frozen=True, array_like=True, tag="record"):
     """Append records to the spool journal. Reply: Done, when they are on stable storage."""
 
     number: int
     records: tuple[bytes, ...]
 
 
-class Release(Struct, frozen=True, tag="release"):
-    """These messages ended: record that, then unlink their .msg; no reply."""
+class Release(Struct, frozen=True, array_like=True, tag="release"):
+    """These messages ended: record that, then unlink their .msg; no reply. `void`: their commit never counted."""
 
     ids: tuple[str, ...]
+    void: bool = False
+
+
+class Settle(Struct, frozen=True, array_like=True, tag="settle"):
+    """Start-up: deliveries of these ids are recorded as finished; one still in tmp/ is renamed on. Reply: Done."""
+
+    number: int
+    folder: str
+    ids: tuple[str, ...]
+
+
+class Forget(Struct, frozen=True, array_like=True, tag="forget"):
+    """Nothing live is left in the journal segments below this number: unlink them after the next sync; no reply."""
+
+    below: int
+
+
+class Ballast(Struct, frozen=True, array_like=True, tag="ballast"):
+    """Make the file that is given up when the disk is full `size` octets long; 0: release it. Reply: Done."""
+
+    number: int
+    size: int
 
 
 # ---- folders ---------------------------------------------------------------------------------------------
 
 
-class Open(Struct, frozen=True, tag="open"):
+class Open(Struct, frozen=True, array_like=True, tag="open"):
     """List a folder. Reply: Opened, or Refused("nonexistent"). Files without a UID get one first.
 
     `token` of an earlier Opened: reply Unchanged when nothing but our own requests changed the folder since.
@@ -89,7 +111,7 @@ class Open(Struct, frozen=True, tag="open"):
     token: str = ""
 
 
-class Append(Struct, frozen=True, tag="append"):
+class Append(Struct, frozen=True, array_like=True, tag="append"):
     """APPEND: what Write made under `id` and `chunk` become one message. Reply: Changed with one Placed, synced."""
 
     number: int
@@ -100,7 +122,7 @@ class Append(Struct, frozen=True, tag="append"):
     mtime: float  # INTERNALDATE
 
 
-class Copy(Struct, frozen=True, tag="copy"):
+class Copy(Struct, frozen=True, array_like=True, tag="copy"):
     """`messages` are (uid, name). Reply: Changed, synced, all or nothing. `move`: by rename, reported as expunged."""
 
     number: int
@@ -110,7 +132,7 @@ class Copy(Struct, frozen=True, tag="copy"):
     move: bool = False
 
 
-class Expunge(Struct, frozen=True, tag="expunge"):
+class Expunge(Struct, frozen=True, array_like=True, tag="expunge"):
     """Reply: Changed with the UIDs that went, synced."""
 
     number: int
@@ -118,7 +140,7 @@ class Expunge(Struct, frozen=True, tag="expunge"):
     messages: tuple[tuple[int, str], ...]
 
 
-class SetFlags(Struct, frozen=True, tag="flags"):
+class SetFlags(Struct, frozen=True, array_like=True, tag="flags"):
     """Rename to new flag letters (a message leaves new/ for cur/). Reply: Changed; synced within a second.
 
     A name that is gone is skipped: another program moved it, the next Open tells.
@@ -129,7 +151,7 @@ class SetFlags(Struct, frozen=True, tag="flags"):
     messages: tuple[tuple[int, str, str], ...]  # uid, name, letters
 
 
-class Keywords(Struct, frozen=True, tag="keywords"):
+class Keywords(Struct, frozen=True, array_like=True, tag="keywords"):
     """Give these keywords letters in `dovecot-keywords`. Reply: KeywordList with all, or Refused("limit")."""
 
     number: int
@@ -137,14 +159,14 @@ class Keywords(Struct, frozen=True, tag="keywords"):
     words: tuple[str, ...]
 
 
-class Folders(Struct, frozen=True, tag="folders"):
+class Folders(Struct, frozen=True, array_like=True, tag="folders"):
     """Reply: FolderList of one mailbox (Maildir++ folders and the file `subscriptions`)."""
 
     number: int
     mailbox: str
 
 
-class CreateFolder(Struct, frozen=True, tag="create"):
+class CreateFolder(Struct, frozen=True, array_like=True, tag="create"):
     """Reply: Opened, or Refused("exists"). With `quiet` an existing one is only opened. Synced."""
 
     number: int
@@ -152,21 +174,21 @@ class CreateFolder(Struct, frozen=True, tag="create"):
     quiet: bool = False
 
 
-class DeleteFolder(Struct, frozen=True, tag="delete"):
+class DeleteFolder(Struct, frozen=True, array_like=True, tag="delete"):
     """Reply: Done or Refused("nonexistent"). A whole mailbox may be named (all below it goes)."""
 
     number: int
     folder: str
 
 
-class RenameFolders(Struct, frozen=True, tag="rename"):
+class RenameFolders(Struct, frozen=True, array_like=True, tag="rename"):
     """Rename (old, new) pairs. Reply: Done or Refused("nonexistent" | "exists"). Synced."""
 
     number: int
     pairs: tuple[tuple[str, str], ...]
 
 
-class Subscriptions(Struct, frozen=True, tag="subscriptions"):
+class Subscriptions(Struct, frozen=True, array_like=True, tag="subscriptions"):
     """Replace a mailbox's `subscriptions` file (tmp, fsync, rename). Reply: Done."""
 
     number: int
@@ -174,19 +196,19 @@ class Subscriptions(Struct, frozen=True, tag="subscriptions"):
     names: tuple[str, ...]
 
 
-class Stop(Struct, frozen=True, tag="stop"):
+class Stop(Struct, frozen=True, array_like=True, tag="stop"):
     """Sync everything, write exact UIDNEXTs, reply Done, exit."""
 
     number: int
 
 
-Request = (
-    Write
-    | Abort
-    | Commit
+Telling = Write | Abort | Release | Forget  # no reply
+Asking = (
+    Commit
     | Redeliver
     | Record
-    | Release
+    | Settle
+    | Ballast
     | Open
     | Append
     | Copy
@@ -200,29 +222,31 @@ Request = (
     | Subscriptions
     | Stop
 )
+Request = Telling | Asking
 
 # ---- replies ---------------------------------------------------------------------------------------------
 
 
-class Done(Struct, frozen=True, tag="done"):
+class Done(Struct, frozen=True, array_like=True, tag="done"):
     number: int
+    segment: int = 0  # of the spool journal that holds the records of the request
 
 
-class Refused(Struct, frozen=True, tag="refused"):
+class Refused(Struct, frozen=True, array_like=True, tag="refused"):
     """The request makes no sense now: "nonexistent", "exists", "limit"."""
 
     number: int
     reason: str
 
 
-class Failed(Struct, frozen=True, tag="failed"):
+class Failed(Struct, frozen=True, array_like=True, tag="failed"):
     """The disk said no (errno name and text): nothing happened, the reactor raises Temporary."""
 
     number: int
     reason: str
 
 
-class Delivered(Struct, frozen=True, tag="delivered"):
+class Delivered(Struct, frozen=True, array_like=True, tag="delivered"):
     """Local targets of `id` now visible; their done records are on stable storage."""
 
     number: int
@@ -231,7 +255,7 @@ class Delivered(Struct, frozen=True, tag="delivered"):
     failed: tuple[tuple[int, str], ...] = ()  # target, reason; they stay pending
 
 
-class Opened(Struct, frozen=True, tag="opened"):
+class Opened(Struct, frozen=True, array_like=True, tag="opened"):
     number: int
     folder: str
     uidvalidity: int
@@ -241,11 +265,11 @@ class Opened(Struct, frozen=True, tag="opened"):
     keywords: tuple[str, ...]  # index 0 is letter a
 
 
-class Unchanged(Struct, frozen=True, tag="unchanged"):
+class Unchanged(Struct, frozen=True, array_like=True, tag="unchanged"):
     number: int
 
 
-class Changed(Struct, frozen=True, tag="changed"):
+class Changed(Struct, frozen=True, array_like=True, tag="changed"):
     number: int
     folder: str
     uidnext: int = 0  # of the folder things were placed in
@@ -254,12 +278,12 @@ class Changed(Struct, frozen=True, tag="changed"):
     renamed: tuple[tuple[int, str, str], ...] = ()  # uid, subfolder, new name
 
 
-class KeywordList(Struct, frozen=True, tag="keyword_list"):
+class KeywordList(Struct, frozen=True, array_like=True, tag="keyword_list"):
     number: int
     words: tuple[str, ...]
 
 
-class FolderList(Struct, frozen=True, tag="folder_list"):
+class FolderList(Struct, frozen=True, array_like=True, tag="folder_list"):
     number: int
     folders: tuple[str, ...]  # relative to the data folder, INBOX is the mailbox's own path
     subscriptions: tuple[str, ...]

@@ -1,0 +1,223 @@
+"""One turn of the storer: everything that had arrived, done in order and synced together.
+
+The order of a turn keeps the promise: .msg files and folders are synced before the journal speaks of them, the
+journal before anybody is answered, and names become visible in new/ only when Finished is on stable storage. What a
+turn linked is recorded by the next one's journal sync, or by `finish` when nothing else is waiting.
+"""
+
+import time
+from collections.abc import Callable
+
+from emailgency.store import spool_records
+from emailgency.store.spool_records import Ended, Finished, Void
+from emailgency.store.storing import files
+from emailgency.store.storing.delivering import Arriving, Delivering, Linked, find, rename_on
+from emailgency.store.storing.incoming import Coming, Incoming
+from emailgency.store.storing.maildir import Maildir
+from emailgency.store.storing.messages import (
+    Commit,
+    Delivered,
+    Done,
+    Failed,
+    Record,
+    Redeliver,
+    Release,
+    Reply,
+    Settle,
+)
+from emailgency.store.storing.segments import Segments
+
+Folder = tuple[Maildir, str]  # a Maildir and the name of one of its subfolders
+
+
+class Batch:
+    """Collects what a turn owes and pays it. `answer` sends a reply at once."""
+
+    def __init__(
+        self, segments: Segments, incoming: Incoming, delivering: Delivering, answer: Callable[[Reply], None]
+    ) -> None:
+        self._segments = segments
+        self._incoming = incoming
+        self._delivering = delivering
+        self._answer = answer
+        self._commits: list[tuple[Commit, Coming]] = []
+        self._records: list[Record] = []
+        self._released: list[Release] = []
+        self._void: list[str] = []
+        self._forget_below = 0
+        self._arriving: list[Arriving] = []
+        self._owed: dict[Folder, None] = {}  # subfolders with a change that is not synced yet
+        self._promised: list[tuple[Reply, int, tuple[Folder, ...]]] = []  # replies that wait for such syncs
+        self.owed_since = 0.0  # monotonic; 0: nothing is owed
+
+    # ---- what a turn collects ----------------------------------------------------------------------------
+
+    def commit(self, request: Commit) -> None:
+        self._commits.append((request, self._incoming.write(request.id, request.chunk)))
+
+    def record(self, request: Record) -> None:
+        self._records.append(request)
+
+    def release(self, request: Release) -> None:
+        self._released.append(request)
+
+    def forget(self, below: int) -> None:
+        self._forget_below = max(below, self._forget_below)
+
+    def redeliver(self, request: Redeliver) -> None:
+        arriving = self._delivering.link(request.number, request.id, request.deliveries, again=True)
+        self._link(arriving)
+
+    def settle(self, request: Settle, folder: Maildir | None) -> None:
+        """Rename on what a crash left between Finished and new/."""
+        for id in request.ids if folder is not None else ():
+            assert folder is not None
+            for token in (id,):
+                name = find(folder, "tmp", token)
+                if name:
+                    rename_on(Linked(folder, "tmp", name, []))
+        self.promise(Done(request.number), request.number, () if folder is None else ((folder, "new"),))
+
+    def owe(self, *folders: Folder) -> None:
+        """These subfolders must be synced soon, though nobody waits for it."""
+        for folder in folders:
+            self._owed[folder] = None
+        if folders and not self.owed_since:
+            self.owed_since = time.monotonic()
+
+    def promise(self, reply: Reply, number: int, folders: tuple[Folder, ...]) -> None:
+        """Answer when these subfolders are synced, with Failed when one cannot be."""
+        self.owe(*folders)
+        self._promised.append((reply, number, folders))
+
+    @property
+    def finishing(self) -> bool:
+        """Whether deliveries wait for their Finished."""
+        return bool(self._arriving)
+
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody waits for a sync of this turn."""
+        return bool(self._commits or self._records or self._released or self._promised or self._void)
+
+    # ---- paying ------------------------------------------------------------------------------------------
+
+    def pay(self) -> None:
+        """Sync what the turn did, answer, and link the deliveries of its commits."""
+        commits, self._commits = self._commits, []
+        self._incoming.sync([coming for _, coming in commits])
+        for request, coming in commits:
+            self._incoming.close(request.id)
+            if coming.failure is not None:
+                self._refuse(request, coming.failure)
+        good = [request for request, coming in commits if coming.failure is None]
+        self._sync_folders()
+        committed = self._write_journal(good)
+        if committed:
+            for request in good:
+                self._answer(Done(request.number, self._segments.number))
+            for request in good:
+                if request.deliveries:
+                    self._link(self._delivering.link(request.number, request.id, request.deliveries))
+
+    def finish(self) -> None:
+        """Nothing else waits: record what was linked, and show it."""
+        self._sync_folders()
+        self._write_journal([])
+
+    def _link(self, arriving: Arriving) -> None:
+        self._arriving.append(arriving)
+        self.owe(*{(linked.maildir, "tmp"): None for linked in arriving.linked if linked.subfolder == "tmp"})
+
+    def _sync_folders(self) -> None:
+        """fsync every subfolder that owes one; what waited for a failed one is told."""
+        owed, self._owed, self.owed_since = self._owed, {}, 0.0
+        failed: dict[Folder, OSError] = {}
+        for folder in owed:
+            maildir, subfolder = folder
+            try:
+                files.sync(maildir.subfolder(subfolder))
+            except OSError as error:
+                failed[folder] = error
+                maildir.reopen(subfolder)
+        promised, self._promised = self._promised, []
+        for reply, number, folders in promised:
+            first = next((failed[folder] for folder in folders if folder in failed), None)
+            self._answer(reply if first is None else Failed(number, files.reason(first)))
+        if failed:
+            self._unlink_failed(failed)
+            self.owe(*failed)
+
+    def _unlink_failed(self, failed: dict[Folder, OSError]) -> None:
+        """Targets whose tmp/ could not be synced are not finished."""
+        for arriving in self._arriving:
+            for linked in [linked for linked in arriving.linked if (linked.maildir, "tmp") in failed]:
+                arriving.linked.remove(linked)
+                reason = files.reason(failed[linked.maildir, "tmp"])
+                arriving.failed.extend((target, reason) for target in linked.targets)
+
+    def _write_journal(self, commits: list[Commit]) -> bool:
+        """One append and one sync for all records of the turn; returns whether they count."""
+        arriving, self._arriving = self._arriving, []
+        records, self._records = self._records, []
+        # a release waits until every rename into new/ is durable: without Ended, start-up looks after them
+        released, self._released = ([], self._released) if self._owed else (self._released, [])
+        now = time.time()
+        if self._void:
+            self._segments.add(spool_records.encode(Void(tuple(self._void))))
+        for one in arriving:
+            if one.linked:
+                self._segments.add(spool_records.encode(Finished(one.id, one.targets, now, spool_records.DELIVERED)))
+        for commit in commits:
+            self._segments.add(commit.record)
+        for record in records:
+            for line in record.records:
+                self._segments.add(line)
+        for release in released:
+            kind = Void if release.void else Ended
+            self._segments.add(spool_records.encode(kind(release.ids)))
+        try:
+            self._segments.sync()
+        except OSError as error:
+            self._journal_failed(error, arriving, commits, records, released)
+            return False
+        self._void.clear()
+        for one in arriving:
+            self._publish(one)
+        for record in records:
+            self._answer(Done(record.number, self._segments.number))
+        for release in released:
+            for id in release.ids:
+                self._incoming.unlink(id)
+        if self._forget_below and not self._released:
+            self._segments.forget(self._forget_below)
+            self._forget_below = 0
+        return True
+
+    def _publish(self, arriving: Arriving) -> None:
+        self._answer(self._delivering.publish(arriving))
+        self.owe(*{(linked.maildir, "new"): None for linked in arriving.linked if linked.subfolder == "tmp"})
+
+    def _journal_failed(
+        self,
+        error: OSError,
+        arriving: list[Arriving],
+        commits: list[Commit],
+        records: list[Record],
+        released: list[Release],
+    ) -> None:
+        """Nothing of this turn counts; Accepted records that may be on the disk are declared void by the next sync."""
+        reason = files.reason(error)
+        for one in arriving:
+            lost = tuple((target, reason) for target in one.targets)
+            self._answer(Delivered(one.number, one.id, (), (*one.failed, *lost)))
+        for commit in commits:
+            self._void.append(commit.id)
+            self._refuse(commit, error)
+        for record in records:
+            self._answer(Failed(record.number, reason))
+        self._released = [*released, *self._released]
+
+    def _refuse(self, commit: Commit, error: OSError) -> None:
+        self._incoming.drop(commit.id)
+        self._answer(Failed(commit.number, files.reason(error)))

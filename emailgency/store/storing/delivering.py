@@ -1,0 +1,171 @@
+"""Local delivery: the spool file is linked into tmp/ under the message's id, recorded as finished, renamed into new/.
+
+    link -> sync of the tmp folders -> Finished in the journal, synced -> rename with a UID -> sync of new/ later
+
+Before Finished is durable nobody sees the message, so a crash finds it pending and no one can have removed it; a
+name that carries its id is then proof that it is there. Afterwards it is only ever renamed on, never linked again.
+"""
+
+import errno
+import os
+
+from msgspec import Struct
+
+from emailgency.codec import maildir
+from emailgency.store.storing import files
+from emailgency.store.storing.incoming import Incoming
+from emailgency.store.storing.maildir import Maildir
+from emailgency.store.storing.maildirs import Maildirs
+from emailgency.store.storing.messages import Delivered, Delivery, Placed
+
+_NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP}
+
+
+class Linked(Struct):
+    """One file that stands in tmp/ (or, found again, further on) for one or more targets."""
+
+    maildir: Maildir
+    subfolder: str
+    name: str
+    targets: list[int]
+
+
+class Arriving(Struct):
+    """The local targets of one message between link and rename."""
+
+    number: int
+    id: str
+    linked: list[Linked]
+    failed: list[tuple[int, str]]
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        return tuple(target for linked in self.linked for target in linked.targets)
+
+
+def token_of(id: str, delivery: Delivery) -> str:
+    """The id in the file name. A copy with a prefix of its own is another message than the shared one."""
+    return f"{id}_{delivery.target}" if delivery.prefix else id
+
+
+class Delivering:
+    """Does the file work of Commit and Redeliver; the batch decides when what is synced."""
+
+    def __init__(self, maildirs: Maildirs, incoming: Incoming, host: str) -> None:
+        self._maildirs = maildirs
+        self._incoming = incoming
+        self._host = host
+
+    def link(self, number: int, id: str, deliveries: tuple[Delivery, ...], *, again: bool = False) -> Arriving:
+        """Put the message into tmp/ of every folder. `again`: it may be there already, look first."""
+        arriving = Arriving(number, id, [], [])
+        by_name: dict[tuple[str, str], Linked] = {}
+        for delivery in deliveries:
+            token = token_of(id, delivery)
+            try:
+                linked = by_name.get((delivery.folder, token))
+                if linked is None:
+                    linked = by_name[delivery.folder, token] = self._one(id, token, delivery, again)
+                    arriving.linked.append(linked)
+                linked.targets.append(delivery.target)
+            except OSError as error:
+                arriving.failed.append((delivery.target, files.reason(error)))
+        return arriving
+
+    def _one(self, id: str, token: str, delivery: Delivery, again: bool) -> Linked:
+        folder = self._maildirs.make(delivery.folder, delivery.address)
+        if again:
+            for subfolder in ("tmp", "new", "cur"):
+                name = find(folder, subfolder, token)
+                if name:
+                    return Linked(folder, subfolder, name, [])
+        return Linked(folder, "tmp", self._place(id, token, delivery.prefix, folder), [])
+
+    def _place(self, id: str, token: str, prefix: bytes, folder: Maildir) -> str:
+        source = f"{id}.msg"
+        hour, tmp = self._incoming.hour(id), folder.subfolder("tmp")
+        size = os.stat(source, dir_fd=hour, follow_symlinks=False).st_size + len(prefix)
+        unique = maildir.unique(int(id[:8], 16), token, self._host)
+        name = f"{unique},S={size}"
+        if not prefix:
+            try:
+                os.link(source, name, src_dir_fd=hour, dst_dir_fd=tmp, follow_symlinks=False)
+            except FileExistsError:
+                pass
+            except OSError as error:
+                if error.errno not in _NO_LINK:
+                    raise
+            else:
+                return name
+            if _exists(tmp, name) and _same(hour, source, tmp, name):
+                return name
+        copy_file(hour, source, tmp, name, prefix)
+        return name
+
+    def publish(self, arriving: Arriving) -> Delivered:
+        """Finished is durable: rename into new/ with a UID. What fails stays in tmp/ for the next start."""
+        placed: list[Placed] = []
+        failed = list(arriving.failed)
+        for linked in arriving.linked:
+            try:
+                uid, subfolder, name = rename_on(linked)
+            except OSError as error:
+                failed.extend((target, files.reason(error)) for target in linked.targets)
+                continue
+            placed.extend(Placed(linked.maildir.path, uid, subfolder, name, target) for target in linked.targets)
+        return Delivered(arriving.number, arriving.id, tuple(placed), tuple(failed))
+
+
+def rename_on(linked: Linked) -> tuple[int, str, str]:
+    """From tmp/ into new/; one found further on is left where it is. Returns uid, subfolder, name."""
+    folder = linked.maildir
+    if linked.subfolder != "tmp":
+        return maildir.uid_of(linked.name), linked.subfolder, linked.name
+    uid = folder.uids.take()
+    name = f"{linked.name},U={uid}"
+    os.rename(linked.name, name, src_dir_fd=folder.subfolder("tmp"), dst_dir_fd=folder.subfolder("new"))
+    if folder.names is not None:
+        folder.names[uid] = ("new", name)
+        folder.touched()
+    return uid, "new", name
+
+
+def find(folder: Maildir, subfolder: str, token: str) -> str | None:
+    """A name with this id."""
+    mark = f".{token}."
+    for name in os.listdir(folder.subfolder(subfolder)):
+        if mark in name and maildir.parse(name).id == token:
+            return name
+    return None
+
+
+def copy_file(source_folder: int, source: str, folder: int, name: str, prefix: bytes = b"") -> None:
+    """A new, synced file with the octets and times of `source`; a half-written one of an earlier try is replaced."""
+    original = os.open(source, files.READ, dir_fd=source_folder)
+    try:
+        if _exists(folder, name):
+            os.unlink(name, dir_fd=folder)
+        descriptor = os.open(name, files.NEW_FILE, 0o600, dir_fd=folder)
+        try:
+            files.write_all(descriptor, prefix)
+            files.copy(original, descriptor)
+            status = os.fstat(original)
+            os.utime(descriptor, ns=(status.st_atime_ns, status.st_mtime_ns))
+            os.fsync(descriptor)
+        except OSError:
+            os.unlink(name, dir_fd=folder)
+            raise
+        finally:
+            os.close(descriptor)
+    finally:
+        os.close(original)
+
+
+def _exists(folder: int, name: str) -> bool:
+    return os.access(name, os.F_OK, dir_fd=folder, follow_symlinks=False)
+
+
+def _same(folder: int, name: str, other_folder: int, other: str) -> bool:
+    here = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    there = os.stat(other, dir_fd=other_folder, follow_symlinks=False)
+    return (here.st_ino, here.st_dev) == (there.st_ino, there.st_dev)

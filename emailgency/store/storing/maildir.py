@@ -1,0 +1,185 @@
+"""One Maildir in the hands of its only writer: descriptors, UIDs, and the list of names when somebody reads it."""
+
+import contextlib
+import os
+import stat
+import time
+
+from emailgency.codec import maildir
+from emailgency.store import layout
+from emailgency.store.storing import files
+from emailgency.store.storing.uids import Uids, Validities
+
+_SETTLED = 0.05  # seconds: file times have the grain of a kernel tick (1-10 ms), younger ones may hide a change
+_COPYING = "k"  # first letter of the ids a COPY gives; no message id begins with it
+
+Times = tuple[int, int]  # mtimes of new/ and cur/, nanoseconds
+
+
+class Maildir:
+    """Made by `Maildirs`. All names are relative to the descriptors, so nothing here can leave the folder."""
+
+    def __init__(self, path: str, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self._subfolders: dict[str, int] = {}
+        self._inode = os.fstat(descriptor).st_ino
+        self.uids: Uids
+        self.names: dict[int, tuple[str, str]] | None = None  # uid -> subfolder, name; None: not listed
+        self._times: Times = (0, 0)
+        self._looked = 0.0
+        self._generation = time.time_ns()
+
+    def load(self, validities: Validities, now: float) -> None:
+        """Open the subfolders (made when missing) and read or make the file `uids`."""
+        made = False
+        for subfolder in layout.SUBFOLDERS:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(subfolder, 0o700, dir_fd=self._descriptor)
+                made = True
+            self._subfolders[subfolder] = os.open(subfolder, files.FOLDER, dir_fd=self._descriptor)
+        uids = Uids.load(self._descriptor)
+        if uids is None:
+            highest = 0 if made else max((maildir.uid_of(name) for _, name in self._scan()), default=0)
+            uids = Uids(self._descriptor, validities.take(now), min(highest, 0xFFFFFFFE) + 1)
+            uids.write()
+        elif made:
+            os.fsync(self._descriptor)
+        self.uids = uids
+        self._roll_back()
+
+    def subfolder(self, name: str) -> int:
+        """Descriptor of tmp, new or cur; "" is the folder itself."""
+        return self._subfolders[name] if name else self._descriptor
+
+    def still_there(self, root: int) -> bool:
+        """Whether the path still leads to what is open here (another program may have moved or removed it)."""
+        try:
+            return os.stat(self.path, dir_fd=root, follow_symlinks=False).st_ino == self._inode
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        for descriptor in (*self._subfolders.values(), self._descriptor):
+            os.close(descriptor)
+        self._subfolders.clear()
+
+    def reopen(self, name: str) -> None:
+        """A fresh descriptor after a failed sync: the old one would report the next sync as good."""
+        if name:
+            fresh = os.open(name, files.FOLDER, dir_fd=self._descriptor)
+            os.close(self._subfolders[name])
+            self._subfolders[name] = fresh
+        else:
+            fresh = os.open(".", files.FOLDER, dir_fd=self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = fresh
+
+    # ---- the list of names -------------------------------------------------------------------------------
+
+    def list(self) -> None:
+        """Bring `names` up to date with the disk; files without a UID get one, in order of arrival."""
+        self._looked = time.time()
+        times = self._stat()
+        found: dict[int, tuple[str, str]] = {}
+        strangers: list[tuple[str, str]] = []
+        for subfolder, name in self._scan():
+            uid = maildir.uid_of(name)
+            if not uid or uid >= self.uids.next or uid in found or not maildir.clean(name):
+                strangers.append((subfolder, name))
+            else:
+                found[uid] = (subfolder, name)
+        if self.names is not None and found.keys() - self.names.keys():
+            self._expose(found, strangers)
+        if strangers or found != self.names:
+            self._generation += 1
+        self.names = found
+        self._times = times
+        if strangers:
+            self._adopt(strangers)
+            self.touched()
+
+    def _expose(self, found: dict[int, tuple[str, str]], strangers: "list[tuple[str, str]]") -> None:
+        """A UID that is new to a folder we have listed before came from elsewhere: it may have been used here once."""
+        assert self.names is not None
+        for uid in found.keys() - self.names.keys():
+            strangers.append(found.pop(uid))
+
+    def _adopt(self, strangers: "list[tuple[str, str]]") -> None:
+        assert self.names is not None
+        order = []
+        for subfolder, name in strangers:
+            with contextlib.suppress(FileNotFoundError):
+                status = os.stat(name, dir_fd=self.subfolder(subfolder), follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode):
+                    order.append((status.st_mtime_ns, name, subfolder, status.st_size))
+        for mtime, name, subfolder, size in sorted(order):
+            taken = maildir.parse(name)
+            uid = self.uids.take()
+            kept = taken.unique if maildir.clean(taken.unique) and taken.unique else f"{mtime // 10**9}.u{uid}.adopted"
+            others = tuple(other for other in taken.others if maildir.clean(other))
+            fresh = maildir.Name(kept, size, uid, taken.flags, others)
+            renamed = maildir.compose(fresh, info=subfolder == "cur")
+            with contextlib.suppress(FileNotFoundError):
+                directory = self.subfolder(subfolder)
+                os.rename(name, renamed, src_dir_fd=directory, dst_dir_fd=directory)
+                self.names[uid] = (subfolder, renamed)
+
+    def changed(self) -> bool:
+        """Whether somebody else may have changed the folder since `list` or `touched`."""
+        times = self._stat()
+        if times != self._times:
+            return True
+        now = time.time()
+        return self._looked - max(times) / 1e9 < _SETTLED and now - self._looked > _SETTLED
+
+    def touched(self) -> None:
+        """Our own change is done and `names` tells it: take the new times as known."""
+        if self.names is not None:
+            self._times = self._stat()
+
+    def find(self, uid: int, name: str) -> tuple[str, str] | None:
+        """Where a message is now: by the list, else by the name as given, else by looking once more."""
+        if self.names is not None:
+            known = self.names.get(uid)
+            if known is not None and self._exists(*known):
+                return known
+        for subfolder in ("cur", "new"):
+            if self._exists(subfolder, name):
+                return subfolder, name
+        if self.names is not None and self.changed():
+            self.list()
+            return self.names.get(uid)
+        return None
+
+    def token(self) -> str:
+        """Changes whenever somebody else changed the folder; our own changes keep it while it is listed."""
+        return f"{self._generation:x}"
+
+    def _roll_back(self) -> None:
+        """A COPY that left a file in tmp/ was never answered: all it brought goes, so that its repetition is whole."""
+        batches = {maildir.parse(name).id.partition("_")[0] for name in os.listdir(self._subfolders["tmp"])}
+        broken = {batch for batch in batches if batch.startswith(_COPYING)}
+        if not broken:
+            return
+        for subfolder in ("cur", "new", "tmp"):  # tmp last: it is the sign
+            for name in os.listdir(self._subfolders[subfolder]):
+                if maildir.parse(name).id.partition("_")[0] in broken:
+                    os.unlink(name, dir_fd=self._subfolders[subfolder])
+            os.fsync(self._subfolders[subfolder])
+
+    def _exists(self, subfolder: str, name: str) -> bool:
+        try:
+            os.stat(name, dir_fd=self.subfolder(subfolder), follow_symlinks=False)
+        except OSError:
+            return False
+        return True
+
+    def _stat(self) -> Times:
+        return os.fstat(self._subfolders["new"]).st_mtime_ns, os.fstat(self._subfolders["cur"]).st_mtime_ns
+
+    def _scan(self) -> "list[tuple[str, str]]":
+        """Messages as (subfolder, name). A name that is in both, because it was renamed meanwhile, counts once."""
+        new = os.listdir(self._subfolders["new"])
+        cur = os.listdir(self._subfolders["cur"])
+        return [("new", name) for name in new if name[0] != "."] + [("cur", name) for name in cur if name[0] != "."]

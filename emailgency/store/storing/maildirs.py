@@ -1,0 +1,88 @@
+"""The Maildirs in use: opened once, kept while they are used, and made when mail arrives for a new one."""
+
+import contextlib
+import time
+
+from emailgency.store.storing import files
+from emailgency.store.storing.maildir import Maildir
+from emailgency.store.storing.uids import Validities
+
+_OPEN = 1024  # folders kept open, 4 descriptors each
+_NAMES = 500_000  # names kept in all lists together, about 200 octets each
+
+
+class Maildirs:
+    """Looks folders up by their path below the data folder, least recently used last."""
+
+    def __init__(self, root: int, limit: int = _OPEN, names: int = _NAMES) -> None:
+        self.root = root
+        self.validities = Validities(root)
+        self._limit = limit
+        self._names = names
+        self._open: dict[str, Maildir] = {}
+        self.retired: list[Maildir] = []  # out of the cache; closed when nobody's sync needs them any more
+
+    def get(self, path: str) -> Maildir | None:
+        """The Maildir at `path`, None when there is none."""
+        found = self._open.pop(path, None)
+        if found is not None and not found.still_there(self.root):
+            self.retired.append(found)
+            found = None
+        if found is None:
+            try:
+                descriptor = files.open_folder(self.root, path)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            found = self._load(path, descriptor)
+        self._open[path] = found
+        return found
+
+    def make(self, path: str, address: str | None = None) -> Maildir:
+        """The Maildir at `path`, made when missing; `address` goes into the file of that name of a new one."""
+        found = self.get(path)
+        if found is None:
+            files.make_folders(self.root, path)
+            descriptor = files.open_folder(self.root, path)
+            if address is not None:
+                files.replace(descriptor, "address", address.encode() + b"\n")
+            found = self._open[path] = self._load(path, descriptor)
+        return found
+
+    def forget(self, path: str) -> None:
+        """`path` and all below it are about to be renamed or removed."""
+        for known in [known for known in self._open if known == path or known.startswith(f"{path}/")]:
+            maildir = self._open.pop(known)
+            with contextlib.suppress(OSError):
+                maildir.uids.settle()
+            self.retired.append(maildir)
+
+    def trim(self) -> None:
+        """Close what is beyond the bounds. Called between batches, when no sync is owed."""
+        for maildir in self.retired:
+            maildir.close()
+        self.retired.clear()
+        total = 0
+        for maildir in reversed(list(self._open.values())):
+            total += len(maildir.names or ())
+            if total > self._names:
+                maildir.names = None
+        while len(self._open) > self._limit:
+            maildir = self._open.pop(next(iter(self._open)))
+            with contextlib.suppress(OSError):
+                maildir.uids.settle()
+            maildir.close()
+
+    def settle(self) -> None:
+        """A clean stop."""
+        for maildir in self._open.values():
+            with contextlib.suppress(OSError):
+                maildir.uids.settle()
+
+    def _load(self, path: str, descriptor: int) -> Maildir:
+        maildir = Maildir(path, descriptor)
+        try:
+            maildir.load(self.validities, time.time())
+        except OSError:
+            maildir.close()
+            raise
+        return maildir
