@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from emailgency.command.place import default_data
 from emailgency.settings_file import read
+from emailgency.store.certificates import TlsSettings
 
 ListenOn = tuple[str, ...] | None
 
@@ -63,6 +64,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(description="The domain under which each customer gets an alternate domain. Empty: `host_name`."),
     ] = ""
     listen: Listen = Listen()
+    tls: TlsSettings = TlsSettings()
     log: Log = Log()
     stop: Stop = Stop()
 

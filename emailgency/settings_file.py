@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 S = TypeVar("S", bound=Struct)
 
-Path = tuple[str, ...]
+Path = tuple[str | int, ...]  # keys, and places in lists
 
 
 class Mistake(Struct, frozen=True):
@@ -74,16 +74,30 @@ def mistakes(table: dict[str, Any], kind: type[Struct], path: Path = ()) -> Iter
         if inner is not None and isinstance(value, dict):
             yield from mistakes(value, inner, here)
             continue
+        inner = listed(fields[key].type)
+        if inner is not None and isinstance(value, list) and all(isinstance(one, dict) for one in value):
+            for place, one in enumerate(value):
+                yield from mistakes(one, inner, (*here, place))
+            continue
         try:
             msgspec.convert(value, fields[key].type)
         except msgspec.ValidationError as error:
-            yield here, f"{'.'.join(here)} = {_shown(value)}: {error}; allowed is {allowed(fields[key].type)}"
+            yield here, f"{_dotted(here)} = {_shown(value)}: {error}; allowed is {allowed(fields[key].type)}"
+    for field in fields.values():
+        if field.required and field.encode_name not in table:
+            yield path, f"{_dotted(path)} lacks the key {field.encode_name}"
 
 
 def section(kind: Any) -> type[Struct] | None:
     """The struct a field holds, when the field is a section of the file."""
     kind = _bare(kind)
     return kind if isinstance(kind, type) and issubclass(kind, Struct) else None
+
+
+def listed(kind: Any) -> type[Struct] | None:
+    """The struct a field holds a list of: a section that may come several times, [[…]]."""
+    kind = _bare(kind)
+    return section(get_args(kind)[0]) if get_origin(kind) is tuple else None
 
 
 def allowed(kind: Any) -> str:
@@ -130,11 +144,16 @@ def line_of(text: str, path: Path) -> int:
 
 
 def _has(table: Any, path: Path) -> bool:
-    for key in path:
-        if not isinstance(table, dict) or key not in table:
-            return False
-        table = table[key]
+    try:
+        for key in path:
+            table = table[key]
+    except (KeyError, IndexError, TypeError):
+        return False
     return True
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(str(key) for key in path if isinstance(key, str))
 
 
 def _bare(kind: Any) -> Any:
@@ -142,7 +161,7 @@ def _bare(kind: Any) -> Any:
 
 
 def _unknown(key: str, path: Path, known: list[str]) -> str:
-    where = f"in [{'.'.join(path)}]" if path else "at the top of the file"
+    where = f"in [{_dotted(path)}]" if path else "at the top of the file"
     from difflib import get_close_matches  # needed for a mistake only, and not cheap to load
 
     near = get_close_matches(key, known, n=1)

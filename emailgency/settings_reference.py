@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from emailgency.settings import Settings
-from emailgency.settings_file import allowed, section
+from emailgency.settings_file import allowed, listed, section
 
 PREFACE = """\
 # Settings
@@ -26,10 +26,11 @@ def reference() -> str:
     return "\n".join([PREFACE, *_section(Settings, ())])
 
 
-def _section(kind: type[Struct], path: tuple[str, ...]) -> Iterator[str]:
+def _section(kind: type[Struct], path: tuple[str, ...], several: bool = False) -> Iterator[str]:
     fields = msgspec.structs.fields(kind)
     keys = [field for field in fields if section(field.type) is None]
-    yield f"## [{'.'.join(path)}]\n" if path else "## At the top of the file\n"
+    name = f"[[{'.'.join(path)}]]" if several else f"[{'.'.join(path)}]"
+    yield f"## {name}\n" if path else "## At the top of the file\n"
     if path:
         yield cleandoc(kind.__doc__ or "") + "\n"
     if keys:
@@ -39,9 +40,9 @@ def _section(kind: type[Struct], path: tuple[str, ...]) -> Iterator[str]:
             yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
         yield ""
     for field in fields:
-        inner = section(field.type)
+        inner = section(field.type) or listed(field.type)
         if inner is not None:
-            yield from _section(inner, (*path, field.encode_name))
+            yield from _section(inner, (*path, field.encode_name), several=inner is listed(field.type))
 
 
 def description(kind: Any) -> str:
@@ -53,6 +54,8 @@ def description(kind: Any) -> str:
 
 
 def _default(field: msgspec.structs.FieldInfo) -> str:
+    if field.required:
+        return "must be given"
     value = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
     if value is None:
         return "automatic"

@@ -49,7 +49,7 @@ def test_attack_36_any_text_is_one_json_object_a_line(text: str) -> None:
     written = json_line(event("{said}", said=text))
     assert written.count("\n") == 1
     assert isinstance(json.loads(written), dict)
-    first, *rest = line(event("{said}", said=text)).removesuffix("\n").split("\n")
+    _, *rest = line(event("{said}", said=text)).removesuffix("\n").split("\n")
     assert len(rest) == text.count("\n")
     assert all(one.startswith("\t") for one in rest)
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
 from emailgency.settings import Settings, load
-from emailgency.settings_file import Wrong, line_of, parse, section
+from emailgency.settings_file import Wrong, line_of, listed, parse, section
 from emailgency.settings_reference import description, reference
+from emailgency.store.certificates import CertificateFiles
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -28,9 +29,14 @@ class Inner(Struct, frozen=True, kw_only=True):
     nets: Annotated[tuple[str, ...], Meta(description="nets")] = ()
 
 
+class One(Struct, frozen=True, kw_only=True):
+    chain: Annotated[str, Meta(description="a file")]
+
+
 class Outer(Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(description="name")] = ""
     inner: Inner = Inner()
+    ones: Annotated[tuple[One, ...], Meta(description="several")] = ()
 
 
 def told(text: str) -> list[str]:
@@ -76,6 +82,14 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
     assert [words.split(" ")[0] for words in lines] == ["eg.toml:1:", "eg.toml:3:", "eg.toml:4:", "eg.toml:8:"]
 
 
+def test_a_section_that_comes_several_times_is_checked_each_time() -> None:
+    text = '[[ones]]\nchain = "a"\n\n[[ones]]\nchian = "b"\n\n[[ones]]\nchain = 3\n'
+    lines = told(text)
+    assert [words.split(" ")[0] for words in lines] == ["eg.toml:4:", "eg.toml:5:", "eg.toml:8:"]
+    assert lines[0].endswith("ones lacks the key chain")
+    assert parse('[[ones]]\nchain = "a"\n', "eg.toml", Outer).ones == (One(chain="a"),)
+
+
 def test_text_that_is_not_toml_is_refused_with_its_line() -> None:
     assert told('name = "x"\n[inner\n')[0].startswith("eg.toml:2: is not TOML")
     assert told('name = "x')[0].startswith("eg.toml:1: is not TOML")
@@ -99,8 +113,11 @@ def test_the_line_of_a_key_is_where_its_statement_begins(table: dict[str, int], 
         assert line_of(text, (key,)) == place * 4 + 2
 
 
+SEVERAL = {CertificateFiles}  # a section that comes several times may ask for a key
+
+
 def sections(kind: type[Struct]) -> list[type[Struct]]:
-    inner = [found for field in msgspec.structs.fields(kind) if (found := section(field.type))]
+    inner = [found for field in msgspec.structs.fields(kind) if (found := section(field.type) or listed(field.type))]
     return [kind, *(deeper for found in inner for deeper in sections(found))]
 
 
@@ -109,7 +126,7 @@ def test_every_key_says_what_it_means_and_has_a_default() -> None:
         assert kind.__doc__, kind
         for field in msgspec.structs.fields(kind):
             assert section(field.type) or description(field.type), f"{kind.__name__}.{field.name} has no description"
-            assert not field.required, f"{kind.__name__}.{field.name} has no default"
+            assert not field.required or kind in SEVERAL, f"{kind.__name__}.{field.name} has no default"
 
 
 def test_the_printed_reference_is_current() -> None:
