@@ -1,0 +1,52 @@
+"""How outcomes of remote targets are recorded and told; the same for mail given back and mail sent out."""
+
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from emailgency.model.envelope import Outcome
+from emailgency.net.courier import Courier
+from emailgency.store.pending import Waiting
+
+if TYPE_CHECKING:
+    from emailgency.flows.bounce import Bounces
+
+
+class Records:
+    """The part of an `Errand` that needs no opinion."""
+
+    _log = Logger()
+
+    def __init__(self, bounces: "Bounces") -> None:
+        self._bounces = bounces
+        self._spool = bounces.spool
+
+    async def taken(self, waiting: Waiting, targets: list[int], outcome: Outcome, courier: Courier) -> None:
+        """The next hop has them: from here on they are its own. Returns when that is on stable storage."""
+        live = waiting.live
+        if "DSN" not in courier.client.extensions:
+            await self._bounces.relayed(live, targets, outcome)
+        await self._spool.finished(live.envelope.id, targets, outcome)
+        self._log.info(
+            "{id} relayed to {remote}: {code} {reply}",
+            id=live.envelope.id,
+            remote=outcome.remote,
+            code=outcome.code,
+            reply=outcome.reply,
+        )
+
+    async def put_off(self, waiting: Waiting, outcome: Outcome) -> None:
+        """They stay pending until `waiting.due`."""
+        id = waiting.live.envelope.id
+        self._log.info(
+            "{id} deferred by {remote}: {code} {reply}",
+            id=id,
+            remote=outcome.remote,
+            code=outcome.code,
+            reply=outcome.reply,
+        )
+        await self._spool.tried(id, waiting.targets, waiting.due, outcome)
+
+    async def give_up(self, waiting: Waiting, failures: dict[int, Outcome]) -> None:
+        """Final failures: told by rule C6, then recorded."""
+        await self._bounces.failed(waiting.live, failures)

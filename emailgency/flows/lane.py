@@ -1,0 +1,342 @@
+"""The lane to one next hop: takes what is pending there, oldest first, over as many connections as its health allows.
+
+What belongs to all remote mail is here: probing, reuse of connections, recording of outcomes, putting back what
+is to be tried again. What differs between a customer's own server and anybody else's is asked of an `Errand`.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from typing import Protocol as Shape
+
+from msgspec import Struct
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from emailgency.background import background
+from emailgency.codec.smtp.client import Mail, Path, Result, Stage
+from emailgency.flows.exchanges import Unroutable
+from emailgency.model.envelope import Outbound, Outcome, Relay
+from emailgency.model.errors import Invalid, Temporary
+from emailgency.net.client_tls import Opportunistic
+from emailgency.net.courier import Closure, Courier, CourierSettings, Parcel, Unsettled
+from emailgency.net.egress import Egress
+from emailgency.net.reactor import NetReactor
+from emailgency.rules import health as rule
+from emailgency.rules.next_hop import Destination
+from emailgency.rules.retry import RetrySettings, message_wait
+from emailgency.store.pending import Hop, Queue, Waiting
+
+if TYPE_CHECKING:
+    from emailgency.store.spool import Spool
+
+ADDRESSES = 6  # tried on one journey; RFC 5321 section 5.1: "the SMTP client SHOULD try at least two"
+CLEAR_FOR = 3600.0  # seconds without TLS for an address whose handshake failed
+REPLY_LENGTH = 500  # characters of a remote's words that are kept
+
+
+class Means(Struct, frozen=True, kw_only=True):
+    """What every lane travels with."""
+
+    spool: "Spool"
+    egress: Egress
+    reactor: NetReactor
+    clock: Callable[[], float]
+    chance: Callable[[], float]  # random numbers in [0, 1)
+    name: str  # ours in EHLO
+    courier: CourierSettings
+    retry: RetrySettings
+
+
+class Errand(Shape):
+    """What the lane has to ask: whose mail it is decides."""
+
+    limit: int  # connections
+
+    async def destinations(self) -> list[Destination]:
+        """Where to go now. Raises Unroutable, Invalid, Temporary."""
+
+    def final(self, result: Result) -> bool:
+        """Whether a refusal (5xx) settles the matter."""
+
+    def expired(self, waiting: Waiting, now: float) -> bool:
+        """Whether this message has waited long enough."""
+
+    async def give_up(self, waiting: Waiting, failures: dict[int, Outcome]) -> None:
+        """Targets that failed for good: tell whom it concerns, then record them as finished."""
+
+    async def put_off(self, waiting: Waiting, outcome: Outcome) -> None:
+        """These targets stay pending; `waiting.due` is set."""
+
+    async def taken(self, waiting: Waiting, targets: list[int], outcome: Outcome, courier: Courier) -> None:
+        """These targets are with the next hop: record them as finished."""
+
+
+class Lane:
+    """One per next hop; `wake` whenever something may have changed."""
+
+    _log = Logger()
+
+    def __init__(self, hop: Hop, errand: Errand, means: Means) -> None:
+        self.hop = hop
+        self.queue = Queue()
+        self.held = False  # relay on hold: nothing leaves, nothing expires unseen
+        self.health = rule.Health()
+        self.carrying = 0  # messages taken out of the queue and not yet settled
+        self._errand = errand
+        self._means = means
+        self._couriers: set[Courier] = set()
+        self._journeys = 0
+        self._clear: dict[str, float] = {}  # ip -> until when TLS is not tried, after a failed handshake
+        self._alarm: IDelayedCall | None = None
+        self._stopped = False
+
+    def add(self, waiting: Waiting) -> None:
+        self.queue.add(waiting, self._means.clock())
+        self.wake()
+
+    def flush(self) -> None:
+        """All is due now, and the next probe too (row D2); the number of connections still grows step by step."""
+        self.queue.hurry()
+        self.health = rule.hurried(self.health, self._means.clock())
+        self.wake()
+
+    async def stop(self) -> None:
+        """No new work; what is on the way ends, or is cut off by whoever has no patience left."""
+        self._stopped = True
+        if self._alarm and self._alarm.active():
+            self._alarm.cancel()
+        for courier in list(self._couriers):
+            courier.leave()
+
+    def cut(self) -> None:
+        for courier in list(self._couriers):
+            courier.abort("we are stopping")
+
+    def expire(self) -> None:
+        """Give up what has waited too long, also while the server is down."""
+        now = self._means.clock()
+        while waiting := self.queue.take_older(now, now):
+            if not self._errand.expired(waiting, now):
+                self.queue.add(waiting, now)
+                return
+            background("giving up what has waited too long", self._expire(waiting))
+
+    @property
+    def connections(self) -> int:
+        return self._journeys
+
+    # ---- going out -----------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Give work to idle couriers, send out new ones as far as health allows, else sleep until something is due."""
+        if self._stopped or self.held:
+            return
+        now = self._means.clock()
+        for courier in self._couriers:
+            if not self.queue.ready(now):
+                break
+            courier.more()
+        allowed = min(self._errand.limit, rule.allowed(self.health, now))
+        opening = self._journeys - sum(courier.greeted for courier in self._couriers)
+        while self._journeys < allowed and self.queue.ready(now) > opening:
+            self._journeys += 1
+            opening += 1
+            background("carrying mail to a next hop", self._journey())
+        self._sleep(now)
+
+    def _sleep(self, now: float) -> None:
+        times = [due for due in (self.queue.next_due(),) if due is not None]
+        if self.queue.ready(now) and not self._journeys:
+            times.append(self.health.next_probe)
+        if self._alarm and self._alarm.active():
+            self._alarm.cancel()
+        if times:
+            self._alarm = self._means.reactor.callLater(max(0.01, min(times) - now), self.wake)
+
+    async def _journey(self) -> None:
+        """One connection, from finding the way until it closes."""
+        closure = Closure(reason="interrupted")
+        try:
+            closure = await self._travel()
+        finally:
+            self._journeys -= 1
+            self._returned(closure)
+
+    async def _travel(self) -> Closure:
+        try:
+            destinations = await self._errand.destinations()
+        except Unroutable as error:
+            return Closure(reason=str(error))
+        except (Invalid, Temporary) as error:
+            return Closure(reason=f"no route: {error}")
+        closure = Closure(reason="no address to try")
+        for destination in destinations[:ADDRESSES]:
+            closure = await self._visit(destination)
+            if closure.tls_failed and self._means.courier.tls == "may":
+                self._clear[destination.ip] = self._means.clock() + CLEAR_FOR
+                closure = await self._visit(destination)
+            if closure.greeted or self._stopped:
+                break
+        return closure
+
+    async def _visit(self, destination: Destination) -> Closure:
+        if forbidden := self._means.egress.check(destination.ip, destination.port):
+            return Closure(reason=forbidden)
+        in_clear = self._clear.get(destination.ip, 0.0) > self._means.clock()
+        tls = None if in_clear else Opportunistic(destination.host)
+        courier = Courier(self, self._means.courier, self._means.reactor, self._means.name, tls)
+        self._couriers.add(courier)
+        try:
+            closure = await courier.visit(destination)
+        finally:
+            self._couriers.discard(courier)
+        for unsettled in closure.unsettled:
+            await self._unsettled(unsettled, closure, courier)
+        return closure
+
+    def _returned(self, closure: Closure) -> None:
+        """What a connection that is over says about the server."""
+        now = self._means.clock()
+        if not (closure.greeted and (closure.carried or not closure.unsettled)):
+            if any(courier.greeted for courier in self._couriers):
+                self.health = rule.crowded(self.health, self._journeys)
+            else:
+                before = self.health
+                self.health = rule.failed(before, now, closure.reason, self._means.retry, self._means.chance)
+                if before.state is not self.health.state or before.reason != self.health.reason:
+                    self._log.warn(
+                        "next hop {hop} is {state}: {reason}; {pending} pending",
+                        hop=str(self.hop),
+                        state=self.health.state.value,
+                        reason=ascii(closure.reason),
+                        pending=len(self.queue),
+                    )
+        self.wake()
+
+    # ---- what couriers ask (net.courier.Cargo) -------------------------------------------------------------
+
+    def take(self, courier: Courier) -> Parcel | None:
+        if self._stopped or self.held:
+            return None
+        now = self._means.clock()
+        while waiting := self.queue.take(now):
+            if self._errand.expired(waiting, now):
+                background("giving up what has waited too long", self._expire(waiting))
+                continue
+            self.carrying += 1
+            return _parcel(waiting, self._means.spool.path(waiting.live.envelope.id))
+        return None
+
+    async def settle(self, courier: Courier, parcel: Parcel, results: tuple[Result, ...]) -> None:
+        waiting = parcel.token
+        assert isinstance(waiting, Waiting)
+        self.carrying -= 1
+        self._alive()
+        taken: list[int] = []
+        again: list[tuple[int, Result]] = []
+        failures: dict[int, Outcome] = {}
+        for target, result in zip(waiting.targets, results, strict=True):
+            if result.reply.code < 300:
+                taken.append(target)
+            elif result.reply.code >= 500 and self._errand.final(result):
+                failures[target] = _outcome("bounced", result, courier)
+            else:
+                again.append((target, result))
+        try:
+            if taken:
+                await self._errand.taken(waiting, taken, _outcome("relayed", results[0], courier), courier)
+            if failures:
+                await self._errand.give_up(waiting, failures)
+        except BaseException:
+            # Not recorded, so it stays pending and goes again: twice rather than never
+            self._put_back(waiting, tuple(target for target in waiting.targets), self._means.retry.message_first)
+            raise
+        if again:
+            targets = tuple(target for target, _ in again)
+            await self._again(waiting, targets, _outcome("deferred", again[0][1], courier))
+
+    def unreadable(self, parcel: Parcel, reason: str) -> None:
+        waiting = parcel.token
+        assert isinstance(waiting, Waiting)
+        self._log.error("{id} cannot be read: {reason}", id=waiting.live.envelope.id, reason=reason)
+        self.carrying -= 1
+        self._put_back(waiting, waiting.targets, self._means.retry.message_longest)
+
+    # ---- afterwards ----------------------------------------------------------------------------------------
+
+    def _alive(self) -> None:
+        before = self.health
+        self.health = rule.taken(before, self._means.clock(), self._errand.limit)
+        if self.health is not before:
+            if before.state is not rule.State.UP:
+                self._log.info("next hop {hop} is up; {pending} pending", hop=str(self.hop), pending=len(self.queue))
+            self.wake()
+
+    async def _unsettled(self, unsettled: Unsettled, closure: Closure, courier: Courier) -> None:
+        """The connection went away under a message: the one it was about waits, the one behind it is innocent."""
+        waiting = unsettled.parcel.token
+        assert isinstance(waiting, Waiting)
+        self.carrying -= 1
+        if unsettled.doubtful:
+            self._log.warn(
+                "{id} may have been taken by {peer}, it will be sent again: {reason}",
+                id=waiting.live.envelope.id,
+                peer=courier.peer,
+                reason=ascii(closure.reason),
+            )
+        if not unsettled.begun or self._stopped:
+            self._put_back(waiting, waiting.targets, 0.0)
+            return
+        outcome = Outcome(word="deferred", enhanced="4.4.2", reply=closure.reason[:REPLY_LENGTH], remote=courier.peer)
+        await self._again(waiting, waiting.targets, outcome)
+
+    async def _again(self, waiting: Waiting, targets: tuple[int, ...], outcome: Outcome) -> None:
+        wait = message_wait(self._means.retry, waiting.wait, self._means.chance)
+        later = self._put_back(waiting, targets, wait)
+        await self._errand.put_off(later, outcome)
+
+    def _put_back(self, waiting: Waiting, targets: tuple[int, ...], wait: float) -> Waiting:
+        now = self._means.clock()
+        later = Waiting(waiting.live, targets, now + wait, wait or waiting.wait)
+        self.queue.add(later, now)
+        return later
+
+    async def _expire(self, waiting: Waiting) -> None:
+        outcome = Outcome(word="expired", enhanced="4.4.7", reply=self.health.reason or "waited too long")
+        try:
+            await self._errand.give_up(waiting, dict.fromkeys(waiting.targets, outcome))
+        except BaseException:
+            self._put_back(waiting, waiting.targets, self._means.retry.message_first)
+            raise
+
+
+def _parcel(waiting: Waiting, path: str) -> Parcel:
+    """Relay and forward leave out the Return-Path field; the envelope sender stays (design.md)."""
+    envelope = waiting.live.envelope
+    paths = []
+    for index in waiting.targets:
+        target = envelope.plan[index]
+        assert isinstance(target, Relay | Outbound)
+        recipient = envelope.recipients[target.recipient]
+        paths.append(Path(target.address, recipient.notify, recipient.original))
+    mail = Mail(
+        sender=envelope.sender,
+        recipients=tuple(paths),
+        size=envelope.size - envelope.return_path,
+        eight_bit=envelope.body != "7bit",
+        smtputf8=envelope.smtputf8,
+        ret=envelope.ret,
+        envid=envelope.envid,
+    )
+    return Parcel(mail, path, envelope.return_path, waiting)
+
+
+def _outcome(word: str, result: Result, courier: Courier) -> Outcome:
+    reply = result.reply
+    return Outcome(
+        word=word,
+        code=reply.code,
+        enhanced=reply.enhanced,
+        reply=reply.text[:REPLY_LENGTH],
+        remote="" if result.stage is Stage.MAIL and result.ours else courier.peer,
+    )

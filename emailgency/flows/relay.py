@@ -1,0 +1,220 @@
+"""Giving mail back: everything that waits for customers' own servers (product rows D1, D2).
+
+One lane a next hop: the customer's SMTP transport, else each of his domains by its MX. For these domains no answer
+of the DNS is final and no server's whim at banner, EHLO or MAIL: the message stays pending, the last host that worked
+is tried, the log says so. A message lives as long as the customer or his plan says; relay on hold keeps everything.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from emailgency.background import background
+from emailgency.codec.smtp.client import Result, Stage
+from emailgency.flows.customers import Customers
+from emailgency.flows.errand import Records
+from emailgency.flows.exchanges import Exchanges, Unroutable
+from emailgency.flows.lane import Lane, Means
+from emailgency.model.directory import Customer, RelayMode
+from emailgency.model.envelope import Outcome, Relay
+from emailgency.model.errors import Temporary
+from emailgency.net.courier import Courier
+from emailgency.rules.next_hop import Destination
+from emailgency.store.pending import Hop, Waiting, waitings
+
+if TYPE_CHECKING:
+    from emailgency.flows.bounce import Bounces
+    from emailgency.store.spool import Live
+
+
+class RelaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Mail for customers' own servers."""
+
+    connections: Annotated[int, Meta(ge=1, le=100, description="Connections to one customer's server at most")] = 5
+    refresh: Annotated[
+        float, Meta(gt=0, description="Seconds until changed relay settings and expired mail are noticed")
+    ] = 10.0
+
+
+class CustomerErrand(Records):
+    """To one customer's own server."""
+
+    def __init__(
+        self,
+        hop: Hop,
+        customers: Customers,
+        exchanges: Exchanges,
+        bounces: "Bounces",
+        connections: int,
+    ) -> None:
+        super().__init__(bounces)
+        self.limit = connections
+        self._hop = hop
+        self._customers = customers
+        self._exchanges = exchanges
+        self._last_good: Destination | None = None
+
+    async def destinations(self) -> list[Destination]:
+        """The SMTP transport, else the MX; when the DNS has nothing to offer, where it last worked (row D1)."""
+        customer = await self._customers.load(self._hop.customer)
+        if customer.smtp_transport:
+            return await self._exchanges.of_transport(customer.smtp_transport)
+        try:
+            return await self._exchanges.of_domain(self._hop.domain)
+        except Unroutable as error:
+            self._log.warn("ALERT next hop {hop}: {reason}; mail stays pending", hop=str(self._hop), reason=str(error))
+            if self._last_good is None:
+                raise
+            return [self._last_good]
+
+    def final(self, result: Result) -> bool:
+        """A refusal of MAIL says nothing about the message: it stays pending and the log calls for help."""
+        if result.stage is Stage.MAIL:
+            reply = ascii(result.reply.text)
+            self._log.warn("ALERT next hop {hop} refuses MAIL: {reply}", hop=str(self._hop), reply=reply)
+        return result.stage is not Stage.MAIL
+
+    def expired(self, waiting: Waiting, now: float) -> bool:
+        return now - waiting.received_at > self._customers.lifetime(self._hop.customer)
+
+    async def taken(self, waiting: Waiting, targets: list[int], outcome: Outcome, courier: Courier) -> None:
+        self._last_good = courier.destination
+        await super().taken(waiting, targets, outcome, courier)
+
+
+class RelayFlow:
+    """All customers' lanes. `start` after the spool has started; `live` messages and new ones find their lane."""
+
+    _log = Logger()
+
+    def __init__(
+        self, customers: Customers, exchanges: Exchanges, bounces: "Bounces", means: Means, settings: RelaySettings
+    ) -> None:
+        self._customers = customers
+        self._exchanges = exchanges
+        self._bounces = bounces
+        self._means = means
+        self._settings = settings
+        self._lanes: dict[Hop, Lane] = {}
+        self._homeless: dict[str, list[Waiting]] = {}  # by customer, while the directory does not answer
+        self._tick: IDelayedCall | None = None
+        self._stopped = False
+
+    def start(self) -> None:
+        self._means.spool.listeners.append(self.arrived)
+        for live in list(self._means.spool.live.values()):
+            self.arrived(live)
+        self._again()
+
+    async def stop(self) -> None:
+        """Ends when no message is on the way any more."""
+        self._stopped = True
+        if self._tick and self._tick.active():
+            self._tick.cancel()
+        for lane in self._lanes.values():
+            await lane.stop()
+
+    def cut(self) -> None:
+        """No more patience: close every connection now."""
+        for lane in self._lanes.values():
+            lane.cut()
+
+    def arrived(self, live: "Live") -> None:
+        """A message was committed, or found in the spool at the start."""
+        plan = live.envelope.plan
+        wanted = [(index, plan[index]) for index in sorted(live.remaining)]
+        by_domain: dict[Hop, list[int]] = {}
+        for index, target in wanted:
+            if isinstance(target, Relay):
+                hop = Hop(target.address.rpartition("@")[2].lower(), target.customer)
+                by_domain.setdefault(hop, []).append(index)
+        for hop, targets in by_domain.items():
+            self._place(hop.customer, list(waitings(live, targets)))
+
+    def lanes(self, customer: str | None = None) -> Iterator[Lane]:
+        """Those of one customer, or all."""
+        return (lane for hop, lane in self._lanes.items() if customer in (None, hop.customer))
+
+    def flush(self, customer: str) -> int:
+        """Make all of a customer's pending mail due now; how many messages that is. See `flows.flush`."""
+        lanes = list(self.lanes(customer))
+        for lane in lanes:
+            lane.flush()
+        return sum(len(lane.queue) for lane in lanes)
+
+    # ---- lanes ---------------------------------------------------------------------------------------------
+
+    def _place(self, id: str, waiting: Iterable[Waiting]) -> None:
+        customer = self._customers.get(id)
+        if customer is None:
+            known = id in self._homeless
+            self._homeless.setdefault(id, []).extend(waiting)
+            if not known:
+                background("looking up the customer of pending mail", self._house(id))
+            return
+        for one in waiting:
+            self._lane(customer, one).add(one)
+
+    def _lane(self, customer: Customer, waiting: Waiting) -> Lane:
+        target = waiting.live.envelope.plan[waiting.targets[0]]
+        assert isinstance(target, Relay)
+        domain = "" if customer.smtp_transport else target.address.rpartition("@")[2].lower()
+        hop = Hop(domain, customer.id)
+        if hop not in self._lanes:
+            errand = CustomerErrand(hop, self._customers, self._exchanges, self._bounces, self._settings.connections)
+            self._lanes[hop] = Lane(hop, errand, self._means)
+            self._lanes[hop].held = customer.relay is not RelayMode.ON
+        return self._lanes[hop]
+
+    async def _house(self, id: str) -> None:
+        """Find the lane for mail whose customer was not known; what fails is tried again at the next tick."""
+        try:
+            await self._customers.load(id)
+        except (Temporary, LookupError) as error:
+            self._log.warn("customer {customer} of pending mail unknown for now: {error}", customer=id, error=error)
+            return
+        self._place(id, self._homeless.pop(id, []))
+
+    # ---- now and then --------------------------------------------------------------------------------------
+
+    def _again(self) -> None:
+        if not self._stopped:
+            self._tick = self._means.reactor.callLater(
+                self._settings.refresh, lambda: background("looking after pending mail", self._look_after())
+            )
+
+    async def _look_after(self) -> None:
+        try:
+            for id in list(self._homeless):
+                await self._house(id)
+            for id in {hop.customer for hop in self._lanes}:
+                await self._refresh(id)
+            for lane in list(self._lanes.values()):
+                if not lane.held:
+                    lane.expire()
+        finally:
+            self._again()
+
+    async def _refresh(self, id: str) -> None:
+        """Notice a changed transport (its mail changes lanes at once) and a changed relay mode."""
+        before = self._customers.get(id)
+        try:
+            customer = await self._customers.load(id)
+        except (Temporary, LookupError):
+            return
+        lanes = list(self.lanes(id))
+        if before is None or before.smtp_transport != customer.smtp_transport:
+            for lane in lanes:
+                for waiting in lane.queue.remove(lambda _: True):
+                    self._lane(customer, waiting).add(waiting)
+                lane.flush()
+        for lane in self.lanes(id):
+            held = customer.relay is not RelayMode.ON
+            if lane.held != held:
+                lane.held = held
+                lane.wake()
+            if not len(lane.queue) and not lane.connections and not lane.carrying:
+                del self._lanes[lane.hop]

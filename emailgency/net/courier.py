@@ -1,0 +1,429 @@
+"""One SMTP connection to one address: it carries one message after the other and tells what became of each.
+
+The courier asks its `Cargo` for parcels and hands back the results. When a message has its final 250, the result is
+recorded, and the final dot of the next one waits until that record is on stable storage; meanwhile MAIL, RCPT and DATA
+of the next travel behind the dot. So a crash repeats at most one message a connection, and QUIT follows the last
+record. The body goes from the file to the socket in chunks, at the pace of the server.
+"""
+
+import os
+from math import inf
+from typing import Annotated, BinaryIO
+from typing import Protocol as Shape
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IConnector,
+    IDelayedCall,
+    IHandshakeListener,
+    IOpenSSLClientConnectionCreator,
+    IPullProducer,
+)
+from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from emailgency.background import background
+from emailgency.codec.smtp import client as smtp
+from emailgency.codec.smtp.reply_reader import Reply
+from emailgency.net.reactor import NetReactor, TLSTransport
+from emailgency.rules.next_hop import Destination
+
+CHUNK = 1 << 16  # octets read and written at a time; a smaller message is read in one go
+QUIT_PATIENCE = 5.0  # seconds; everything is recorded by then, the answer is mere politeness
+
+
+class CourierSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How we behave as a client. Times in seconds, the defaults of RFC 5321 section 4.5.3.2 unless noted."""
+
+    tls: Annotated[
+        str, Meta(pattern="^(never|may|must)$", description="STARTTLS: never, may (opportunistic) or must")
+    ] = "may"
+    chunking: Annotated[bool, Meta(description="Use BDAT (RFC 3030) where it is offered")] = True
+    connect: Annotated[float, Meta(gt=0, description="Wait for a TCP connection, seconds")] = 30.0
+    greeting: Annotated[float, Meta(gt=0, description="Wait for the banner and for EHLO, seconds")] = 300.0
+    handshake: Annotated[float, Meta(gt=0, description="Wait for STARTTLS and the TLS handshake, seconds")] = 60.0
+    command: Annotated[float, Meta(gt=0, description="Wait for the answer to MAIL, RCPT or RSET, seconds")] = 300.0
+    data: Annotated[float, Meta(gt=0, description="Wait for the answer to DATA, seconds")] = 120.0
+    block: Annotated[float, Meta(gt=0, description="Wait until 64 KiB of a body are taken, seconds")] = 180.0
+    end: Annotated[float, Meta(gt=0, description="Wait for the answer to the end of data, seconds")] = 600.0
+    idle: Annotated[float, Meta(ge=0, description="Keep a connection without work for a next message, seconds")] = 2.0
+
+
+class Parcel(Struct, frozen=True):
+    """A message to carry: the transaction, and the file whose octets from `offset` on are the body.
+
+    `token` is whatever its owner knows it by.
+    """
+
+    mail: smtp.Mail
+    path: str
+    offset: int
+    token: object = None
+
+
+class Unsettled(Struct, frozen=True):
+    """A parcel without a result. `begun`: its turn had come, it may be the cause; `doubtful`: it may have been taken."""
+
+    parcel: Parcel
+    begun: bool
+    doubtful: bool
+
+
+class Closure(Struct, frozen=True, kw_only=True):
+    """How a connection ended. `reply` is the server's refusal of the session, if that was it."""
+
+    reason: str
+    greeted: bool = False
+    carried: int = 0  # messages that got a result
+    reply: Reply | None = None
+    tls_failed: bool = False
+    unsettled: tuple[Unsettled, ...] = ()
+
+
+class Cargo(Shape):
+    """Who has mail for a courier."""
+
+    def take(self, courier: "Courier") -> Parcel | None:
+        """The next parcel; None: none now, `Courier.more` is called when there is one."""
+
+    async def settle(self, courier: "Courier", parcel: Parcel, results: tuple[smtp.Result, ...]) -> None:
+        """Record one result a recipient; returns when that is on stable storage."""
+
+    def unreadable(self, parcel: Parcel, reason: str) -> None:
+        """The file is not what it should be; nothing was sent."""
+
+
+class _Opened(Struct):
+    """A parcel with its file: `rest` is what is still to be read after `chunk`; None: `chunk` is all."""
+
+    parcel: Parcel
+    chunk: bytes
+    rest: BinaryIO | None
+
+    def close(self) -> None:
+        if self.rest:
+            self.rest.close()
+
+
+@implementer(IHandshakeListener, IPullProducer)
+class Courier(Protocol):
+    """`visit` connects and fires with the Closure. `name` is ours in EHLO."""
+
+    transport: TLSTransport
+    _log = Logger()
+
+    def __init__(
+        self,
+        cargo: Cargo,
+        settings: CourierSettings,
+        reactor: NetReactor,
+        name: str,
+        tls_options: IOpenSSLClientConnectionCreator | None,
+    ) -> None:
+        self.client = smtp.Client(name, tls=settings.tls if tls_options else "never", chunking=settings.chunking)
+        self.peer = ""
+        self.destination: Destination | None = None
+        self._cargo = cargo
+        self._settings = settings
+        self._reactor = reactor
+        self._tls_options = tls_options
+        self._over: Deferred[Closure] = Deferred()
+        self._closure = Closure(reason="not connected")
+        self._current: _Opened | None = None  # its body is on the way, or it awaits the final reply
+        self._coming: _Opened | None = None  # begun; its body has not started
+        self._doubtful = False  # the end of the body of `_current` is out
+        self._invited = False  # the server awaits the body of `_coming`
+        self._recording = 0
+        self._ready = False
+        self._closing = False
+        self._securing = False
+        self._deadline = 0.0
+        self._timer: IDelayedCall | None = None
+
+    def visit(self, destination: Destination) -> Deferred[Closure]:
+        """Connect to this very address. Never fails: whatever happens is in the Closure."""
+        self.destination = destination
+        self.peer = str(destination)
+        self._reactor.connectTCP(destination.ip, destination.port, _Visit(self), timeout=self._settings.connect)
+        return self._over
+
+    @property
+    def greeted(self) -> bool:
+        """The session stands."""
+        return self._ready
+
+    @property
+    def idle(self) -> bool:
+        """Greeted and without work."""
+        return self._ready and not (self._closing or self._current or self._coming or self._recording)
+
+    def more(self) -> None:
+        """There is something to take."""
+        if self.idle:
+            self._next()
+            self._flush()
+
+    def leave(self) -> None:
+        """Finish what was begun, then QUIT."""
+        self._closing = True
+        if self._ready and not (self._current or self._coming or self._recording):
+            self._quit()
+
+    def abort(self, reason: str) -> None:
+        self._ready = False
+        if self._closure.reason in ("", "not connected"):
+            self._closure = replace(self._closure, reason=reason)
+        self.transport.abortConnection()
+
+    # ---- the connection ------------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        self._closure = Closure(reason="")
+        self.transport.setTcpNoDelay(True)
+        self._wait(self._settings.greeting)
+
+    def dataReceived(self, data: bytes) -> None:
+        heard = self.client.heard
+        for event in self.client.receive(data):
+            self._happened(event)
+        if heard != self.client.heard:  # a part of a reply buys no time
+            self._flush()
+
+    def handshakeCompleted(self) -> None:
+        self._securing = False
+        self.client.secured()
+        self._flush()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._timer and self._timer.active():
+            self._timer.cancel()
+        unsettled = []
+        if self._current:
+            unsettled.append(Unsettled(self._current.parcel, begun=True, doubtful=self._doubtful))
+            self._current.close()
+        if self._coming:
+            unsettled.append(Unsettled(self._coming.parcel, begun=not self._current, doubtful=False))
+            self._coming.close()
+        self._current = self._coming = None
+        self._ready, self._closing = False, True
+        text = self._closure.reason or f"connection lost: {reason.getErrorMessage()}"
+        self._end(replace(self._closure, reason=text, tls_failed=self._securing, unsettled=tuple(unsettled)))
+
+    def failed(self, reason: str) -> None:
+        """No connection came about."""
+        self._end(Closure(reason=reason))
+
+    def _end(self, closure: Closure) -> None:
+        if not self._over.called:
+            self._over.callback(closure)
+
+    # ---- what the server says ------------------------------------------------------------------------------
+
+    def _happened(self, event: smtp.Event) -> None:
+        if isinstance(event, smtp.GoAhead):
+            self._invited = True
+            if not self._recording:
+                self._send_body()
+        elif isinstance(event, smtp.Ended):
+            self._settle(event.results)
+        elif isinstance(event, smtp.Ready):
+            self._ready = True
+            self._closure = replace(self._closure, greeted=True)
+            self._next()
+        elif isinstance(event, smtp.Handshake):
+            self._securing = True
+            assert self._tls_options is not None
+            self.transport.startTLS(self._tls_options)
+        elif isinstance(event, smtp.Goodbye):
+            self.transport.loseConnection()
+        elif isinstance(event, smtp.Broken):
+            self.abort(f"protocol broken: {event.reason}")
+        else:
+            stage = event.stage.value if isinstance(event, smtp.Refused) else "session"
+            reason = f"{stage} refused: {event.reply.code} {event.reply.text}"
+            self._ready = False
+            self._closure = replace(self._closure, reason=reason, reply=event.reply)
+            self.transport.loseConnection()
+
+    def _settle(self, results: tuple[smtp.Result, ...]) -> None:
+        opened, self._current = self._current or self._coming, None
+        if opened is self._coming:
+            self._coming, self._invited = None, False
+        assert opened is not None
+        opened.close()
+        self._doubtful = False
+        self._closure = replace(self._closure, carried=self._closure.carried + 1)
+        self._record(opened.parcel, results)
+
+    def _record(self, parcel: Parcel, results: tuple[smtp.Result, ...]) -> None:
+        self._recording += 1
+        background("recording a result", self._recorded(parcel, results))
+
+    async def _recorded(self, parcel: Parcel, results: tuple[smtp.Result, ...]) -> None:
+        try:
+            await self._cargo.settle(self, parcel, results)
+        except BaseException:
+            self.abort("the result could not be recorded")
+            raise
+        self._recording -= 1
+        if self._recording or not self._ready:
+            return
+        if self._invited:
+            self._send_body()
+        elif not self._coming and not self._current:
+            self._next()
+        self._flush()
+
+    # ---- what we carry -------------------------------------------------------------------------------------
+
+    def _next(self) -> None:
+        """Begin the next parcel, or stay idle for a while, or go."""
+        while not self._closing and not self._coming:
+            parcel = self._cargo.take(self)
+            if parcel is None:
+                break
+            opened = self._open(parcel)
+            if opened is None:
+                continue
+            if refused := self.client.begin(opened.parcel.mail):
+                opened.close()
+                self._record(parcel, refused.results)
+                return  # on with the next when that is recorded
+            self._coming = opened
+        if self._closing and self._ready and not (self._current or self._coming or self._recording):
+            self._quit()
+
+    def _open(self, parcel: Parcel) -> _Opened | None:
+        """None when the file is not what the envelope says."""
+        try:
+            file = open(parcel.path, "rb", buffering=0)  # noqa: SIM115 -- stays open while the body is sent
+            try:
+                if os.fstat(file.fileno()).st_size - parcel.offset != parcel.mail.size:
+                    raise OSError("size differs from the envelope's")
+                file.seek(parcel.offset)
+                chunk = file.read(CHUNK)
+            except OSError:
+                file.close()
+                raise
+        except OSError as error:
+            self._cargo.unreadable(parcel, str(error))
+            return None
+        if parcel.mail.smtputf8 and chunk[: chunk.find(b"\r\n\r\n") + 1 or CHUNK].isascii():
+            # Asked for, but not needed by the header: a next hop without SMTPUTF8 can take it (RFC 6531 section 3.6)
+            parcel = replace(parcel, mail=replace(parcel.mail, smtputf8=False))
+        if len(chunk) < parcel.mail.size:
+            return _Opened(parcel, chunk, file)
+        file.close()
+        return _Opened(parcel, chunk, None)
+
+    def _send_body(self) -> None:
+        self._current, self._coming, self._invited = self._coming, None, False
+        assert self._current is not None
+        if self._current.rest:
+            self.transport.registerProducer(self, False)
+            self.resumeProducing()
+        else:
+            chunk, self._current.chunk = self._current.chunk, b""
+            self._write(chunk, last=True)
+
+    def resumeProducing(self) -> None:
+        """The socket took the last chunk: read the next."""
+        current = self._current
+        if current is None or current.rest is None:
+            return
+        chunk = current.chunk
+        try:
+            current.chunk = current.rest.read(CHUNK)
+        except OSError as error:
+            self._cargo.unreadable(current.parcel, str(error))
+            self.abort("the message cannot be read")
+            return
+        last = not current.chunk
+        if last:
+            current.close()
+            current.rest = None
+            self.transport.unregisterProducer()
+        self._write(chunk, last)
+
+    def stopProducing(self) -> None:
+        """The connection is gone; `connectionLost` says the rest."""
+
+    def _write(self, chunk: bytes, last: bool) -> None:
+        self.client.body(chunk, last)
+        if last:
+            self._doubtful = True
+            self._next()
+        self._flush()
+
+    def _quit(self) -> None:
+        self._ready, self._closing = False, True
+        self.client.quit()
+        self._flush()
+
+    def _flush(self) -> None:
+        if out := self.client.outgoing():
+            self.transport.write(out)
+        self._wait(self._patience())
+
+    # ---- time ----------------------------------------------------------------------------------------------
+
+    def _patience(self) -> float | None:
+        """Seconds the server has for what it owes us now; None: it owes nothing."""
+        stage = self.client.stage
+        if stage is None:
+            if self._current and self._current.rest:
+                return self._settings.block
+            return self._settings.idle if self.idle else None
+        return {
+            smtp.Stage.BANNER: self._settings.greeting,
+            smtp.Stage.EHLO: self._settings.greeting,
+            smtp.Stage.HELO: self._settings.greeting,
+            smtp.Stage.STARTTLS: self._settings.handshake,
+            smtp.Stage.DATA: self._settings.data,
+            smtp.Stage.CHUNK: self._settings.block,
+            smtp.Stage.BODY: self._settings.end,
+            smtp.Stage.QUIT: QUIT_PATIENCE,
+        }.get(stage, self._settings.command)
+
+    def _wait(self, seconds: float | None) -> None:
+        """Move the deadline. One timer a connection, which looks at the deadline when it fires: moving is free."""
+        if seconds is None:
+            self._deadline = inf
+            return
+        self._deadline = self._reactor.seconds() + seconds
+        if self._timer is None or not self._timer.active():
+            self._timer = self._reactor.callLater(seconds, self._look)
+        elif self._timer.getTime() > self._deadline:
+            self._timer.reset(seconds)
+
+    def _look(self) -> None:
+        left = self._deadline - self._reactor.seconds()
+        if left > 0:
+            if left < inf:
+                self._timer = self._reactor.callLater(left, self._look)
+        elif self.idle:
+            self._quit()
+        elif self.client.stage is smtp.Stage.QUIT:
+            self.transport.abortConnection()
+        else:
+            stage = self.client.stage
+            self.abort(f"timeout waiting for {stage.value if stage else 'the body to be taken'}")
+
+
+class _Visit(ClientFactory):
+    """Makes the one connection of a courier."""
+
+    noisy = False
+
+    def __init__(self, courier: Courier) -> None:
+        self._courier = courier
+
+    def buildProtocol(self, addr: object) -> Courier:
+        return self._courier
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        self._courier.failed(f"cannot connect: {reason.getErrorMessage()}")

@@ -1,0 +1,118 @@
+"""What waits for a next hop, in memory: built from the spool's live messages, which are its home (row D1).
+
+One `Queue` a next hop with two heaps: what may go now, oldest message first, and what was put off, by the time it is
+due. A message costs one small record here whatever its size; its envelope is the spool's. Redis is not asked: the
+schedule can always be made again from the spool, and is at each start.
+"""
+
+from collections.abc import Callable, Iterator
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from emailgency.store.spool import Live
+
+
+TRANSACTION = 100  # recipients; RFC 5321 section 4.5.3.1.8 lets a server refuse more
+
+
+class Hop(Struct, frozen=True):
+    """Where mail goes: to a customer's own server (`customer` set) or to anybody's. `domain` "": his SMTP transport."""
+
+    domain: str
+    customer: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.customer}:{self.domain}" if self.customer else self.domain
+
+
+class Waiting(Struct):
+    """Targets of one message that go to the same hop in one transaction."""
+
+    live: "Live"
+    targets: tuple[int, ...]
+    due: float  # seconds since the epoch
+    wait: float = 0.0  # the last wait, from which the next one grows
+
+    @property
+    def received_at(self) -> float:
+        return self.live.envelope.received_at
+
+
+def waitings(live: "Live", targets: list[int]) -> Iterator[Waiting]:
+    """Split targets of one message and hop into transactions; what was tried before goes on with its own schedule."""
+    schedules: dict[tuple[float, float], list[int]] = {}
+    for target in targets:
+        tried = live.tried.get(target)
+        schedule = (tried.next, tried.next - tried.at) if tried else (0.0, 0.0)
+        schedules.setdefault(schedule, []).append(target)
+    for (due, wait), group in schedules.items():
+        for start in range(0, len(group), TRANSACTION):
+            yield Waiting(live, tuple(group[start : start + TRANSACTION]), due, wait)
+
+
+class Queue:
+    """Everything pending for one hop; taken out while an attempt is made, put back if that settled nothing."""
+
+    def __init__(self) -> None:
+        self._ready: list[tuple[float, int, Waiting]] = []  # received_at, tie, ...
+        self._later: list[tuple[float, int, Waiting]] = []  # due, tie, ...
+        self._tie = 0
+
+    def __len__(self) -> int:
+        return len(self._ready) + len(self._later)
+
+    def __iter__(self) -> Iterator[Waiting]:
+        for _, _, waiting in (*self._ready, *self._later):
+            yield waiting
+
+    def add(self, waiting: Waiting, now: float) -> None:
+        self._tie += 1
+        if waiting.due <= now:
+            heappush(self._ready, (waiting.received_at, self._tie, waiting))
+        else:
+            heappush(self._later, (waiting.due, self._tie, waiting))
+
+    def ready(self, now: float) -> int:
+        """How many may go now."""
+        while self._later and self._later[0][0] <= now:
+            _, tie, waiting = heappop(self._later)
+            heappush(self._ready, (waiting.received_at, tie, waiting))
+        return len(self._ready)
+
+    def take(self, now: float) -> Waiting | None:
+        """The oldest message that may go now."""
+        return heappop(self._ready)[2] if self.ready(now) else None
+
+    def take_older(self, received_before: float, now: float) -> Waiting | None:
+        """The oldest that may go now, if it was received before that time; for what has waited too long."""
+        if self.ready(now) and self._ready[0][0] < received_before:
+            return heappop(self._ready)[2]
+        return None
+
+    def next_due(self) -> float | None:
+        """When the next one that was put off is due; None: none was."""
+        return self._later[0][0] if self._later else None
+
+    def hurry(self) -> None:
+        """Everything is due now (row D2)."""
+        self._ready += [(waiting.received_at, tie, waiting) for _, tie, waiting in self._later]
+        self._later = []
+        heapify(self._ready)
+
+    def oldest(self) -> float | None:
+        """When the oldest message here was received."""
+        return min((waiting.received_at for waiting in self), default=None)
+
+    def remove(self, unwanted: Callable[[Waiting], bool]) -> list[Waiting]:
+        """Take out all that `unwanted` picks."""
+        picked = [waiting for waiting in self if unwanted(waiting)]
+        if picked:
+            gone = set(map(id, picked))
+            self._ready = [item for item in self._ready if id(item[2]) not in gone]
+            self._later = [item for item in self._later if id(item[2]) not in gone]
+            heapify(self._ready)
+            heapify(self._later)
+        return picked

@@ -1,0 +1,77 @@
+"""Puts the relay together over stand-ins for spool and directory, for tests that drive it by hand."""
+
+import random
+
+from emailgency.flows.customers import Customers
+from emailgency.flows.exchanges import Exchanges
+from emailgency.flows.lane import Means
+from emailgency.flows.relay import RelayFlow, RelaySettings
+from emailgency.model.directory import STANDARD, Customer
+from emailgency.net.courier import CourierSettings
+from emailgency.net.dns import Resolver, ResolverSettings
+from emailgency.net.egress import Egress, EgressSettings
+from emailgency.rules.retry import RetrySettings
+
+
+class FewCustomers:
+    """A directory of the customers given."""
+
+    def __init__(self, *customers: Customer) -> None:
+        self.by_id = {customer.id: customer for customer in customers}
+
+    async def customer(self, id):
+        return self.by_id[id]
+
+    async def plan(self, name):
+        return STANDARD
+
+
+class RecordedBounces:
+    """Remembers failures and ends them."""
+
+    def __init__(self, spool) -> None:
+        self.spool = spool
+        self.failures = []
+
+    async def failed(self, live, failures) -> None:
+        self.failures.append((live, failures))
+        for target, outcome in failures.items():
+            await self.spool.finished(live.envelope.id, [target], outcome)
+
+    async def relayed(self, live, targets, outcome) -> None:
+        pass
+
+
+QUICK = RetrySettings(message_first=0.05, message_longest=0.2, probe_first=0.02, probe_longest=0.1, jitter=0)
+
+
+def means(spool, reactor, *, ports=(), retry=QUICK, **courier) -> Means:
+    return Means(
+        spool=spool,
+        egress=Egress(EgressSettings(networks=("127.0.0.0/8",), ports=tuple(ports)), lambda: ()),
+        reactor=reactor,
+        clock=reactor.seconds,
+        chance=random.random,
+        name="mx.emailgency.test",
+        courier=CourierSettings(**{"idle": 0.05, **courier}),
+        retry=retry,
+    )
+
+
+def relay(spool, reactor, port, *, customer=None, means_=None, resolver=None, connections=5, refresh=10.0) -> RelayFlow:
+    customer = customer or Customer(
+        id="acme", domain="mydomain.zz", alternate_domain="mydomainzz.test", smtp_transport=f"127.0.0.1:{port}"
+    )
+    made = means_ or means(spool, reactor, ports=(port,))
+    resolver = resolver or Resolver(ResolverSettings(addresses=("127.0.0.1:1",), timeout=0.1), reactor)
+    exchanges = Exchanges(resolver, made.egress, lambda name: name.endswith(".emailgency.test"))
+    directory = FewCustomers(customer)
+    flow = RelayFlow(
+        Customers(directory),
+        exchanges,
+        RecordedBounces(spool),
+        made,
+        RelaySettings(connections=connections, refresh=refresh),
+    )
+    flow.directory = directory
+    return flow
