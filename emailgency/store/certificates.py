@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.internet.interfaces import IOpenSSLContextFactory, IOpenSSLServerConnectionCreator
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -45,7 +45,7 @@ class Unusable(Exception):
     """A certificate or its key cannot be used; the text names the file and the reason."""
 
 
-@implementer(IOpenSSLServerConnectionCreator)
+@implementer(IOpenSSLServerConnectionCreator, IOpenSSLContextFactory)
 class Certificates:
     """Give it to `startTLS` and to `TLSMemoryBIOFactory`; each handshake takes the certificates as they are then."""
 
@@ -83,12 +83,16 @@ class Certificates:
             if days < _LAST_DAYS:
                 self._log.warn("certificate {path} ends in {days:.0f} days", path=path, days=days)
 
+    def getContext(self) -> "SSL.Context":
+        """The default one; it gives way to another when the client's hello names one of ours."""
+        if not self._contexts:
+            self.load()
+        return self._contexts[""]
+
     def serverConnectionForTLS(self, tlsProtocol: Any) -> "SSL.Connection":
         from OpenSSL import SSL
 
-        if not self._contexts:
-            self.load()
-        return SSL.Connection(self._contexts[""], None)
+        return SSL.Connection(self.getContext(), None)
 
     def _choose(self, connection: "SSL.Connection") -> None:
         name = (connection.get_servername() or b"").decode("ascii", "replace").lower()
