@@ -48,7 +48,7 @@ class Reader:
         if not octets and b"\n" not in self._rest:
             return []
         *lines, self._rest = (self._rest + octets).split(b"\n")
-        records = []
+        records: list[bytes] = []
         for index, line in enumerate(lines):
             record = decode(line)
             if record is None:

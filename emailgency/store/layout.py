@@ -16,6 +16,7 @@ JOURNAL = "spool/journal"
 CORRUPT = "spool/corrupt"
 BALLAST = "spool/ballast"
 SPOOL = "spool"
+TRASH = "spool/trash"
 UIDVALIDITY = "uidvalidity"
 SUBFOLDERS = ("tmp", "new", "cur")
 NAME_LIMIT = 255  # octets of one path component on every file system we know

@@ -5,55 +5,68 @@ journal before anybody is answered, and names become visible in new/ only when F
 turn linked is recorded by the next one's journal sync, or by `finish` when nothing else is waiting.
 """
 
+import os
 import time
 from collections.abc import Callable
 
 from emailgency.store import spool_records
 from emailgency.store.spool_records import Ended, Finished, Void
 from emailgency.store.storing import files
+from emailgency.store.storing.changing import Result
 from emailgency.store.storing.delivering import Arriving, Delivering, Linked, find, rename_on
 from emailgency.store.storing.incoming import Coming, Incoming
-from emailgency.store.storing.maildir import Maildir
+from emailgency.store.storing.maildir import Maildir, Subfolder
 from emailgency.store.storing.messages import (
+    Append,
     Commit,
     Delivered,
     Done,
     Failed,
     Record,
     Redeliver,
+    Refused,
     Release,
     Reply,
     Settle,
 )
 from emailgency.store.storing.segments import Segments
 
-Folder = tuple[Maildir, str]  # a Maildir and the name of one of its subfolders
-
 
 class Batch:
     """Collects what a turn owes and pays it. `answer` sends a reply at once."""
 
     def __init__(
-        self, segments: Segments, incoming: Incoming, delivering: Delivering, answer: Callable[[Reply], None]
+        self,
+        segments: Segments,
+        incoming: Incoming,
+        delivering: Delivering,
+        place: Callable[[Append, int], Result],
+        answer: Callable[[Reply], None],
     ) -> None:
+        """`place` puts the synced spool file of an Append, of that size, into its folder."""
         self._segments = segments
         self._incoming = incoming
         self._delivering = delivering
+        self._place = place
         self._answer = answer
         self._commits: list[tuple[Commit, Coming]] = []
+        self._appends: list[tuple[Append, Coming]] = []
         self._records: list[Record] = []
         self._released: list[Release] = []
         self._void: list[str] = []
         self._forget_below = 0
         self._arriving: list[Arriving] = []
-        self._owed: dict[Folder, None] = {}  # subfolders with a change that is not synced yet
-        self._promised: list[tuple[Reply, int, tuple[Folder, ...]]] = []  # replies that wait for such syncs
+        self._owed: dict[Subfolder, None] = {}  # subfolders with a change that is not synced yet
+        self._promised: list[tuple[Reply, int, tuple[Subfolder, ...]]] = []  # replies that wait for such syncs
         self.owed_since = 0.0  # monotonic; 0: nothing is owed
 
     # ---- what a turn collects ----------------------------------------------------------------------------
 
     def commit(self, request: Commit) -> None:
         self._commits.append((request, self._incoming.write(request.id, request.chunk)))
+
+    def append(self, request: Append) -> None:
+        self._appends.append((request, self._incoming.write(request.id, request.chunk)))
 
     def record(self, request: Record) -> None:
         self._records.append(request)
@@ -70,22 +83,23 @@ class Batch:
 
     def settle(self, request: Settle, folder: Maildir | None) -> None:
         """Rename on what a crash left between Finished and new/."""
-        for id in request.ids if folder is not None else ():
-            assert folder is not None
-            for token in (id,):
-                name = find(folder, "tmp", token)
-                if name:
-                    rename_on(Linked(folder, "tmp", name, []))
-        self.promise(Done(request.number), request.number, () if folder is None else ((folder, "new"),))
+        if folder is None:
+            self._answer(Done(request.number))
+            return
+        for id in request.ids:
+            name = find(folder, "tmp", id)
+            if name:
+                rename_on(Linked(folder, "tmp", name, []))
+        self.promise(Done(request.number), request.number, ((folder, "new"),))
 
-    def owe(self, *folders: Folder) -> None:
+    def owe(self, *folders: Subfolder) -> None:
         """These subfolders must be synced soon, though nobody waits for it."""
         for folder in folders:
             self._owed[folder] = None
         if folders and not self.owed_since:
             self.owed_since = time.monotonic()
 
-    def promise(self, reply: Reply, number: int, folders: tuple[Folder, ...]) -> None:
+    def promise(self, reply: Reply, number: int, folders: tuple[Subfolder, ...] = ()) -> None:
         """Answer when these subfolders are synced, with Failed when one cannot be."""
         self.owe(*folders)
         self._promised.append((reply, number, folders))
@@ -98,19 +112,26 @@ class Batch:
     @property
     def urgent(self) -> bool:
         """Whether somebody waits for a sync of this turn."""
-        return bool(self._commits or self._records or self._released or self._promised or self._void)
+        return bool(self._commits or self._appends or self._records or self._released or self._promised or self._void)
 
     # ---- paying ------------------------------------------------------------------------------------------
 
     def pay(self) -> None:
         """Sync what the turn did, answer, and link the deliveries of its commits."""
         commits, self._commits = self._commits, []
-        self._incoming.sync([coming for _, coming in commits])
-        for request, coming in commits:
+        appends, self._appends = self._appends, []
+        for append, coming in appends:
+            _date(coming, append.mtime)
+        written: list[tuple[Commit | Append, Coming]] = [*commits, *appends]
+        self._incoming.sync([coming for _, coming in written])
+        for request, coming in written:
             self._incoming.close(request.id)
             if coming.failure is not None:
                 self._refuse(request, coming.failure)
-        good = [request for request, coming in commits if coming.failure is None]
+        good = [commit for commit, coming in commits if coming.failure is None]
+        for append, coming in appends:
+            if coming.failure is None:
+                self._put(append, coming.size)
         self._sync_folders()
         committed = self._write_journal(good)
         if committed:
@@ -132,7 +153,7 @@ class Batch:
     def _sync_folders(self) -> None:
         """fsync every subfolder that owes one; what waited for a failed one is told."""
         owed, self._owed, self.owed_since = self._owed, {}, 0.0
-        failed: dict[Folder, OSError] = {}
+        failed: dict[Subfolder, OSError] = {}
         for folder in owed:
             maildir, subfolder = folder
             try:
@@ -148,7 +169,7 @@ class Batch:
             self._unlink_failed(failed)
             self.owe(*failed)
 
-    def _unlink_failed(self, failed: dict[Folder, OSError]) -> None:
+    def _unlink_failed(self, failed: dict[Subfolder, OSError]) -> None:
         """Targets whose tmp/ could not be synced are not finished."""
         for arriving in self._arriving:
             for linked in [linked for linked in arriving.linked if (linked.maildir, "tmp") in failed]:
@@ -218,6 +239,25 @@ class Batch:
             self._answer(Failed(record.number, reason))
         self._released = [*released, *self._released]
 
-    def _refuse(self, commit: Commit, error: OSError) -> None:
+    def _put(self, append: Append, size: int) -> None:
+        try:
+            reply, subfolders = self._place(append, size)
+        except OSError as error:
+            self._refuse(append, error)
+        else:
+            if isinstance(reply, Refused):
+                self._incoming.unlink(append.id)
+            self.promise(reply, append.number, subfolders)
+
+    def _refuse(self, commit: Commit | Append, error: OSError) -> None:
         self._incoming.drop(commit.id)
         self._answer(Failed(commit.number, files.reason(error)))
+
+
+def _date(coming: Coming, mtime: float) -> None:
+    """INTERNALDATE is the time of the file."""
+    if coming.failure is None:
+        try:
+            os.utime(coming.descriptor, (mtime, mtime))
+        except (OSError, OverflowError) as error:
+            coming.failure = error if isinstance(error, OSError) else OSError(str(error))

@@ -4,6 +4,7 @@ Takes whatever has arrived on the socket, does it in order, syncs together, answ
 imports that cost little: after a crash mail waits for this process to start.
 """
 
+import fcntl
 import os
 import select
 import signal
@@ -15,28 +16,39 @@ from typing import Any
 import msgspec
 
 from emailgency.codec import frames, maildir
-from emailgency.store.storing import files
+from emailgency.store.storing import ballast, changing, files, keywords, tree
 from emailgency.store.storing.batch import Batch
 from emailgency.store.storing.delivering import Delivering
 from emailgency.store.storing.incoming import Incoming
 from emailgency.store.storing.listing import opened
+from emailgency.store.storing.maildir import Maildir
 from emailgency.store.storing.maildirs import Maildirs
 from emailgency.store.storing.messages import (
     Abort,
+    Append,
+    Ballast,
     Commit,
+    Copy,
     CreateFolder,
+    DeleteFolder,
     Done,
+    Expunge,
     Failed,
+    Folders,
     Forget,
+    Keywords,
     Open,
     Record,
     Redeliver,
     Refused,
     Release,
+    RenameFolders,
     Reply,
     Request,
+    SetFlags,
     Settle,
     Stop,
+    Subscriptions,
     Write,
 )
 from emailgency.store.storing.segments import Segments
@@ -44,6 +56,9 @@ from emailgency.store.storing.segments import Segments
 SEGMENT_SIZE = 16 << 20  # octets; replayed in about half a second
 _RECEIVE = 1 << 20
 _TURN_OCTETS = 4 << 20  # taken in one turn: bounds how long a reader of a folder waits behind commits
+_TRASH_SLICE = 200  # names of deleted folders removed between two turns, about 2 ms
+_LOCK_PAUSE = 0.05  # seconds
+_LOCK_TRIES = 200
 _LAZY_SYNC = 0.5  # seconds until changes nobody waits for are synced (the promise is one second)
 
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
@@ -56,14 +71,18 @@ class Storer:
     def __init__(self, line: socket.socket, data: str, segment_size: int = SEGMENT_SIZE) -> None:
         self._line = line
         self._root = os.open(data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._lock = _alone(self._root)
         self._frames = frames.Frames()
         self._out: list[bytes] = []
         self._stopping: int | None = None
         self.maildirs = Maildirs(self._root)
         self._incoming = Incoming(self._root)
-        host = maildir.safe_host(socket.gethostname())
-        delivering = Delivering(self.maildirs, self._incoming, host)
-        self._batch = Batch(Segments(self._root, segment_size), self._incoming, delivering, self._answer)
+        self._host = maildir.safe_host(socket.gethostname())
+        self._trash = tree.Trash(self._root)
+        tree.finish_renames(self._root)
+        delivering = Delivering(self.maildirs, self._incoming, self._host)
+        segments = Segments(self._root, segment_size)
+        self._batch = Batch(segments, self._incoming, delivering, self._append, self._answer)
         self._deeds: dict[type[Any], Any] = {
             Write: lambda request: self._incoming.write(request.id, request.chunk),
             Abort: lambda request: self._incoming.drop(request.id),
@@ -73,8 +92,18 @@ class Storer:
             Release: self._batch.release,
             Settle: lambda request: self._batch.settle(request, self.maildirs.get(request.folder)),
             Forget: lambda request: self._batch.forget(request.below),
+            Ballast: self._ballast,
             Open: self._open,
+            Append: self._batch.append,
+            Copy: self._copy,
+            Expunge: self._expunge,
+            SetFlags: self._set_flags,
+            Keywords: self._keywords,
             CreateFolder: self._create,
+            Folders: lambda request: self._answer(tree.folders(self._root, request)),
+            DeleteFolder: lambda request: self._answer(tree.delete(self._root, self.maildirs, self._trash, request)),
+            RenameFolders: lambda request: self._answer(tree.rename(self._root, self.maildirs, request)),
+            Subscriptions: lambda request: self._answer(tree.subscriptions(self._root, request)),
             Stop: self._stop,
         }
 
@@ -94,6 +123,7 @@ class Storer:
                 self._batch.finish()
                 self._flush()
             self.maildirs.trim()
+            self._trash.empty(_TRASH_SLICE)
         self._batch.finish()
         self._batch.finish()
         self.maildirs.settle()
@@ -103,17 +133,30 @@ class Storer:
     def _do(self, request: Request) -> None:
         try:
             self._deeds[type(request)](request)
-        except OSError as error:
+        except Exception as error:
+            # anything nobody foresaw is Temporary too: this process must go on for all the others
+            reason = files.reason(error) if isinstance(error, OSError) else repr(error)
+            print(f"{type(request).__name__}: {reason}", file=sys.stderr, flush=True)
             number = getattr(request, "number", 0)
-            print(f"{type(request).__name__}: {files.reason(error)}", file=sys.stderr, flush=True)
             if number:
-                self._answer(Failed(number, files.reason(error)))
+                self._answer(Failed(number, reason))
+
+    def _ballast(self, request: Ballast) -> None:
+        ballast.set_size(self._root, request.size)
+        self._answer(Done(request.number))
+
+    # ---- folders -----------------------------------------------------------------------------------------
+
+    def _folder(self, request: Open | Expunge | SetFlags | Keywords) -> Maildir | None:
+        """None: there is none, and that has been answered."""
+        folder = self.maildirs.get(request.folder)
+        if folder is None:
+            self._answer(Refused(request.number, "nonexistent"))
+        return folder
 
     def _open(self, request: Open) -> None:
-        folder = self.maildirs.get(request.folder)
-        self._answer(
-            Refused(request.number, "nonexistent") if folder is None else opened(request.number, folder, request.token)
-        )
+        if (folder := self._folder(request)) is not None:
+            self._answer(opened(request.number, folder, request.token))
 
     def _create(self, request: CreateFolder) -> None:
         folder = self.maildirs.get(request.folder)
@@ -121,6 +164,35 @@ class Storer:
             self._answer(Refused(request.number, "exists"))
         else:
             self._answer(opened(request.number, folder or self.maildirs.make(request.folder)))
+
+    def _append(self, request: Append, size: int) -> changing.Result:
+        folder = self.maildirs.get(request.folder)
+        if folder is None:
+            return Refused(request.number, "nonexistent"), ()
+        return changing.append(request, self._incoming.hour(request.id), size, folder, self._host)
+
+    def _copy(self, request: Copy) -> None:
+        source, destination = self.maildirs.get(request.source), self.maildirs.get(request.destination)
+        if source is None or destination is None:
+            self._answer(Refused(request.number, "nonexistent"))
+        else:
+            reply, subfolders = changing.copy(request, source, destination, self._host)
+            self._batch.promise(reply, request.number, subfolders)
+
+    def _expunge(self, request: Expunge) -> None:
+        if (folder := self._folder(request)) is not None:
+            reply, subfolders = changing.expunge(request, folder)
+            self._batch.promise(reply, request.number, subfolders)
+
+    def _set_flags(self, request: SetFlags) -> None:
+        if (folder := self._folder(request)) is not None:
+            reply, subfolders = changing.set_flags(request, folder)
+            self._answer(reply)
+            self._batch.owe(*subfolders)
+
+    def _keywords(self, request: Keywords) -> None:
+        if (folder := self._folder(request)) is not None:
+            self._answer(keywords.give(folder, request))
 
     def _stop(self, request: Stop) -> None:
         self._stopping = request.number
@@ -137,7 +209,8 @@ class Storer:
 
     def _receive(self) -> list[bytes] | None:
         """Wait for requests and take those that are there; [] when a lazy sync is due, None at the end."""
-        if not self._more(max(0.0, self._due()) if self._batch.owed_since else None):
+        patience = 0.0 if self._trash.full else max(0.0, self._due()) if self._batch.owed_since else None
+        if not self._more(patience):
             return []
         payloads: list[bytes] = []
         taken = 0
@@ -159,6 +232,19 @@ class Storer:
             octets = b"".join(self._out)
             self._out.clear()
             self._line.sendall(octets)
+
+
+def _alone(root: int) -> int:
+    """One writer a data folder: wait for the storer of a reactor that was killed to be gone."""
+    lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=root)
+    for _ in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOCK_PAUSE)
+        else:
+            return lock
+    sys.exit("another server works in this data folder")
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from emailgency.store.storing.maildir import Maildir
 from emailgency.store.storing.maildirs import Maildirs
 from emailgency.store.storing.messages import Delivered, Delivery, Placed
 
-_NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP}
+NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP}
 
 
 class Linked(Struct):
@@ -87,19 +87,10 @@ class Delivering:
         size = os.stat(source, dir_fd=hour, follow_symlinks=False).st_size + len(prefix)
         unique = maildir.unique(int(id[:8], 16), token, self._host)
         name = f"{unique},S={size}"
-        if not prefix:
-            try:
-                os.link(source, name, src_dir_fd=hour, dst_dir_fd=tmp, follow_symlinks=False)
-            except FileExistsError:
-                pass
-            except OSError as error:
-                if error.errno not in _NO_LINK:
-                    raise
-            else:
-                return name
-            if _exists(tmp, name) and _same(hour, source, tmp, name):
-                return name
-        copy_file(hour, source, tmp, name, prefix)
+        if prefix:
+            copy_file(hour, source, tmp, name, prefix)
+        else:
+            link_or_copy(hour, source, tmp, name)
         return name
 
     def publish(self, arriving: Arriving) -> Delivered:
@@ -124,9 +115,7 @@ def rename_on(linked: Linked) -> tuple[int, str, str]:
     uid = folder.uids.take()
     name = f"{linked.name},U={uid}"
     os.rename(linked.name, name, src_dir_fd=folder.subfolder("tmp"), dst_dir_fd=folder.subfolder("new"))
-    if folder.names is not None:
-        folder.names[uid] = ("new", name)
-        folder.touched()
+    folder.remember(uid, "new", name)
     return uid, "new", name
 
 
@@ -137,6 +126,19 @@ def find(folder: Maildir, subfolder: str, token: str) -> str | None:
         if mark in name and maildir.parse(name).id == token:
             return name
     return None
+
+
+def link_or_copy(source_folder: int, source: str, folder: int, name: str) -> None:
+    """A second name of a file, or a copy of it where the file system allows no link."""
+    try:
+        os.link(source, name, src_dir_fd=source_folder, dst_dir_fd=folder, follow_symlinks=False)
+    except FileExistsError:
+        if not _same(source_folder, source, folder, name):
+            copy_file(source_folder, source, folder, name)
+    except OSError as error:
+        if error.errno not in NO_LINK:
+            raise
+        copy_file(source_folder, source, folder, name)
 
 
 def copy_file(source_folder: int, source: str, folder: int, name: str, prefix: bytes = b"") -> None:

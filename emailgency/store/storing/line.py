@@ -61,8 +61,9 @@ class _Line(Protocol):
         self._frames = frames.Frames()
 
     def connectionMade(self) -> None:
-        self.transport.bufferSize = self._storer.settings.high_water
-        self.transport.registerProducer(self, True)
+        transport: Any = self.transport
+        transport.bufferSize = self._storer.settings.high_water
+        transport.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
         for payload in self._frames.feed(data):

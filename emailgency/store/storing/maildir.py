@@ -11,8 +11,9 @@ from emailgency.store.storing import files
 from emailgency.store.storing.uids import Uids, Validities
 
 _SETTLED = 0.05  # seconds: file times have the grain of a kernel tick (1-10 ms), younger ones may hide a change
-_COPYING = "k"  # first letter of the ids a COPY gives; no message id begins with it
+COPYING = "k"  # first letter of the ids a COPY gives; no message id begins with it
 
+Subfolder = tuple["Maildir", str]  # what a sync is of: a Maildir and "tmp", "new" or "cur"
 Times = tuple[int, int]  # mtimes of new/ and cur/, nanoseconds
 
 
@@ -77,7 +78,7 @@ class Maildir:
 
     # ---- the list of names -------------------------------------------------------------------------------
 
-    def list(self) -> None:
+    def look(self) -> None:
         """Bring `names` up to date with the disk; files without a UID get one, in order of arrival."""
         self._looked = time.time()
         times = self._stat()
@@ -99,13 +100,12 @@ class Maildir:
             self._adopt(strangers)
             self.touched()
 
-    def _expose(self, found: dict[int, tuple[str, str]], strangers: "list[tuple[str, str]]") -> None:
+    def _expose(self, found: dict[int, tuple[str, str]], strangers: list[tuple[str, str]]) -> None:
         """A UID that is new to a folder we have listed before came from elsewhere: it may have been used here once."""
         assert self.names is not None
-        for uid in found.keys() - self.names.keys():
-            strangers.append(found.pop(uid))
+        strangers.extend(found.pop(uid) for uid in found.keys() - self.names.keys())
 
-    def _adopt(self, strangers: "list[tuple[str, str]]") -> None:
+    def _adopt(self, strangers: list[tuple[str, str]]) -> None:
         assert self.names is not None
         order = []
         for subfolder, name in strangers:
@@ -126,7 +126,7 @@ class Maildir:
                 self.names[uid] = (subfolder, renamed)
 
     def changed(self) -> bool:
-        """Whether somebody else may have changed the folder since `list` or `touched`."""
+        """Whether somebody else may have changed the folder since `look` or `touched`."""
         times = self._stat()
         if times != self._times:
             return True
@@ -138,6 +138,17 @@ class Maildir:
         if self.names is not None:
             self._times = self._stat()
 
+    def remember(self, uid: int, subfolder: str, name: str) -> None:
+        """We have just put this message here."""
+        if self.names is not None:
+            self.names[uid] = (subfolder, name)
+            self.touched()
+
+    def forget(self, uid: int) -> None:
+        """We have just taken this message away; `touched` follows."""
+        if self.names is not None:
+            self.names.pop(uid, None)
+
     def find(self, uid: int, name: str) -> tuple[str, str] | None:
         """Where a message is now: by the list, else by the name as given, else by looking once more."""
         if self.names is not None:
@@ -148,7 +159,7 @@ class Maildir:
             if self._exists(subfolder, name):
                 return subfolder, name
         if self.names is not None and self.changed():
-            self.list()
+            self.look()
             return self.names.get(uid)
         return None
 
@@ -159,7 +170,7 @@ class Maildir:
     def _roll_back(self) -> None:
         """A COPY that left a file in tmp/ was never answered: all it brought goes, so that its repetition is whole."""
         batches = {maildir.parse(name).id.partition("_")[0] for name in os.listdir(self._subfolders["tmp"])}
-        broken = {batch for batch in batches if batch.startswith(_COPYING)}
+        broken = {batch for batch in batches if batch.startswith(COPYING)}
         if not broken:
             return
         for subfolder in ("cur", "new", "tmp"):  # tmp last: it is the sign
@@ -178,7 +189,7 @@ class Maildir:
     def _stat(self) -> Times:
         return os.fstat(self._subfolders["new"]).st_mtime_ns, os.fstat(self._subfolders["cur"]).st_mtime_ns
 
-    def _scan(self) -> "list[tuple[str, str]]":
+    def _scan(self) -> list[tuple[str, str]]:
         """Messages as (subfolder, name). A name that is in both, because it was renamed meanwhile, counts once."""
         new = os.listdir(self._subfolders["new"])
         cur = os.listdir(self._subfolders["cur"])

@@ -1,6 +1,7 @@
 """The Maildirs in use: opened once, kept while they are used, and made when mail arrives for a new one."""
 
 import contextlib
+import os
 import time
 
 from emailgency.store.storing import files
@@ -43,6 +44,8 @@ class Maildirs:
         if found is None:
             files.make_folders(self.root, path)
             descriptor = files.open_folder(self.root, path)
+            if os.path.basename(path).startswith("."):
+                os.close(os.open("maildirfolder", files.NEW_FILE, 0o600, dir_fd=descriptor))  # Maildir++
             if address is not None:
                 files.replace(descriptor, "address", address.encode() + b"\n")
             found = self._open[path] = self._load(path, descriptor)

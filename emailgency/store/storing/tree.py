@@ -1,0 +1,177 @@
+"""Requests about the folders of a mailbox (Maildir++): list, delete, rename, subscriptions."""
+
+import contextlib
+import os
+import stat
+
+import msgspec
+
+from emailgency.store import layout
+from emailgency.store.ids import Ids
+from emailgency.store.storing import files
+from emailgency.store.storing.maildirs import Maildirs
+from emailgency.store.storing.messages import (
+    DeleteFolder,
+    Done,
+    FolderList,
+    Folders,
+    Refused,
+    RenameFolders,
+    Subscriptions,
+)
+
+_SUBSCRIPTIONS = "subscriptions"
+_RENAMING = "renaming"  # in the spool: the pairs of a rename of several folders until all of them are renamed
+
+
+def folders(root: int, request: Folders) -> FolderList:
+    """Every Maildir++ folder of the mailbox, sorted, and the subscribed names as they stand in the file."""
+    try:
+        descriptor = files.open_folder(root, request.mailbox)
+    except (FileNotFoundError, NotADirectoryError):
+        return FolderList(request.number, (), ())
+    try:
+        names = [name for name in os.listdir(descriptor) if name.startswith(".") and _is_folder(descriptor, name)]
+        subscribed = (files.read_all(descriptor, _SUBSCRIPTIONS) or b"").decode("utf-8", "replace").splitlines()
+    finally:
+        os.close(descriptor)
+    paths = (request.mailbox, *(f"{request.mailbox}/{name}" for name in sorted(names)))
+    return FolderList(request.number, paths, tuple(name for name in subscribed if name))
+
+
+def _is_folder(mailbox: int, name: str) -> bool:
+    try:
+        name.encode()  # what is not UTF-8 was not made by us and travels in no frame
+        status = os.stat(f"{name}/cur", dir_fd=mailbox, follow_symlinks=False)
+    except (OSError, UnicodeEncodeError):
+        return False
+    return stat.S_ISDIR(status.st_mode) and not os.path.islink(f"/proc/self/fd/{mailbox}/{name}")
+
+
+def subscriptions(root: int, request: Subscriptions) -> Done:
+    """Replace the file. A name with a line feed cannot be written down and never was the name of a folder."""
+    lines = "".join(f"{name}\n" for name in request.names if name.isprintable())
+    with files.folder_at(root, request.mailbox) as descriptor:
+        files.replace(descriptor, _SUBSCRIPTIONS, lines.encode())
+    return Done(request.number)
+
+
+class Trash:
+    """Deleted folders: out of sight by one rename, then removed a little at a time so that mail need not wait."""
+
+    def __init__(self, root: int) -> None:
+        files.make_folders(root, layout.TRASH)
+        self._folder = files.open_folder(root, layout.TRASH)
+        self._ids = Ids()
+        self._left = os.listdir(self._folder)
+
+    @property
+    def full(self) -> bool:
+        return bool(self._left)
+
+    def put(self, root: int, path: str) -> None:
+        """The folder `path` is gone when this returns, durably."""
+        parent, _, name = path.rpartition("/")
+        trashed = self._ids.fresh(0)
+        with files.folder_at(root, parent) as descriptor:
+            os.rename(name, trashed, src_dir_fd=descriptor, dst_dir_fd=self._folder)
+            os.fsync(descriptor)
+        self._left.append(trashed)
+
+    def empty(self, most: int) -> None:
+        """Remove at most `most` names."""
+        if self._left:
+            try:
+                if _remove(self._folder, self._left[-1], most) > 0:
+                    self._left.pop()
+            except OSError:
+                self._left.pop()  # the next start tries again
+
+
+def _remove(folder: int, name: str, budget: int) -> int:
+    """Remove a tree, bottom up, without following links. Returns what is left of the budget, 0: not finished."""
+    descriptor = os.open(name, files.FOLDER, dir_fd=folder)
+    try:
+        for inner in os.listdir(descriptor):
+            if budget <= 1:
+                return 0
+            if stat.S_ISDIR(os.stat(inner, dir_fd=descriptor, follow_symlinks=False).st_mode):
+                budget = _remove(descriptor, inner, budget)
+                if not budget:
+                    return 0
+            else:
+                os.unlink(inner, dir_fd=descriptor)
+                budget -= 1
+    finally:
+        os.close(descriptor)
+    os.rmdir(name, dir_fd=folder)
+    return budget - 1
+
+
+def delete(root: int, maildirs: Maildirs, trash: Trash, request: DeleteFolder) -> Done | Refused:
+    """A folder, or a mailbox with all its folders."""
+    if maildirs.get(request.folder) is None:
+        return Refused(request.number, "nonexistent")
+    maildirs.forget(request.folder)
+    trash.put(root, request.folder)
+    return Done(request.number)
+
+
+def rename(root: int, maildirs: Maildirs, request: RenameFolders) -> Done | Refused:
+    """All or none, also when a crash comes between: the pairs are written down first."""
+    for old, new in request.pairs:
+        if not _exists(root, old):
+            return Refused(request.number, "nonexistent")
+        if _exists(root, new):
+            return Refused(request.number, "exists")
+    for old, _ in request.pairs:
+        maildirs.forget(old)
+    with files.folder_at(root, layout.SPOOL) as spool:
+        if len(request.pairs) > 1:
+            files.replace(spool, _RENAMING, msgspec.json.encode(request.pairs))
+        try:
+            _rename_all(root, request.pairs)
+        except OSError:
+            with contextlib.suppress(OSError):
+                _rename_all(root, tuple((new, old) for old, new in request.pairs))
+            raise
+        finally:
+            _unlink(spool, _RENAMING)
+    return Done(request.number)
+
+
+def finish_renames(root: int) -> None:
+    """Start-up: a rename of several folders that a crash cut in two goes on."""
+    with files.folder_at(root, layout.SPOOL) as spool:
+        octets = files.read_all(spool, _RENAMING)
+        if octets is not None:
+            _rename_all(root, msgspec.json.decode(octets, type=tuple[tuple[str, str], ...]))
+            _unlink(spool, _RENAMING)
+
+
+def _rename_all(root: int, pairs: tuple[tuple[str, str], ...]) -> None:
+    """Those not yet renamed; synced."""
+    parents = {path.rpartition("/")[0] for pair in pairs for path in pair}
+    for old, new in pairs:
+        if _exists(root, old) and not _exists(root, new):
+            with (
+                files.folder_at(root, old.rpartition("/")[0]) as here,
+                files.folder_at(root, new.rpartition("/")[0]) as there,
+            ):
+                os.rename(os.path.basename(old), os.path.basename(new), src_dir_fd=here, dst_dir_fd=there)
+    for parent in parents:
+        with files.folder_at(root, parent) as descriptor:
+            os.fsync(descriptor)
+
+
+def _exists(root: int, path: str) -> bool:
+    try:
+        os.close(files.open_folder(root, path))
+    except OSError:
+        return False
+    return True
+
+
+def _unlink(folder: int, name: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
