@@ -31,8 +31,10 @@ from emailgency.model.verdict import Verdict
 from emailgency.rules.networks import network
 
 if TYPE_CHECKING:
+    from emailgency.flows.login import Principal
     from emailgency.flows.resolve import Route
-    from emailgency.store.spool import Arrival, Spool
+    from emailgency.store.arrival import Arrival
+    from emailgency.store.spool import Spool
 
 SENDER_OK = Verdict(250, "2.1.0", "sender ok")
 RECIPIENT_OK = Verdict(250, "2.1.5", "recipient ok")
@@ -79,8 +81,10 @@ class Reception:
         self.hostname = hostname
         self.limits = limits
 
-    async def begin(self, client: Client, mail: Mail, protocol: str) -> "Transaction | Verdict":
-        """MAIL. `protocol` is the word for the Received field."""
+    async def begin(
+        self, client: Client, mail: Mail, protocol: str, principal: "Principal | None"
+    ) -> "Transaction | Verdict":
+        """MAIL. `protocol` is the word for the Received field, `principal` who has logged in."""
         return self.refusal(mail) or Transaction(self, client, mail, protocol)
 
     def refusal(self, mail: Mail) -> Verdict | None:

@@ -4,7 +4,7 @@ A connection keeps its `deadline` as a plain number; once a second all deadlines
 connections cost 1 ms of that second, and an octet that arrives costs no timer at all.
 """
 
-from typing import Annotated, Protocol
+from typing import Annotated, Generic, Protocol, TypeVar
 
 from msgspec import Meta, Struct
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -33,24 +33,27 @@ class Watched(Protocol):
         """The deadline has passed: end the connection or set another one."""
 
 
-class Connections:
+C = TypeVar("C", bound=Watched)
+
+
+class Connections(Generic[C]):
     """The open connections of one service."""
 
     def __init__(self, limits: ConnectionLimits, reactor: IReactorTime) -> None:
         self.refused = 0
         self._limits = limits
         self._reactor = reactor
-        self._open: dict[Watched, str] = {}
+        self._open: dict[C, str] = {}
         self._networks: dict[str, int] = {}
         self._tick: IDelayedCall | None = None
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def all(self) -> list[Watched]:
+    def all(self) -> list[C]:
         return list(self._open)
 
-    def admit(self, connection: Watched, ip: str | None) -> str | None:
+    def admit(self, connection: C, ip: str | None) -> str | None:
         """Count and watch `connection` until `leave`; or why not, in words for the client.
 
         `ip` is None until a proxy has told it; the connection is admitted again then.
@@ -70,7 +73,7 @@ class Connections:
             self._tick = self._reactor.callLater(TICK, self._look)
         return None
 
-    def leave(self, connection: Watched) -> None:
+    def leave(self, connection: C) -> None:
         where = self._open.pop(connection, None)
         if where is None:
             return

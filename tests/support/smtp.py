@@ -1,17 +1,17 @@
 """What a test of incoming SMTP needs: a spool in memory, a resolver with a few addresses, a server on loopback."""
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTCP, IReactorTime
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
 
 from emailgency.codec.address import parse
-from emailgency.codec.smtp.limits import SmtpLimits
 from emailgency.flows.receive import Reception, ReceptionLimits
 from emailgency.model.directory import Customer, Domain, DomainKind
 from emailgency.model.envelope import Deliver, Envelope, Recipient
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
-from emailgency.servers.connections import ConnectionLimits
-from emailgency.servers.smtp import SmtpFactory
+from emailgency.servers.smtp_service import SmtpService, SmtpSettings
 
 
 class MemoryArrival:
@@ -101,16 +101,29 @@ class FewAddresses:
         return Answered(customer, domain, () if address.local == "gone" else targets, limit)
 
 
-class ReactorNeeded(IReactorTCP, IReactorTime):
-    """Both faces of a reactor."""
+class IdleStorer:
+    """A storer that is never behind, unless told."""
+
+    def __init__(self) -> None:
+        self.busy = False
+        self.on_busy: list[Callable[[bool], None]] = []
+
+    def set_busy(self, busy: bool) -> None:
+        self.busy = busy
+        for told in self.on_busy:
+            told(busy)
 
 
 def build(
     reactor: IReactorTime,
     spool: MemorySpool,
-    resolver: FewAddresses,
-    limits: SmtpLimits | None = None,
-    connection_limits: ConnectionLimits | None = None,
-) -> SmtpFactory:
-    reception = Reception(resolver, spool, lambda: 1_800_000_000.0, "mx.emailgency.example", ReceptionLimits())
-    return SmtpFactory(reception, reactor, limits or SmtpLimits(), connection_limits or ConnectionLimits())
+    resolver: FewAddresses | None = None,
+    settings: SmtpSettings | None = None,
+    storer: IdleStorer | None = None,
+    certificates: IOpenSSLServerConnectionCreator | None = None,
+) -> SmtpService:
+    """Port 25."""
+    reception = Reception(
+        resolver or FewAddresses(), spool, lambda: 1_800_000_000.0, "mx.emailgency.example", ReceptionLimits()
+    )
+    return SmtpService(reactor, reception, storer or IdleStorer(), settings or SmtpSettings(), certificates)

@@ -4,8 +4,6 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from emailgency.model.directory import HARD_MESSAGE_LIMIT
-
 
 class SmtpLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The section `smtp.limits` of the settings. Sizes in octets, times in seconds."""
@@ -23,7 +21,6 @@ class SmtpLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="Longest line of a message; a message with a longer one is refused with 550 after it was read.",
         ),
     ] = 1_048_576
-    message: Annotated[int, Meta(ge=65_536, description="Largest message, as SIZE counts.")] = HARD_MESSAGE_LIMIT
     recipients: Annotated[
         int, Meta(ge=100, description="Most recipients of one message; further ones get 452 (RFC 5321 asks for 100).")
     ] = 1000
@@ -48,7 +45,10 @@ class SmtpLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connection_time: Annotated[
         float, Meta(gt=0, description="Age after which a connection gets 421 instead of another transaction.")
     ] = 3600.0
-    data_grace: Annotated[float, Meta(gt=0, description="Time from DATA before the average rate is looked at.")] = 60.0
+    data_grace: Annotated[
+        float,
+        Meta(gt=0, description="Time from DATA before its average rate is looked at (RFC 5321 section 4.5.3.2.5)."),
+    ] = 180.0
     data_rate: Annotated[
         int, Meta(ge=1, description="Least average rate of a message's octets, in octets a second.")
     ] = 1024

@@ -29,6 +29,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     """What EHLO tells, and what is therefore allowed, on a connection as it is now."""
 
     hostname: str
+    size: int  # RFC 1870, octets
     starttls: bool = False
     auth: bool = False
     auth_required: bool = False  # RFC 6409 section 4.3: no MAIL before AUTH
@@ -115,6 +116,7 @@ class Connection:
         self.helo = ""
         self.extended = False
         self.authenticated = False
+        self.quit = False  # closed because the client asked for it
         self._offer = offer
         self._limits = limits
         self._input = LineBuffer()
@@ -142,7 +144,18 @@ class Connection:
 
     @property
     def in_transaction(self) -> bool:
+        """From MAIL to the answer behind the last octet."""
         return self.phase in _TRANSACTION or type(self._asked) in (Mail, EndOfMessage)
+
+    @property
+    def message_begun(self) -> bool:
+        """DATA or BDAT was said, and more octets are to come."""
+        return self.phase is Phase.DATA or self.phase is Phase.CHUNKS
+
+    @property
+    def message_ended(self) -> bool:
+        """All octets are here and the answer is not."""
+        return type(self._asked) is EndOfMessage
 
     def greet(self, verdict: Verdict) -> None:
         """The first reply; one that does not accept is also the last."""
@@ -296,7 +309,7 @@ class Connection:
         if not self.extended:
             self._output.append(encode(Verdict(250, "", self._offer.hostname)))
         else:
-            self._output.append(_capabilities(self._offer, self._limits.message, self.authenticated))
+            self._output.append(_capabilities(self._offer, self.authenticated))
         return self._forget(Phase.READY)
 
     def _mail(self, rest: str) -> Mail:
@@ -358,17 +371,18 @@ class Connection:
         return None
 
     def _quit(self, rest: str) -> None:
+        self.quit = True
         self.close(_BYE)
 
     def _say(self, rest: str) -> None:
         self._output.append(_ANSWERS[self._verb])
 
 
-def _capabilities(offer: Offer, size: int, authenticated: bool) -> bytes:
+def _capabilities(offer: Offer, authenticated: bool) -> bytes:
     lines = [
         offer.hostname,
         "PIPELINING",
-        f"SIZE {size}",
+        f"SIZE {offer.size}",
         "8BITMIME",
         "SMTPUTF8",
         "CHUNKING",

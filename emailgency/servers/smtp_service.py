@@ -1,0 +1,140 @@
+"""One SMTP port: what its connections share, and how it stops."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+from msgspec import Meta, Struct
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IOpenSSLServerConnectionCreator, IReactorTime
+from twisted.internet.protocol import Factory
+
+from emailgency.codec.smtp.limits import SmtpLimits
+from emailgency.codec.smtp.server import Offer
+from emailgency.flows.receive import Reception
+from emailgency.model.verdict import Verdict
+from emailgency.rules.networks import is_loopback
+from emailgency.servers.connections import ConnectionLimits, Connections
+from emailgency.servers.smtp import STOPPING, SmtpProtocol
+
+if TYPE_CHECKING:
+    from emailgency.flows.login import Principal, Source
+
+
+class SmtpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How mail is taken from other servers and from users."""
+
+    limits: SmtpLimits = SmtpLimits()
+    connections: ConnectionLimits = ConnectionLimits()
+    proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="Addresses of proxies that begin each connection with a PROXY header (version 1 or 2)."),
+    ] = ()
+    clear_login: Annotated[
+        bool, Meta(description="Let users on this machine (loopback) log in without TLS; nobody else ever may.")
+    ] = False
+
+
+class Logs(Protocol):
+    """`flows.login.Login`, as used here."""
+
+    async def authenticate(self, name: str, password: str, source: "Source") -> "Principal | Verdict": ...
+
+
+class Pressure(Protocol):
+    """`store.storing.line.Storer`, as used here: while `busy`, read no messages from clients."""
+
+    busy: bool
+    on_busy: list[Callable[[bool], None]]
+
+
+class SmtpService(Factory):
+    """Builds the connections of one port. With `login` it is for users: nobody sends without having logged in."""
+
+    noisy = False
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        reception: Reception,
+        storer: Pressure,
+        settings: SmtpSettings,
+        certificates: IOpenSSLServerConnectionCreator | None = None,
+        login: Logs | None = None,
+        implicit_tls: bool = False,
+    ) -> None:
+        self.reactor = reactor
+        self.reception = reception
+        self.storer = storer
+        self.limits = settings.limits
+        self.proxies = frozenset(settings.proxies)
+        self.certificates = certificates
+        self.login = login
+        self.implicit_tls = implicit_tls
+        self.connections = Connections[SmtpProtocol](settings.connections, reactor)
+        self.banner = Verdict(220, "", f"{reception.hostname} ESMTP")
+        self.stopping = False
+        self.committing = 0  # messages whose last octet has come
+        self._clear_login = settings.clear_login
+        self._pressed: set[SmtpProtocol] = set()
+        self._drained: Deferred[None] | None = None
+        storer.on_busy.append(self._storer_changed)
+
+    def buildProtocol(self, addr: IAddress | None) -> SmtpProtocol:
+        return SmtpProtocol(self)
+
+    def offer(self, secure: bool, ip: str) -> Offer:
+        """What a client may use: STARTTLS once and AUTH under TLS, each only where it can work."""
+        return Offer(
+            hostname=self.reception.hostname,
+            size=self.reception.limits.message,
+            starttls=self.certificates is not None and not secure,
+            auth=self.login is not None and (secure or (self._clear_login and is_loopback(ip))),
+            auth_required=self.login is not None,
+        )
+
+    def pressed(self, connection: SmtpProtocol) -> None:
+        """`connection` waits for the storer to catch up."""
+        self._pressed.add(connection)
+
+    def _storer_changed(self, busy: bool) -> None:
+        if not busy:
+            relieved, self._pressed = self._pressed, set()
+            for connection in relieved:
+                connection.relieved()
+
+    # ---- the end ------------------------------------------------------------------------------------------
+
+    def drain(self, grace: float) -> Deferred[None]:
+        """No new work: idle clients get 421 now, open transactions may end within `grace` seconds.
+
+        Fires when every connection is gone and every message whose last octet had come has its answer.
+        """
+        self.stopping = True
+        self._drained = Deferred()
+        for connection in self.connections.all():
+            if connection.idle:
+                connection.farewell(STOPPING)
+        cut = self.reactor.callLater(grace, self._cut)
+        self._drained.addCallback(lambda _: cut.cancel() if cut.active() else None)
+        drained = self._drained
+        self._look()
+        return drained
+
+    def _cut(self) -> None:
+        for connection in self.connections.all():
+            connection.farewell(STOPPING)
+
+    def left(self, connection: SmtpProtocol) -> None:
+        self._pressed.discard(connection)
+        self.connections.leave(connection)
+        self._look()
+
+    def committed(self) -> None:
+        self.committing -= 1
+        self._look()
+
+    def _look(self) -> None:
+        drained = self._drained
+        if drained is not None and not len(self.connections) and not self.committing:
+            self._drained = None
+            drained.callback(None)
