@@ -11,40 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from emailgency.codec.imap import mutf7
 from emailgency.codec.imap.commands import Attribute
 from emailgency.codec.imap.sets import compress
+from emailgency.codec.imap.strings import astring, nstring, string
 
-_ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+")
-_QUOTABLE = re.compile(rb"[\x20-\x7e]*")
 _UNPRINTABLE = re.compile(rb"[^\x20-\x7e]")
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
-_QUOTE_LIMIT = 1024  # longer strings go as literals: clients bound their lines
 
-# ---- strings -----------------------------------------------------------------------------------------------
-
-
-def string(octets: bytes) -> bytes:
-    """A quoted string where it can be one, else a literal; NUL, which neither may hold, becomes 0x80 as in Dovecot."""
-    if len(octets) <= _QUOTE_LIMIT and _QUOTABLE.fullmatch(octets):
-        if b'"' in octets or b"\\" in octets:
-            octets = octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-        return b'"' + octets + b'"'
-    return literal(octets.replace(b"\0", b"\x80"))
-
-
-def nstring(octets: bytes | None) -> bytes:
-    """A string, or NIL for None."""
-    return b"NIL" if octets is None else string(octets)
-
-
-def astring(octets: bytes) -> bytes:
-    """An atom where it can be one (but not NIL, which some clients take for nothing), else a string."""
-    if _ATOM.fullmatch(octets) and octets.upper() != b"NIL":
-        return octets
-    return string(octets)
-
-
-def literal(octets: bytes) -> bytes:
-    """`{5}CRLF` and the octets."""
-    return b"{%d}\r\n%b" % (len(octets), octets)
+# ---- names and text ----------------------------------------------------------------------------------------
 
 
 def mailbox(name: str) -> bytes:

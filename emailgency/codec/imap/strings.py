@@ -1,0 +1,34 @@
+"""The strings of IMAP as the server writes them (RFC 3501 §4.3): atom, quoted or literal."""
+
+import re
+
+_ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+")
+_QUOTABLE = re.compile(rb"[\x20-\x7e]*")
+_QUOTE_LIMIT = 1024  # longer strings go as literals: clients bound their lines
+_REPLACEMENT = "\ufffd".encode()
+
+
+def string(octets: bytes) -> bytes:
+    """A quoted string where it can be one, else a literal. NUL may be in neither and becomes U+FFFD, as in Dovecot."""
+    if len(octets) <= _QUOTE_LIMIT and _QUOTABLE.fullmatch(octets):
+        if b'"' in octets or b"\\" in octets:
+            octets = octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+        return b'"' + octets + b'"'
+    return literal(octets.replace(b"\0", _REPLACEMENT))
+
+
+def nstring(octets: bytes | None) -> bytes:
+    """A string, or NIL for None."""
+    return b"NIL" if octets is None else string(octets)
+
+
+def astring(octets: bytes) -> bytes:
+    """An atom where it can be one (but not NIL, which some clients take for nothing), else a string."""
+    if _ATOM.fullmatch(octets) and octets.upper() != b"NIL":
+        return octets
+    return string(octets)
+
+
+def literal(octets: bytes) -> bytes:
+    """`{5}CRLF` and the octets."""
+    return b"{%d}\r\n%b" % (len(octets), octets)
