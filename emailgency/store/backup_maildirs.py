@@ -1,13 +1,15 @@
 """A Maildir with its folders, copied while mail arrives, is moved and changes flags.
 
 A list of names is taken as one moment when no folder of the mailbox changed while it was read, as the folders' own
-times tell. The copy is then made equal to the list; a file that left meanwhile has the list taken again. In a mailbox
-that never rests, the last two lists are put together: what moved in between may be there twice, nothing is missing.
+times tell. In a mailbox that never rests, all lists taken are put together, each message where it was seen last. The
+copy is then made equal to the list. A message that has left its place by then is looked for by the part of its name
+that no move and no flag changes, and copied from where it is; one that is nowhere was expunged.
 """
 
 import os
 import time
 from collections.abc import Callable
+from itertools import chain
 from typing import NamedTuple
 
 from emailgency.codec import maildir
@@ -38,10 +40,15 @@ def copy_customers(copier: Copier, tell: Callable[[int], None]) -> None:
 
 def copy_maildir(copier: Copier, path: str) -> None:
     source, target = os.path.join(copier.source, path), os.path.join(copier.target, path)
+    wanted = quiet_list(source)
+    left = _make_equal(copier, path, wanted, list_once(target))
     for _ in range(PATIENCE):
-        wanted = quiet_list(source)
-        if _make_equal(copier, path, wanted, list_once(target)):
+        if not left:
             break
+        now = _by_unique(list_once(source).messages)
+        left = {
+            name for unique in map(_unique, left) for name in now.get(unique, [])[:1] if not _copy(copier, path, name)
+        }
     # Last, so that the UIDs they reserve lie above every name copied.
     for name in sorted(wanted.files):
         try:
@@ -52,27 +59,17 @@ def copy_maildir(copier: Copier, path: str) -> None:
 
 
 def quiet_list(root: str) -> List:
-    """Of one moment, or of the last two when the mailbox does not rest."""
-    before = list_once(root)
+    """Of one moment, or of several when the mailbox does not rest."""
+    lists = [list_once(root)]
     for _ in range(PATIENCE):
-        newest = max(before.folders.values(), default=0) / 1e9
+        newest = max(lists[-1].folders.values(), default=0) / 1e9
         if time.time() - newest < GRAIN:
             time.sleep(GRAIN)
-        after = list_once(root)
-        if after == before:
-            return after
-        before, last = after, before
-    return List(before.folders, before.messages | _left(last.messages, before.messages), before.files)
-
-
-def _left(earlier: set[Name], later: set[Name]) -> set[Name]:
-    """Those of `earlier` that are not in `later` under the same or another name of the same folder."""
-    known = {(_folder(subfolder), maildir.parse(name).unique) for subfolder, name in later}
-    return {name for name in earlier if (_folder(name[0]), maildir.parse(name[1]).unique) not in known}
-
-
-def _folder(subfolder: str) -> str:
-    return os.path.dirname(subfolder)
+        lists.append(list_once(root))
+        if lists[-1] == lists[-2]:
+            return lists[-1]
+    seen = {_unique(name): name for found in lists for name in sorted(found.messages)}
+    return List(lists[-1].folders, set(seen.values()), lists[-1].files)
 
 
 def list_once(root: str) -> List:
@@ -100,32 +97,45 @@ def _note(found: List, name: str, folder: str) -> bool:
     return True
 
 
-def _make_equal(copier: Copier, path: str, wanted: List, have: List) -> bool:
-    """False: a message left while we copied, and the list is no longer true."""
+def _make_equal(copier: Copier, path: str, wanted: List, have: List) -> set[Name]:
+    """Gives the messages that had left their place."""
     for folder in sorted(wanted.folders):
         copier.make_folder(os.path.join(path, folder))
-    stale = have.messages - wanted.messages
-    here = {(subfolder, maildir.parse(name).unique): name for subfolder, name in stale}
-    true = True
-    for subfolder, name in sorted(wanted.messages - have.messages):
-        place = os.path.join(path, subfolder)
-        # Only the flags or the UID changed: the octets are here already.
-        old = here.pop((subfolder, maildir.parse(name).unique), None)
-        if old is not None:
-            os.rename(os.path.join(copier.target, place, old), os.path.join(copier.target, place, name))
-            stale.discard((subfolder, old))
-            continue
-        try:
-            copier.copy(f"{place}/{name}")
-        except FileNotFoundError:
-            true = False
-    for subfolder, name in stale:
-        copier.remove(os.path.join(path, subfolder, name))
+    stale = _by_unique(have.messages - wanted.messages)
+    left = set()
+    for name in sorted(wanted.messages - have.messages):
+        same = stale.get(_unique(name))
+        if same:  # it was moved or its flags changed: the octets are here already
+            os.rename(os.path.join(copier.target, path, *same.pop()), os.path.join(copier.target, path, *name))
+        elif not _copy(copier, path, name):
+            left.add(name)
+    for name in chain.from_iterable(stale.values()):
+        copier.remove(os.path.join(path, *name))
     for file in have.files - wanted.files:
         copier.remove(os.path.join(path, file))
     for folder in sorted(have.folders.keys() - wanted.folders.keys(), reverse=True):
         _remove_folder(os.path.join(copier.target, path, folder))
-    return true
+    return left
+
+
+def _copy(copier: Copier, path: str, name: Name) -> bool:
+    copier.make_folder(os.path.join(path, name[0]))
+    try:
+        copier.copy(os.path.join(path, *name))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _unique(name: Name) -> str:
+    return maildir.parse(name[1]).unique
+
+
+def _by_unique(messages: set[Name]) -> dict[str, list[Name]]:
+    found: dict[str, list[Name]] = {}
+    for name in messages:
+        found.setdefault(_unique(name), []).append(name)
+    return found
 
 
 def _remove_folder(folder: str) -> None:
