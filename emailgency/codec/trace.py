@@ -64,6 +64,7 @@ class HeaderScan:
 
     def __init__(self, limit: int = 262_144) -> None:
         self.complete = False
+        self.cut = False  # there was more header than the limit
         self._limit = limit
         self._octets = bytearray(b"\r\n")  # so that an empty header ends like any other
 
@@ -82,7 +83,7 @@ class HeaderScan:
             del self._octets[end + 2 :]
             self.complete = True
         elif len(self._octets) >= self._limit + 2:
-            self.complete = True
+            self.complete = self.cut = True
 
     def received(self) -> int:
         """How many Received fields (RFC 5321 section 6.3)."""

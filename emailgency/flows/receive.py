@@ -124,22 +124,24 @@ class Transaction:
 
     async def recipient(self, rcpt: Rcpt) -> Verdict:
         """RCPT. Nothing is changed unless the answer accepts."""
-        address = rcpt.address
-        if "@" not in address:
-            address = self._reception.limits.postmaster
-            if not address:
-                return NO_POSTMASTER
-        recipient = Recipient(as_given=address, notify=rcpt.notify, original=rcpt.original)
+        recipient = self._named(rcpt)
+        if recipient is None:
+            return NO_POSTMASTER
         route = await self._reception.resolver.resolve(recipient, len(self._recipients))
         if isinstance(route, Verdict):
             return route
-        if route.verdict is not None and not route.verdict.accepts:
+        if route.verdict is not None:
             return route.verdict
         refusal = self._unfit(route)
         if refusal is not None:
             return refusal
         self._take(recipient, route.targets)
         return RECIPIENT_OK
+
+    def _named(self, rcpt: Rcpt) -> Recipient | None:
+        """The recipient, with the address that a bare "postmaster" stands for (RFC 5321 section 4.5.1)."""
+        address = rcpt.address if "@" in rcpt.address else self._reception.limits.postmaster
+        return Recipient(as_given=address, notify=rcpt.notify, original=rcpt.original) if address else None
 
     def _unfit(self, route: "Route") -> Verdict | None:
         """Rows B7 and A9: one transaction has one customer and one size limit."""
@@ -169,7 +171,10 @@ class Transaction:
         if self._arrival is None:
             self._arrival = self._open()
         if self._plan:
-            self._arrival.write(octets)
+            self._keep(self._arrival, octets)
+
+    def _keep(self, arrival: "Arrival", octets: bytes) -> None:
+        arrival.write(octets)
 
     def _open(self) -> "Arrival":
         """Begin the stored form: Return-Path, then our Received field."""
@@ -198,11 +203,12 @@ class Transaction:
         self.write(octets)
         if self._size > self._limit:
             return TOO_BIG
-        if self._scan.received() >= self._reception.limits.received_fields:
-            self.abort()
-            return LOOP
+        objection = await self._objection()
         arrival, self._arrival = self._arrival, None
         assert arrival is not None
+        if objection is not None:
+            arrival.abort()
+            return objection
         if not self._plan:
             arrival.abort()
             self.log.info("{id} size={size} client={ip} dropped", id=arrival.id, size=self._size, ip=self._client.ip)
@@ -227,6 +233,10 @@ class Transaction:
             helo=self._client.helo,
         )
         return _queued(arrival.id)
+
+    async def _objection(self) -> Verdict | None:
+        """What is wrong with the message now that it is whole."""
+        return LOOP if self._scan.received() >= self._reception.limits.received_fields else None
 
     def abort(self) -> None:
         """Nothing of this message is kept."""

@@ -10,8 +10,8 @@ from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IConsumer, IPushProducer, ITLSTransport
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IAddress, IConsumer, IPushProducer, ITLSTransport
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -24,13 +24,12 @@ from emailgency.flows.receive import SENDER_OK, Transaction
 from emailgency.model.envelope import Client
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
+from emailgency.servers.smtp_service import STOPPING, SmtpService
 
 if TYPE_CHECKING:
     from emailgency.flows.login import Principal
-    from emailgency.servers.smtp_service import SmtpService
 
 TROUBLE = Verdict(451, "4.3.0", "temporary trouble of our own, try again later")
-STOPPING = Verdict(421, "4.3.2", "stopping, try again later")
 SLOW = Verdict(421, "4.4.2", "too slow")
 OLD = Verdict(421, "4.7.0", "this connection has lasted long enough")
 GO_SECURE = Verdict(220, "2.0.0", "go ahead")
@@ -50,7 +49,7 @@ class SmtpProtocol(Protocol):
     log = Logger()
     transport: IStream
 
-    def __init__(self, service: "SmtpService") -> None:
+    def __init__(self, service: SmtpService) -> None:
         self.deadline = inf
         self._service = service
         self._ip = ""
@@ -402,3 +401,15 @@ _REACTIONS: dict[type[Event], Any] = {
     Reset: SmtpProtocol._reset,
     StartTls: SmtpProtocol._starttls,
 }
+
+
+class SmtpFactory(Factory):
+    """For one port."""
+
+    noisy = False
+
+    def __init__(self, service: SmtpService) -> None:
+        self.service = service
+
+    def buildProtocol(self, addr: IAddress | None) -> SmtpProtocol:
+        return SmtpProtocol(self.service)

@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 from msgspec import Meta, Struct
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IOpenSSLServerConnectionCreator, IReactorTime
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
 
 from emailgency.codec.smtp.limits import SmtpLimits
 from emailgency.codec.smtp.server import Offer
-from emailgency.flows.receive import Reception
+from emailgency.flows.receive import Reception, ReceptionLimits
+from emailgency.flows.submit import SubmissionLimits
 from emailgency.model.verdict import Verdict
 from emailgency.rules.networks import is_loopback
-from emailgency.servers.connections import ConnectionLimits, Connections
-from emailgency.servers.smtp import STOPPING, SmtpProtocol
+from emailgency.servers.connections import ConnectionLimits, Connections, Watched
+
+STOPPING = Verdict(421, "4.3.2", "stopping, try again later")
 
 if TYPE_CHECKING:
     from emailgency.flows.login import Principal, Source
@@ -25,6 +26,8 @@ class SmtpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     limits: SmtpLimits = SmtpLimits()
     connections: ConnectionLimits = ConnectionLimits()
+    reception: ReceptionLimits = ReceptionLimits()
+    submission: SubmissionLimits = SubmissionLimits()
     proxies: Annotated[
         tuple[str, ...],
         Meta(description="Addresses of proxies that begin each connection with a PROXY header (version 1 or 2)."),
@@ -47,10 +50,22 @@ class Pressure(Protocol):
     on_busy: list[Callable[[bool], None]]
 
 
-class SmtpService(Factory):
-    """Builds the connections of one port. With `login` it is for users: nobody sends without having logged in."""
+class Client(Watched, Protocol):
+    """A connection, as seen from here."""
 
-    noisy = False
+    @property
+    def idle(self) -> bool:
+        """No transaction is open."""
+
+    def relieved(self) -> None:
+        """The storer has caught up."""
+
+    def farewell(self, verdict: Verdict) -> None:
+        """End with `verdict`, unless a message has come whole and waits for its answer."""
+
+
+class SmtpService:
+    """What the connections of one port share. With `login` it is for users: nobody sends without having logged in."""
 
     def __init__(
         self,
@@ -70,17 +85,14 @@ class SmtpService(Factory):
         self.certificates = certificates
         self.login = login
         self.implicit_tls = implicit_tls
-        self.connections = Connections[SmtpProtocol](settings.connections, reactor)
+        self.connections = Connections[Client](settings.connections, reactor)
         self.banner = Verdict(220, "", f"{reception.hostname} ESMTP")
         self.stopping = False
         self.committing = 0  # messages whose last octet has come
         self._clear_login = settings.clear_login
-        self._pressed: set[SmtpProtocol] = set()
+        self._pressed: set[Client] = set()
         self._drained: Deferred[None] | None = None
         storer.on_busy.append(self._storer_changed)
-
-    def buildProtocol(self, addr: IAddress | None) -> SmtpProtocol:
-        return SmtpProtocol(self)
 
     def offer(self, secure: bool, ip: str) -> Offer:
         """What a client may use: STARTTLS once and AUTH under TLS, each only where it can work."""
@@ -92,7 +104,7 @@ class SmtpService(Factory):
             auth_required=self.login is not None,
         )
 
-    def pressed(self, connection: SmtpProtocol) -> None:
+    def pressed(self, connection: Client) -> None:
         """`connection` waits for the storer to catch up."""
         self._pressed.add(connection)
 
@@ -124,7 +136,7 @@ class SmtpService(Factory):
         for connection in self.connections.all():
             connection.farewell(STOPPING)
 
-    def left(self, connection: SmtpProtocol) -> None:
+    def left(self, connection: Client) -> None:
         self._pressed.discard(connection)
         self.connections.leave(connection)
         self._look()

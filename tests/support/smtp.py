@@ -11,6 +11,7 @@ from emailgency.model.directory import Customer, Domain, DomainKind
 from emailgency.model.envelope import Deliver, Envelope, Recipient
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
+from emailgency.servers.smtp import SmtpFactory
 from emailgency.servers.smtp_service import SmtpService, SmtpSettings
 
 
@@ -121,9 +122,10 @@ def build(
     settings: SmtpSettings | None = None,
     storer: IdleStorer | None = None,
     certificates: IOpenSSLServerConnectionCreator | None = None,
-) -> SmtpService:
+) -> SmtpFactory:
     """Port 25."""
     reception = Reception(
         resolver or FewAddresses(), spool, lambda: 1_800_000_000.0, "mx.emailgency.example", ReceptionLimits()
     )
-    return SmtpService(reactor, reception, storer or IdleStorer(), settings or SmtpSettings(), certificates)
+    service = SmtpService(reactor, reception, storer or IdleStorer(), settings or SmtpSettings(), certificates)
+    return SmtpFactory(service)

@@ -1,0 +1,91 @@
+"""Who a message says it is from, read strictly: what two programs might read differently is refused (rows 10, 43).
+
+`codec.mime.addresses` is the tolerant reader for showing mail; this one guards the sender's name of submitted mail.
+Linear: a token is read once, and every token moves on.
+"""
+
+import re
+
+from emailgency.codec.address import parse
+from emailgency.model.address import Address
+from emailgency.model.errors import Invalid
+
+# RFC 5322 section 2.2.3: a field goes on over lines that begin with white space
+_FIELD = re.compile(rb"(?:\A|\r\n)([!-9;-~]+)[ \t]*:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)")
+_FOLD = re.compile(r"\r\n(?=[ \t])")
+_TOKEN = re.compile(r'(?:[ \t]+|"(?:[^"\\\r\n]|\\[^\r\n])*"|[<>@,:;(]|\[[^\[\]\\\r\n]*\]|[^ \t\r\n"<>@,:;()\[\]\\]+)')
+_COMMENT = re.compile(r"[^()\\]+|[()]|\\.")
+
+
+def fields(header: bytes) -> list[tuple[str, bytes]]:
+    """Lower-case name and raw value of every field of a header."""
+    return [(match[1].decode("ascii").lower(), match[2]) for match in _FIELD.finditer(header)]
+
+
+def without(header: bytes, names: frozenset[str]) -> bytes:
+    """`header` without the fields of these lower-case names."""
+    kept, start = [], 0
+    for match in _FIELD.finditer(header):
+        if match[1].decode("ascii").lower() in names:
+            begin = match.start() + (2 if header.startswith(b"\r\n", match.start()) else 0)
+            kept.append(header[start:begin])
+            start = match.end() + 2
+    return b"".join([*kept, header[start:]]) if kept else header
+
+
+def mailboxes(value: bytes) -> list[Address]:
+    """The addresses of a From or Sender field (RFC 5322 section 3.4). Raises Invalid for whatever is not plain."""
+    try:
+        text = _FOLD.sub("", value.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise Invalid("it is not UTF-8") from None
+    found: list[Address] = []
+    outside: list[str] = []
+    angle: list[str] | None = None
+    inside, at = False, 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise Invalid("it is malformed")
+        piece, at = match[0], match.end()
+        if piece == "(":
+            at = _behind_comment(text, at)
+        elif piece == "<" and angle is None:
+            angle, inside = [], True
+        elif piece == ">" and inside:
+            inside = False
+        elif inside and angle is not None:
+            angle.append(piece)
+        elif piece in ("<", ">"):
+            raise Invalid("its angle brackets are unpaired")
+        elif piece in (",", ";"):
+            found += _one(outside, angle)
+            outside, angle = [], None
+        elif piece == ":":
+            if angle is not None or "@" in outside:
+                raise Invalid("it has a colon where none belongs")
+            outside = []  # the name of a group, RFC 6854
+        else:
+            outside.append(piece)
+    if inside:
+        raise Invalid("its angle brackets are unpaired")
+    return found + _one(outside, angle)
+
+
+def _one(outside: list[str], angle: list[str] | None) -> list[Address]:
+    spoken = "".join(outside).strip(" \t")
+    if angle is None:
+        return [parse(spoken)] if spoken else []
+    address = "".join(angle).strip(" \t")
+    if "@" in outside or address.startswith("@"):
+        raise Invalid("it shows two addresses in one")
+    return [parse(address)]
+
+
+def _behind_comment(text: str, at: int) -> int:
+    depth = 1
+    for match in _COMMENT.finditer(text, at):
+        depth += {"(": 1, ")": -1}.get(match[0], 0)
+        if not depth:
+            return match.end()
+    raise Invalid("its comment does not end")

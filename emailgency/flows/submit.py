@@ -1,0 +1,231 @@
+"""Users send mail (rows B8, B10): what differs from `flows.receive`.
+
+A user sends under his own addresses only, in the envelope and in the header; rights are looked at again at each MAIL.
+Recipients of ours become what their address means, all others Outbound. What a mail program may leave out is added
+(RFC 6409 section 8), Bcc is taken off; not another octet is touched.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+from msgspec import Meta, Struct
+
+from emailgency.codec import originators, trace
+from emailgency.codec.address import parse, wire
+from emailgency.codec.smtp.command import Mail, Rcpt
+from emailgency.flows.receive import (
+    BAD_RECIPIENT,
+    NO_POSTMASTER,
+    RECIPIENT_OK,
+    TOO_BIG,
+    Reception,
+    ReceptionLimits,
+    Resolves,
+    Transaction,
+)
+from emailgency.model.address import Address
+from emailgency.model.directory import HARD_MESSAGE_LIMIT, Customer, Domain, Entry, Mailbox, Plan
+from emailgency.model.envelope import Client, Outbound, Recipient, Target
+from emailgency.model.errors import Invalid
+from emailgency.model.verdict import Verdict
+from emailgency.rules.rates import Rates
+from emailgency.rules.rights import may_submit_as, sending_denied
+from emailgency.rules.routing import STEALTH
+
+if TYPE_CHECKING:
+    from emailgency.flows.login import Principal
+    from emailgency.flows.resolve import Route
+    from emailgency.store.arrival import Arrival
+    from emailgency.store.spool import Spool
+
+DENIED = Verdict(550, "5.7.1", "sending is switched off for this mailbox")
+CHANGED = Verdict(421, "4.7.0", "your password or rights have changed, log in again")
+NOT_YOURS = Verdict(550, "5.7.1", "this sender address is not yours")
+NOT_YOUR_FROM = Verdict(550, "5.7.1", "an address in From or Sender is not yours")
+NO_FROM = Verdict(550, "5.6.0", "message needs exactly one From field")
+BAD_FROM = Verdict(550, "5.6.0", "From or Sender field cannot be read")
+LONG_HEADER = Verdict(550, "5.6.0", "header too long")
+ONE_NOTICE = Verdict(452, "4.5.3", "a notice without sender goes to one recipient")
+TOO_MUCH = Verdict(450, "4.7.1", "this mailbox has sent to very many recipients, try again later")
+_HIDDEN = frozenset({"bcc", "resent-bcc", "return-path"})
+
+
+class SubmissionLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The section `smtp.submission` of the settings."""
+
+    recipients_per_hour: Annotated[
+        int, Meta(ge=10, description="Recipients one mailbox may send to in an hour, on average.")
+    ] = 500
+    recipients_at_once: Annotated[
+        int, Meta(ge=10, description="Recipients one mailbox may send to at once, after having been quiet.")
+    ] = 1000
+
+
+class Asked(Protocol):
+    """`store.directory.Directory`, as used here."""
+
+    async def mailbox(self, id: str) -> Mailbox | None: ...
+    async def customer(self, id: str) -> Customer: ...
+    async def plan(self, name: str) -> Plan: ...
+    async def entry(self, customer: str, local: str) -> Entry | None: ...
+    async def domain(self, name: str) -> Domain | None: ...
+
+
+class Submission(Reception):
+    """Takes mail from users who have logged in. One for all connections of ports 587 and 465."""
+
+    def __init__(
+        self,
+        resolver: Resolves,
+        spool: "Spool",
+        clock: Callable[[], float],
+        hostname: str,
+        limits: ReceptionLimits,
+        directory: Asked,
+        own_limits: SubmissionLimits,
+    ) -> None:
+        super().__init__(resolver, spool, clock, hostname, limits)
+        self.directory = directory
+        self.rates = Rates(own_limits.recipients_per_hour / 3600, own_limits.recipients_at_once)
+
+    async def begin(
+        self, client: Client, mail: Mail, protocol: str, principal: "Principal | None"
+    ) -> "SubmittedTransaction | Verdict":
+        assert principal is not None  # or the codec has refused MAIL
+        refusal = self.refusal(mail)
+        if refusal is not None:
+            return refusal
+        mailbox = await self.directory.mailbox(principal.mailbox)
+        if mailbox is None:
+            return CHANGED
+        customer = await self.directory.customer(mailbox.customer)
+        if sending_denied(mailbox, customer):
+            return DENIED
+        if mailbox.generation != principal.generation:
+            return CHANGED
+        user = User(mailbox, customer, self.directory)
+        # RFC 8098 section 3: a mail program sends its notices of reading with the null sender
+        if mail.sender and not await user.may_use(parse(mail.sender)):
+            return NOT_YOURS
+        plan = await self.directory.plan(customer.plan)
+        limit = HARD_MESSAGE_LIMIT if mailbox.vip else plan.message_size
+        if mail.size is not None and mail.size > limit:
+            return TOO_BIG
+        return SubmittedTransaction(self, client, mail, protocol, user, limit)
+
+
+class User:
+    """Who sends, and as whom he may."""
+
+    def __init__(self, mailbox: Mailbox, customer: Customer, directory: Asked) -> None:
+        self.mailbox = mailbox
+        self.customer = customer
+        self._directory = directory
+
+    async def may_use(self, sender: Address) -> bool:
+        entry = await self._directory.entry(self.customer.id, sender.local)
+        return may_submit_as(sender, self.mailbox, self.customer, entry)
+
+
+class SubmittedTransaction(Transaction):
+    """One message of a user. Its recipients may be anybody's: each target knows its own customer."""
+
+    def __init__(
+        self, submission: Submission, client: Client, mail: Mail, protocol: str, user: User, limit: int
+    ) -> None:
+        super().__init__(submission, client, mail, protocol)
+        self._submission = submission
+        self._user = user
+        self._customer = user.customer.id
+        self._limit = min(limit, self._limit)
+        self._beginning: list[bytes] = []  # until the header is whole
+        self._headed = False
+
+    async def recipient(self, rcpt: Rcpt) -> Verdict:
+        if self._recipients and not self._mail.sender:
+            return ONE_NOTICE
+        recipient = self._named(rcpt)
+        if recipient is None:
+            return NO_POSTMASTER
+        try:
+            address = parse(recipient.as_given)
+        except Invalid:
+            return BAD_RECIPIENT
+        index, limit = len(self._recipients), self._limit
+        if await self._submission.directory.domain(address.domain) is None:
+            targets: tuple[Target, ...] = (
+                Outbound(customer=self._customer, address=recipient.as_given, recipient=index, origin="submit"),
+            )
+        else:
+            route = await self._route(recipient, address)
+            if isinstance(route, Verdict):
+                return route
+            targets, limit = route.targets, min(limit, route.size_limit)
+            if self._mail.size is not None and self._mail.size > limit:
+                return TOO_BIG
+        if not self._submission.rates.take(self._user.mailbox.id, self._submission.clock()):
+            return TOO_MUCH
+        self._limit = limit
+        self._take(recipient, targets)
+        return RECIPIENT_OK
+
+    async def _route(self, recipient: Recipient, address: Address) -> "Route | Verdict":
+        """What an address of ours means. Stealth keeps mail with other servers (row C7), and there is none here:
+        then the address is taken as its twin in the alternate domain, which is never hidden.
+        """
+        resolver, index = self._submission.resolver, len(self._recipients)
+        route = await resolver.resolve(recipient, index)
+        if not isinstance(route, Verdict) and route.verdict == STEALTH:
+            twin = wire(Address(address.local, route.customer.alternate_domain))
+            route = await resolver.resolve(Recipient(as_given=twin), index)
+        if isinstance(route, Verdict):
+            return route
+        return route.verdict or route
+
+    # ---- the header ---------------------------------------------------------------------------------------
+
+    def _keep(self, arrival: "Arrival", octets: bytes) -> None:
+        if self._headed:
+            arrival.write(octets)
+            return
+        self._beginning.append(octets)
+        if self._scan.complete:
+            self._write_beginning(arrival)
+
+    def _write_beginning(self, arrival: "Arrival") -> None:
+        """What the mail program left out, the header without what is nobody's business, and what came behind it."""
+        header, beginning = self._scan.octets, b"".join(self._beginning)
+        present = {name for name, _ in originators.fields(header)}
+        if "date" not in present:
+            arrival.write(f"Date: {trace.date(int(self._submission.clock()))}\r\n".encode())
+        if "message-id" not in present:
+            arrival.write(f"Message-ID: <{arrival.id}@{self._submission.hostname}>\r\n".encode())
+        arrival.write(originators.without(header, _HIDDEN) + beginning[len(header) :])
+        self._beginning.clear()
+        self._headed = True
+
+    async def _objection(self) -> Verdict | None:
+        objection = await super()._objection()
+        if objection is not None:
+            return objection
+        if self._scan.cut:
+            return LONG_HEADER
+        if self._arrival is not None and self._plan and not self._headed:
+            self._write_beginning(self._arrival)  # a message that is all header
+        return await self._not_his()
+
+    async def _not_his(self) -> Verdict | None:
+        """Row B10: From names the user, and so does Sender when it is there."""
+        named = [(name, value) for name, value in originators.fields(self._scan.octets) if name in ("from", "sender")]
+        if [name for name, _ in named].count("from") != 1:
+            return NO_FROM
+        try:
+            addresses = [address for _, value in named for address in originators.mailboxes(value)]
+        except Invalid:
+            return BAD_FROM
+        if not addresses:
+            return NO_FROM
+        for address in dict.fromkeys(addresses):
+            if not await self._user.may_use(address):
+                return NOT_YOUR_FROM
+        return None
