@@ -4,60 +4,48 @@ The files are the truth and the storer writes them; this is the index of what is
 returned, and it changes only when the storer has said that the disk has changed.
 """
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from emailgency.model.address import Address
-from emailgency.model.envelope import Catchall, Deliver, Envelope, Outbound, Outcome, Relay, Target, Undelivered
+from emailgency.model.envelope import Envelope, Outbound, Outcome, Relay, Target
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
-from emailgency.store import layout, spool_records
+from emailgency.store import layout, replay, spool_records
 from emailgency.store.arrival import Arrival
+from emailgency.store.disk import DiskSettings, DiskWatch
 from emailgency.store.ids import Ids
+from emailgency.store.live import LOCAL, Live, deliveries, delivery
 from emailgency.store.spool_records import Accepted, Acknowledged, Finished, Tried
+from emailgency.store.storing.delivering import token_of
 from emailgency.store.storing.line import Storer, StorerDied
-from emailgency.store.storing.messages import Commit, Delivered, Delivery, Done, Record, Redeliver, Release
+from emailgency.store.storing.messages import (
+    Commit,
+    Delivered,
+    Delivery,
+    Done,
+    Forget,
+    Record,
+    Redeliver,
+    Release,
+    Settle,
+)
 
-_LOCAL = (Deliver, Catchall, Undelivered)
+Relocate = Callable[[Envelope, Target], Coroutine[Deferred[Any], Any, Target]]
+
 _REMOTE = (Relay, Outbound)
-
-
-class Live(Struct, eq=False):
-    """A message with work left. `remaining` are indices in the plan."""
-
-    envelope: Envelope
-    remaining: set[int]
-    tried: dict[int, Tried] = {}
-    finished: list[Finished] = []
-    acknowledged: bool = False
-    segment: int = 0  # of the journal that holds its envelope
-    recording: int = 0  # records on their way to the disk
-
-
-def deliveries(envelope: Envelope, targets: Iterable[int]) -> tuple[Delivery, ...]:
-    """What the storer needs to know of the local ones among these targets."""
-    return tuple(
-        _delivery(envelope, index, target)
-        for index, target in ((index, envelope.plan[index]) for index in targets)
-        if isinstance(target, _LOCAL)
-    )
-
-
-def _delivery(envelope: Envelope, index: int, target: Target) -> Delivery:
-    if isinstance(target, Deliver):
-        return Delivery(index, layout.mailbox(target.customer, target.mailbox))
-    if isinstance(target, Catchall):
-        local, _, domain = target.address.rpartition("@")
-        folder = layout.catchall(target.customer, Address(local, domain))
-        return Delivery(index, folder, address=target.address)
-    as_given = envelope.recipients[target.recipient].as_given
-    return Delivery(index, layout.undelivered(target.customer), prefix=f"X-Original-To: {as_given}\r\n".encode())
+_TIDY_DELAY = 0.1  # seconds in which records nobody waits for gather
+_RETRY_DELAY = 5.0  # seconds until what the disk refused is tried again
+_HOUR = 3600.0
+_REMEMBERED = 24 * _HOUR  # RFC 1047: a sender that missed our 250 comes back within its retry time
+_YOUNG_SEGMENTS = 4  # older ones are given up, what is live in them is written again
+_RETOLD_AT_ONCE = 200  # messages; about a millisecond of the reactor's time
 
 
 class Spool:
@@ -71,26 +59,66 @@ class Spool:
         storer: Storer,
         data: str,
         clock: Callable[[], float],
+        settings: DiskSettings | None = None,
+        relocate: Relocate | None = None,
     ) -> None:
+        """`relocate` says at start-up where a local target goes whose mailbox may have gone meanwhile."""
         self.live: dict[str, Live] = {}
         self.listeners: list[Callable[[Live], None]] = []
-        self.accepting: Verdict | None = None
         self._reactor = reactor
         self._storer = storer
         self._data = data
         self._clock = clock
+        self._relocate = relocate
+        self._disk = DiskWatch(reactor, storer, data, settings or DiskSettings())
         self._ids = Ids()
         self._lingering: dict[str, Live] = {}  # all done, but the sender has not spoken again
         self._fingerprints: dict[str, str] = {}
+        self._segments: Counter[int] = Counter()  # envelopes in each segment that are live or linger
+        self._segment = 0  # the youngest we have heard of
+        self._kept_from = 0  # segments below have been given up
         self._ended: list[str] = []
         self._acknowledged: list[str] = []
         self._void: list[str] = []
-        self._tidying: Any = None
+        self._unrecorded: list[tuple[Live, bytes]] = []
+        self._stuck: set[str] = set()
+        self._calls: dict[str, Any] = {}
         storer.listeners.append(self._delivered)
         storer.on_restart.append(self._storer_restarted)
 
+    @property
+    def accepting(self) -> Verdict | None:
+        """Not None: the disk is low, this is what to say at MAIL."""
+        return self._disk.verdict
+
     async def start(self) -> None:
-        """Read the journal and finish what a crash left. Afterwards `live` is complete."""
+        """Read the journal and finish what a crash left; then `live` is complete. The storer has been started before."""
+        await self._storer.ask(Record(self._storer.number(), ()))  # it answers when no other one writes any more
+        replayed = await self._in_thread(replay.replay, self._data)
+        for complaint in replayed.complaints:
+            self._log.critical("spool: {complaint}", complaint=complaint)
+        self._segment = replayed.segment
+        for id, live in replayed.live.items():
+            self._segments[live.segment] += 1
+            self.live[id] = live
+            if not live.acknowledged and live.envelope.fingerprint is not None:
+                self._fingerprints[live.envelope.fingerprint] = id
+        self._settle()
+        for live in list(self.live.values()):
+            await self._redeliver_relocated(live)
+            self._end_when_done(live)
+        if self.live or replayed.complaints:
+            self._log.info("spool: {count} messages are live", count=len(self.live))
+        self._disk.start()
+        self._hourly()
+
+    async def stop(self) -> None:
+        """Nothing more will be asked; the storer is stopped afterwards."""
+        self._disk.stop()
+        calls, self._calls = self._calls, {}
+        for call in calls.values():
+            call.cancel()
+        self._tidy()
 
     # ---- arrival -----------------------------------------------------------------------------------------
 
@@ -103,7 +131,6 @@ class Spool:
         if envelope.size != arrival.size or envelope.checksum != arrival.checksum:
             envelope = msgspec.structs.replace(envelope, size=arrival.size, checksum=arrival.checksum)
         targets = range(len(envelope.plan))
-        live = Live(envelope, set(targets))
         request = Commit(
             self._storer.number(),
             arrival.id,
@@ -112,14 +139,16 @@ class Spool:
             deliveries(envelope, targets),
         )
         done: Deferred[None] = Deferred()
+        found = (Live(envelope, set(targets)), done)
         self._storer.ask(request).addCallbacks(
-            self._committed, self._not_committed, callbackArgs=(live, done), errbackArgs=(live, done)
+            self._committed, self._not_committed, callbackArgs=found, errbackArgs=found
         )
         await done
 
     def _committed(self, reply: Done, live: Live, done: "Deferred[None]") -> None:
-        live.segment = reply.segment
         envelope = live.envelope
+        live.segment = self._segment = reply.segment
+        self._segments[reply.segment] += 1
         self.live[envelope.id] = live
         if envelope.fingerprint is None:
             live.acknowledged = True
@@ -129,7 +158,8 @@ class Spool:
         if any(isinstance(target, _REMOTE) for target in envelope.plan):
             for listener in self.listeners:
                 listener(live)
-        self._end_when_done(live)
+        if not envelope.plan:
+            self._end_when_done(live)
 
     def _not_committed(self, failure: Failure, live: Live, done: "Deferred[None]") -> None:
         if failure.check(StorerDied):
@@ -139,42 +169,52 @@ class Spool:
     # ---- targets -----------------------------------------------------------------------------------------
 
     async def finished(self, id: str, targets: Iterable[int], outcome: Outcome) -> None:
-        """These targets are done, for good or for ill; returns when that is on stable storage."""
+        """These targets are done, for good or for ill; returns when that is on stable storage.
+
+        Temporary: not yet; they count as done all the same, and the record is written as soon as the disk takes it.
+        """
         live = self.live[id]
-        done = tuple(target for target in targets if target in live.remaining)
-        record = Finished(id, done, self._clock(), outcome)
-        await self._record(live, record)
-        live.remaining.difference_update(done)
-        live.finished.append(record)
-        self._end_when_done(live)
+        record = Finished(id, tuple(live.remaining.intersection(targets)), self._clock(), outcome)
+        if record.targets:
+            live.finish(record)
+            await self._record(live, spool_records.encode(record))
 
     async def tried(self, id: str, targets: Iterable[int], next_attempt: float, outcome: Outcome) -> None:
         """An attempt settled nothing; the next one is due at `next_attempt`, seconds since the epoch."""
         live = self.live[id]
         record = Tried(id, tuple(targets), self._clock(), next_attempt, outcome)
-        await self._record(live, record)
-        for target in record.targets:
-            live.tried[target] = record
+        live.attempt(record)
+        await self._record(live, spool_records.encode(record))
 
-    async def _record(self, live: Live, record: spool_records.Record) -> None:
+    def _record(self, live: Live, line: bytes) -> "Deferred[None]":
+        """Fires when the line is on stable storage. A caller who gives up waiting changes nothing."""
+        done: Deferred[None] = Deferred()
         live.recording += 1
-        try:
-            await self._storer.ask(Record(self._storer.number(), (spool_records.encode(record),)))
-        finally:
+
+        def recorded(_: Done) -> None:
             live.recording -= 1
+            done.callback(None)
+            self._end_when_done(live)
+
+        def refused(failure: Failure) -> None:
+            self._unrecorded.append((live, line))
+            self._later("retry", _RETRY_DELAY, self._retry)
+            done.errback(failure)
+
+        self._storer.ask(Record(self._storer.number(), (line,))).addCallbacks(recorded, refused)
+        return done
 
     def _delivered(self, event: Delivered) -> None:
         live = self.live.get(event.id)
         if live is None:
             return
-        done = tuple(placed.target for placed in event.placed)
-        if done:
-            live.remaining.difference_update(done)
-            live.finished.append(Finished(event.id, done, self._clock(), spool_records.DELIVERED))
-            for target, reason in event.failed:
-                self._log.error(
-                    "{id} target {target} not delivered: {reason}", id=event.id, target=target, reason=reason
-                )
+        if event.placed:
+            done = tuple(placed.target for placed in event.placed)
+            live.finish(Finished(event.id, done, self._clock(), spool_records.DELIVERED))
+        for target, reason in event.failed:
+            self._log.error("{id} target {target} deferred: {reason}", id=event.id, target=target, reason=reason)
+            self._stuck.add(event.id)
+            self._later("retry", _RETRY_DELAY, self._retry)
         self._end_when_done(live)
 
     # ---- the end of a message ----------------------------------------------------------------------------
@@ -188,7 +228,7 @@ class Spool:
         self._fingerprints.pop(live.envelope.fingerprint or "", None)
         self._acknowledged.append(id)
         self._end_when_done(live)
-        self._tidy_soon()
+        self._later("tidy", _TIDY_DELAY, self._tidy)
 
     def repeated(self, fingerprint: str) -> str | None:
         """The id of a message whose sender may have missed our 250."""
@@ -203,36 +243,135 @@ class Spool:
             return
         id = live.envelope.id
         self.live.pop(id, None)
-        if live.acknowledged:
-            self._lingering.pop(id, None)
-            self._ended.append(id)
-            self._tidy_soon()
-        else:
+        if not live.acknowledged:
             self._lingering[id] = live
-
-    def _tidy_soon(self) -> None:
-        if self._tidying is None:
-            self._tidying = self._reactor.callLater(0.1, self._tidy)
+            return
+        self._lingering.pop(id, None)
+        self._segments[live.segment] -= 1
+        self._ended.append(id)
+        self._later("tidy", _TIDY_DELAY, self._tidy)
 
     def _tidy(self) -> None:
-        """Tell the journal in one go what nobody waits for."""
-        self._tidying = None
+        """Tell the journal in one go what nobody waits for, and which of its segments may go."""
+        self._calls.pop("tidy", None)
         ended, self._ended = self._ended, []
         spoken, self._acknowledged = [id for id in self._acknowledged if id in self.live], []
         if spoken:
-            self._storer.ask(
-                Record(self._storer.number(), (spool_records.encode(Acknowledged(tuple(spoken))),))
-            ).addErrback(lambda failure: failure.trap(Temporary))
+            self._ask_quietly(Record(self._storer.number(), (spool_records.encode(Acknowledged(tuple(spoken))),)))
         if ended:
             self._storer.tell(Release(tuple(ended)))
+        oldest = min((segment for segment, count in self._segments.items() if count > 0), default=self._segment)
+        if oldest > self._kept_from:
+            self._kept_from = oldest
+            self._segments = +self._segments
+            self._storer.tell(Forget(oldest))
+        if oldest < self._segment - _YOUNG_SEGMENTS:
+            self._retell(oldest)
+
+    def _retell(self, segment: int) -> None:
+        """Write what is live in an old segment again, so that it can go."""
+        old = [
+            live
+            for live in (*self.live.values(), *self._lingering.values())
+            if live.segment == segment and not live.recording and not live.local()
+        ][:_RETOLD_AT_ONCE]
+        if not old:
+            return
+        for live in old:
+            live.recording += 1
+
+        def retold(reply: Done) -> None:
+            for live in old:
+                self._segments[live.segment] -= 1
+                live.segment = reply.segment
+                self._segments[reply.segment] += 1
+            self._later("tidy", _TIDY_DELAY, self._tidy)
+
+        def over(_: object) -> None:
+            for live in old:
+                live.recording -= 1
+                self._end_when_done(live)
+
+        lines = tuple(line for live in old for line in live.retold())
+        answer = self._storer.ask(Record(self._storer.number(), lines)).addCallback(retold)
+        answer.addErrback(lambda failure: failure.trap(Temporary)).addCallback(over)
+
+    def _hourly(self) -> None:
+        """Forget whom to expect back, and files that belong to nothing."""
+        self._calls.pop("hourly", None)
+        now = self._clock()
+        for live in (*self._lingering.values(), *self.live.values()):
+            if not live.acknowledged and live.envelope.received_at < now - _REMEMBERED:
+                self.acknowledged(live.envelope.id)
+        known = frozenset(self.live) | frozenset(self._lingering) | frozenset(self._ended)
+        self._in_thread(replay.sweep, self._data, known, now).addErrback(
+            lambda failure: self._log.failure("sweeping the spool failed", failure)
+        )
+        self._later("hourly", _HOUR, self._hourly)
+
+    # ---- recovery ----------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Deliveries that are recorded as finished but may still stand in tmp/."""
+        folders: dict[str, list[str]] = {}
+        for id, live in self.live.items():
+            done = [index for index in range(len(live.envelope.plan)) if index not in live.remaining]
+            for one in deliveries(live.envelope, done):
+                folders.setdefault(one.folder, []).append(token_of(id, one))
+        for folder, ids in folders.items():
+            self._ask_quietly(Settle(self._storer.number(), folder, tuple(ids)))
+
+    async def _redeliver_relocated(self, live: Live) -> None:
+        local = live.local()
+        if not local:
+            return
+        places: list[Delivery] = []
+        for index in local:
+            target = live.envelope.plan[index]
+            if self._relocate is not None:
+                target = await self._relocate(live.envelope, target)
+            assert isinstance(target, LOCAL)
+            places.append(delivery(live.envelope, index, target))
+        self._ask_quietly(Redeliver(self._storer.number(), live.envelope.id, tuple(places)))
+
+    def _redeliver(self, live: Live) -> None:
+        again = deliveries(live.envelope, live.local())
+        if again:
+            self._ask_quietly(Redeliver(self._storer.number(), live.envelope.id, again))
+
+    def _retry(self) -> None:
+        """Once more what the disk refused."""
+        waiting = self._calls.pop("retry", None)
+        if waiting is not None and waiting.active():
+            waiting.cancel()
+        stuck, self._stuck = self._stuck, set()
+        for id in stuck & self.live.keys():
+            self._redeliver(self.live[id])
+        lines, self._unrecorded = self._unrecorded, []
+        for live, line in lines:
+            live.recording -= 1
+            self._record(live, line).addErrback(lambda failure: failure.trap(Temporary))
 
     def _storer_restarted(self) -> None:
+        """Before anything else: what was refused is void, and what the dead one had in hand is done again."""
         void, self._void = self._void, []
         if void:
             self._storer.tell(Release(tuple(void), void=True))
-        for live in self.live.values():
-            again = deliveries(live.envelope, sorted(live.remaining))
-            if again:
-                self._storer.ask(Redeliver(self._storer.number(), live.envelope.id, again)).addErrback(
-                    lambda failure: failure.trap(Temporary)
-                )
+        self._stuck = {id for id, live in self.live.items() if live.local()}
+        self._retry()
+
+    # ---- small things ------------------------------------------------------------------------------------
+
+    def _later(self, name: str, delay: float, deed: Callable[[], None]) -> None:
+        if name not in self._calls:
+            self._calls[name] = self._reactor.callLater(delay, deed)
+
+    def _ask_quietly(self, request: Record | Redeliver | Settle) -> None:
+        """What fails is asked again: after a restart of the storer, or at the next start."""
+        self._storer.ask(request).addErrback(lambda failure: failure.trap(Temporary))
+
+    def _in_thread(self, deed: Callable[..., Any], *arguments: object) -> "Deferred[Any]":
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), deed, *arguments)
+
+
+__all__ = ["Live", "Relocate", "Spool"]

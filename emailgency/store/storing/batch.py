@@ -13,7 +13,7 @@ from emailgency.store import spool_records
 from emailgency.store.spool_records import Ended, Finished, Void
 from emailgency.store.storing import files
 from emailgency.store.storing.changing import Result
-from emailgency.store.storing.delivering import Arriving, Delivering, Linked, find, rename_on
+from emailgency.store.storing.delivering import Arriving, Delivering, Linked, rename_on
 from emailgency.store.storing.incoming import Coming, Incoming
 from emailgency.store.storing.maildir import Maildir, Subfolder
 from emailgency.store.storing.messages import (
@@ -86,10 +86,11 @@ class Batch:
         if folder is None:
             self._answer(Done(request.number))
             return
+        present = self._delivering.present(folder)
         for id in request.ids:
-            name = find(folder, "tmp", id)
-            if name:
-                rename_on(Linked(folder, "tmp", name, []))
+            subfolder, name = present.get(id, ("", ""))
+            if subfolder == "tmp":
+                rename_on(Linked(folder, subfolder, name, []))
         self.promise(Done(request.number), request.number, ((folder, "new"),))
 
     def owe(self, *folders: Subfolder) -> None:
@@ -118,6 +119,7 @@ class Batch:
 
     def pay(self) -> None:
         """Sync what the turn did, answer, and link the deliveries of its commits."""
+        self._delivering.end_turn()
         commits, self._commits = self._commits, []
         appends, self._appends = self._appends, []
         for append, coming in appends:
@@ -202,6 +204,8 @@ class Batch:
         except OSError as error:
             self._journal_failed(error, arriving, commits, records, released)
             return False
+        for id in self._void:
+            self._incoming.unlink(id)
         self._void.clear()
         for one in arriving:
             self._publish(one)
@@ -233,8 +237,8 @@ class Batch:
             lost = tuple((target, reason) for target in one.targets)
             self._answer(Delivered(one.number, one.id, (), (*one.failed, *lost)))
         for commit in commits:
-            self._void.append(commit.id)
-            self._refuse(commit, error)
+            self._void.append(commit.id)  # its .msg stays until that is durable, or start-up would miss it
+            self._answer(Failed(commit.number, reason))
         for record in records:
             self._answer(Failed(record.number, reason))
         self._released = [*released, *self._released]

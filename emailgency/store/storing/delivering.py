@@ -55,6 +55,7 @@ class Delivering:
         self._maildirs = maildirs
         self._incoming = incoming
         self._host = host
+        self._present: dict[Maildir, dict[str, tuple[str, str]]] = {}
 
     def link(self, number: int, id: str, deliveries: tuple[Delivery, ...], *, again: bool = False) -> Arriving:
         """Put the message into tmp/ of every folder. `again`: it may be there already, look first."""
@@ -72,13 +73,29 @@ class Delivering:
                 arriving.failed.append((delivery.target, files.reason(error)))
         return arriving
 
+    def present(self, folder: Maildir) -> dict[str, tuple[str, str]]:
+        """Ids of the messages in a folder, with subfolder and name; listed once a turn, since recovery asks by the
+        thousand.
+        """
+        ids = self._present.get(folder)
+        if ids is None:
+            ids = self._present[folder] = {
+                maildir.parse(name).id: (subfolder, name)
+                for subfolder in ("cur", "new", "tmp")
+                for name in os.listdir(folder.subfolder(subfolder))
+            }
+        return ids
+
+    def end_turn(self) -> None:
+        """What was listed may be stale from now on."""
+        self._present.clear()
+
     def _one(self, id: str, token: str, delivery: Delivery, again: bool) -> Linked:
         folder = self._maildirs.make(delivery.folder, delivery.address)
         if again:
-            for subfolder in ("tmp", "new", "cur"):
-                name = find(folder, subfolder, token)
-                if name:
-                    return Linked(folder, subfolder, name, [])
+            present = self.present(folder).get(token)
+            if present is not None:
+                return Linked(folder, *present, [])
         return Linked(folder, "tmp", self._place(id, token, delivery.prefix, folder), [])
 
     def _place(self, id: str, token: str, prefix: bytes, folder: Maildir) -> str:
@@ -117,15 +134,6 @@ def rename_on(linked: Linked) -> tuple[int, str, str]:
     os.rename(linked.name, name, src_dir_fd=folder.subfolder("tmp"), dst_dir_fd=folder.subfolder("new"))
     folder.remember(uid, "new", name)
     return uid, "new", name
-
-
-def find(folder: Maildir, subfolder: str, token: str) -> str | None:
-    """A name with this id."""
-    mark = f".{token}."
-    for name in os.listdir(folder.subfolder(subfolder)):
-        if mark in name and maildir.parse(name).id == token:
-            return name
-    return None
 
 
 def link_or_copy(source_folder: int, source: str, folder: int, name: str) -> None:
