@@ -3,17 +3,18 @@
 import re
 
 _ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+")
-_QUOTABLE = re.compile(rb"[\x20-\x7e]*")
-_QUOTE_LIMIT = 1024  # longer strings go as literals: clients bound their lines
+# Longer strings go as literals: clients bound their lines.
+_PLAIN = re.compile(rb"[\x20\x21\x23-\x5b\x5d-\x7e]{0,1024}+")
+_QUOTABLE = re.compile(rb"[\x20-\x7e]{0,1024}+")
 _REPLACEMENT = "\ufffd".encode()
 
 
 def string(octets: bytes) -> bytes:
     """A quoted string where it can be one, else a literal. NUL may be in neither and becomes U+FFFD, as in Dovecot."""
-    if len(octets) <= _QUOTE_LIMIT and _QUOTABLE.fullmatch(octets):
-        if b'"' in octets or b"\\" in octets:
-            octets = octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-        return b'"' + octets + b'"'
+    if _PLAIN.fullmatch(octets):
+        return b'"%b"' % octets
+    if _QUOTABLE.fullmatch(octets):
+        return b'"%b"' % octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
     return literal(octets.replace(b"\0", _REPLACEMENT))
 
 

@@ -7,38 +7,43 @@ from emailgency.codec.mime.headers import Octets
 from emailgency.codec.mime.structure import Part
 
 
-def serialise(octets: Octets, part: Part, extensible: bool) -> bytes:
-    """BODYSTRUCTURE, or BODY, which is the same without extension data."""
+def serialise(octets: Octets, part: Part) -> tuple[bytes, bytes]:
+    """BODYSTRUCTURE, and BODY, which is the same without extension data."""
     content = part.content
     if part.multipart:
-        inner = b"".join([serialise(octets, child, extensible) for child in part.parts])
-        if not extensible:
-            return b"(%b %b)" % (inner, string(content.subtype))
-        return b"(%b %b %b %b)" % (inner, string(content.subtype), _parameters(content.parameters), _extension(content))
+        inner = [serialise(octets, child) for child in part.parts]
+        structures = b"".join([extended for extended, _ in inner])
+        bodies = b"".join([body for _, body in inner])
+        subtype = string(content.subtype)
+        return (
+            b"(%b %b %b %b)" % (structures, subtype, _parameters(content.parameters), _extension(content)),
+            b"(%b %b)" % (bodies, subtype),
+        )
     type, subtype = content.type, content.subtype
     if part.opaque:
         # A multipart or message without parts cannot be written; RFC 2046 §4.5.1: so it is octets.
         type, subtype = b"application", b"octet-stream"
-    fields = [
+    basic = b"%b %b %b %b %b %b %d" % (
         string(type),
         string(subtype),
         _parameters(content.parameters),
         nstring(content.id),
         nstring(content.description),
         string(content.encoding),
-        b"%d" % (part.end - part.body),
-    ]
+        part.end - part.body,
+    )
+    extension = b"%b %b" % (nstring(content.md5), _extension(content))
     if part.message:
         message = part.parts[0]
-        fields.append(message.envelope or b"NIL")
-        fields.append(serialise(octets, message, extensible))
-        fields.append(b"%d" % structure.lines(octets, part))
-    elif type.lower() == b"text":
-        fields.append(b"%d" % structure.lines(octets, part))
-    if extensible:
-        fields.append(nstring(content.md5))
-        fields.append(_extension(content))
-    return b"(" + b" ".join(fields) + b")"
+        structure_inside, body_inside = serialise(octets, message)
+        envelope, lines = message.envelope or b"NIL", structure.lines(octets, part)
+        return (
+            b"(%b %b %b %d %b)" % (basic, envelope, structure_inside, lines, extension),
+            b"(%b %b %b %d)" % (basic, envelope, body_inside, lines),
+        )
+    if type.lower() == b"text":
+        basic = b"%b %d" % (basic, structure.lines(octets, part))
+    return b"(%b %b)" % (basic, extension), b"(%b)" % basic
 
 
 def _extension(content: Content) -> bytes:

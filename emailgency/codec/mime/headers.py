@@ -16,12 +16,24 @@ LIMIT = 262144  # octets of one header that are read; what follows is passed ove
 FIELDS = 1000  # wanted fields that are read from one header
 
 _FOLD = re.compile(rb"(?:\r?\n[ \t]+)+")
+_LOGICAL_LINE = re.compile(rb"[^\n]++(?:\n[ \t][^\n]*+)*+")
 _VALUE = rb")[ \t]*+:[ \t]*+([^\n]*+(?:\n[ \t][^\n]*+)*+)"
 
 
 def wanted(names: Iterable[bytes]) -> re.Pattern[bytes]:
     """A pattern for `read` that finds the fields of these lower-case names."""
     return re.compile(rb"\n(" + b"|".join(re.escape(name) for name in names) + _VALUE, re.IGNORECASE)
+
+
+@lru_cache(maxsize=64)
+def one(name: bytes) -> re.Pattern[bytes]:
+    """The pattern of a single lower-case name."""
+    return wanted((name,))
+
+
+def logical_lines(header: bytes) -> list[bytes]:
+    """The lines of a header, folded ones as one."""
+    return _LOGICAL_LINE.findall(header)
 
 
 def read(octets: Octets, start: int, end: int, pattern: re.Pattern[bytes]) -> dict[bytes, list[bytes]]:

@@ -62,9 +62,10 @@ class _Open(Struct):
 
 
 class _Delimiter(Struct, frozen=True):
-    """A delimiter line: octets[start:end] with the line end before it; of `level` in the open multiparts."""
+    """A delimiter line octets[line:end], and the line end before it from `start`; of `level` in the open multiparts."""
 
     start: int
+    line: int
     end: int
     level: int
     closing: bool
@@ -82,13 +83,13 @@ class _Scanner:
         """The part or message that begins at `start`, and the delimiter of an outer multipart that ended it."""
         self._parts += 1
         delimiter = self._next(start)
-        stop = self._size if delimiter is None else max(start, delimiter.start)
-        body = headers.header_end(self._octets, start, stop)
+        # The empty line behind a header may be the line end that belongs to a delimiter, too.
+        body = headers.header_end(self._octets, start, self._size if delimiter is None else delimiter.line)
         fields = self._fields(start, body, is_message)
         part = Part(
             header=start,
             body=body,
-            end=stop,
+            end=max(body, self._size if delimiter is None else delimiter.start),
             content=content.read(fields, in_digest),
             parts=[],
             envelope=envelope.serialise(fields) if is_message else None,
@@ -171,4 +172,4 @@ class _Scanner:
         newline = octets.find(b"\n", behind)
         start = at - 1 if at > 0 and octets[at - 1 : at] == b"\r" else at
         closing = octets[behind : behind + 2] == b"--"
-        return _Delimiter(start, newline + 1 if newline >= 0 else self._size, -minus_level, closing)
+        return _Delimiter(start, at + 1, newline + 1 if newline >= 0 else self._size, -minus_level, closing)

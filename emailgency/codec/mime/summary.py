@@ -19,9 +19,5 @@ class Summary(Struct, frozen=True, array_like=True):
 def summarise(octets: Octets) -> Summary:
     """Linear and bounded for any octets, but 20 MB of them still take some 50 ms: do large ones in a thread."""
     message = structure.read(octets)
-    return Summary(
-        envelope=message.envelope or b"NIL",
-        bodystructure=bodystructure.serialise(octets, message, extensible=True),
-        body=bodystructure.serialise(octets, message, extensible=False),
-        places=sections.places(message),
-    )
+    extended, body = bodystructure.serialise(octets, message)
+    return Summary(message.envelope or b"NIL", extended, body, sections.places(message))

@@ -1,0 +1,104 @@
+"""Octets of mail -> text: transfer encodings in chunks, charsets from a short list, encoded words (RFC 2045 §6, 2047).
+
+Nothing here fails: what cannot be decoded is replaced. Charsets are named by whoever wrote the mail, and some of
+Python's codecs are quadratic (idna, punycode) or no charsets at all (unicode_escape), so only known ones are used.
+"""
+
+import codecs
+import re
+from binascii import Error, a2b_base64, a2b_qp
+from collections.abc import Iterator
+
+from emailgency.codec.mime.headers import Octets, unfold
+
+CHUNK = 65536  # octets decoded at a time
+
+_CHARSET = re.compile(
+    r"us-?ascii|ascii|utf-?(?:8|16(?:[bl]e)?)|iso[-_]?8859[-_]?(?:1[0134568]?|[2-9])|latin-?1|(?:windows|cp)-?125[0-8]"
+    r"|koi8-[ru]|macintosh|gb2312|gbk|gb18030|big5|shift_jis|euc-jp|iso-2022-jp|euc-kr|tis-620"
+)
+_ENCODED_WORD = re.compile(rb"=\?([^?\s*]{1,40}+)(?:\*[^?\s]{0,40}+)?\?([bBqQ])\?([^?]*+)\?=")
+_NO_BASE64 = bytes(octet for octet in range(256) if not (chr(octet).isalnum() and octet < 128) and octet not in b"+/")
+
+
+def charset(name: bytes | None) -> str:
+    """The codec of a charset's name; windows-1252 for an unknown one, which shows at least the ASCII in it."""
+    text = (name or b"us-ascii").decode("latin-1").strip().lower()
+    if text in ("us-ascii", "ascii", "usascii") or not _CHARSET.fullmatch(text):
+        return "cp1252"  # 8-bit text that claims to be ASCII is mostly this
+    return text.replace("windows-", "cp").replace("macintosh", "mac_roman")
+
+
+def header_text(value: bytes) -> str:
+    """A field's raw value as people read it: unfolded, encoded words decoded, bare 8-bit taken for UTF-8 if it is."""
+    value = unfold(value)
+    if b"=?" not in value:
+        return _bare(value)
+    pieces: list[str] = []
+    at = 0
+    for match in _ENCODED_WORD.finditer(value):
+        between = value[at : match.start()]
+        if between.strip(b" \t") or not at:  # white space between encoded words is not shown (RFC 2047 §6.2)
+            pieces.append(_bare(between))
+        pieces.append(_word(*match.groups()))
+        at = match.end()
+    pieces.append(_bare(value[at:]))
+    return "".join(pieces)
+
+
+def _word(name: bytes, encoding: bytes, payload: bytes) -> str:
+    octets = _base64(payload) if encoding in b"bB" else a2b_qp(payload, header=True)
+    return octets.decode(charset(name), "replace")
+
+
+def _bare(octets: bytes) -> str:
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return octets.decode("cp1252", "replace")
+
+
+def body_text(octets: Octets, start: int, end: int, encoding: bytes, charset_name: bytes | None) -> Iterator[str]:
+    """The text of octets[start:end], piece by piece; a character is never cut in two."""
+    decoder = codecs.getincrementaldecoder(charset(charset_name))("replace")
+    for chunk in _decoded(octets, start, end, encoding.lower()):
+        yield decoder.decode(chunk)
+    yield decoder.decode(b"", final=True)
+
+
+def _decoded(octets: Octets, start: int, end: int, encoding: bytes) -> Iterator[bytes]:
+    """Pieces without their transfer encoding; one may be carried over in part to the next."""
+    rest = b""
+    for at in range(start, end, CHUNK):
+        chunk = rest + octets[at : min(at + CHUNK, end)]
+        last = at + CHUNK >= end
+        if encoding == b"base64":
+            digits = chunk.translate(None, _NO_BASE64)
+            whole = len(digits) if last else len(digits) & ~3
+            rest = digits[whole:]
+            yield _base64(digits[:whole])
+        elif encoding == b"quoted-printable":
+            cut = len(chunk) if last else _cut(chunk)
+            rest = chunk[cut:]
+            yield a2b_qp(chunk[:cut])
+        else:
+            yield chunk
+
+
+def _cut(chunk: bytes) -> int:
+    """Where quoted-printable can be cut: not within `=C3` or a soft line end, nor before blanks at a line's end."""
+    newline = chunk.rfind(b"\n")
+    if newline >= 0:
+        return newline + 1
+    escape = chunk.rfind(b"=", len(chunk) - 2)
+    return len(chunk) if escape < 0 else escape
+
+
+def _base64(digits: bytes) -> bytes:
+    digits = digits.translate(None, _NO_BASE64)
+    if len(digits) % 4 == 1:  # six bits are no octet
+        digits = digits[:-1]
+    try:
+        return a2b_base64(digits + b"=" * (-len(digits) % 4))
+    except Error:
+        return b""

@@ -1,0 +1,100 @@
+"""Whether a message holds a text, for SEARCH (RFC 3501 §6.4.4): linear, in steps, without regard to case.
+
+A caller that must stay responsive takes one step of `in_body` at a time; each looks at 64 KB at most.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+
+from emailgency.codec.mime import decoding, headers, structure
+from emailgency.codec.mime.headers import Octets
+from emailgency.codec.mime.structure import Part
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DATE = re.compile(rb"(?<![0-9])([0-9]{1,2})[ \t-]+([A-Za-z]{3})[A-Za-z]{0,6}[ \t-]+([0-9]{2,4})(?![0-9])")
+
+
+class Text:
+    """A text to look for; it keeps what it needs to find itself across the border of two pieces."""
+
+    def __init__(self, text: str) -> None:
+        self.folded = text.casefold()
+        self._tail = ""
+
+    def within(self, text: str) -> bool:
+        """Whether `text` contains it."""
+        return self.folded in text.casefold()
+
+    def begin(self) -> None:
+        """The next piece continues nothing."""
+        self._tail = ""
+
+    def continues(self, piece: str) -> bool:
+        """Whether it is in `piece` or begins in the pieces before."""
+        text = self._tail + piece.casefold()
+        if self.folded in text:
+            return True
+        self._tail = text[len(text) - len(self.folded) + 1 :] if len(self.folded) > 1 else ""
+        return False
+
+
+def in_field(header: bytes, field: str, text: Text) -> bool:
+    """HEADER: one of the fields of this name contains it; the empty text is in each of them."""
+    return any(text.within(value) for value in field_texts(header, field))
+
+
+def field_texts(header: bytes, field: str) -> list[str]:
+    """All values of a field, decoded."""
+    name = field.lower().encode("latin-1", "replace")
+    found = headers.read(header, 0, headers.header_end(header, 0, len(header)), headers.one(name))
+    return [decoding.header_text(value) for value in found.get(name, ())]
+
+
+def sent_day(header: bytes) -> date | None:
+    """The day in the Date field, in the sender's zone (SENTBEFORE and so on disregard it); None when there is none."""
+    found = headers.read(header, 0, headers.header_end(header, 0, len(header)), headers.one(b"date"))
+    match = _DATE.search(found[b"date"][-1][:200]) if found else None
+    if match is None:
+        return None
+    day, month, year = int(match.group(1)), match.group(2).decode("ascii").lower(), int(match.group(3))
+    if len(match.group(3)) < 4:  # RFC 5322 §4.3
+        year += 2000 if year < 50 else 1900
+    try:
+        return date(year, _MONTHS.index(month) + 1, day)
+    except ValueError:
+        return None
+
+
+def in_body(octets: Octets, text: Text, with_header: bool) -> Iterator[bool]:
+    """BODY, or with the header TEXT: False after each step, and True as the last value when it was found."""
+    message = structure.read(octets)
+    pieces = _pieces(octets, message)
+    if with_header:
+        yield _in_header(octets, message, text)
+    for part, piece in pieces:
+        if piece is None:
+            text.begin()
+            yield part.envelope is not None and _in_header(octets, part, text)
+        else:
+            yield text.continues(piece)
+
+
+def _in_header(octets: Octets, part: Part, text: Text) -> bool:
+    header = octets[part.header : min(part.body, part.header + headers.LIMIT)]
+    return text.within("\n".join([decoding.header_text(line) for line in headers.logical_lines(header)]))
+
+
+def _pieces(octets: Octets, message: Part) -> Iterator[tuple[Part, str | None]]:
+    """Each part below and at `message` in its order: None as it begins, then the pieces of its text if it is text."""
+    waiting = [message]
+    while waiting:
+        part = waiting.pop()
+        if part is not message:
+            yield part, None
+        if part.parts:
+            waiting.extend(reversed(part.parts))
+        elif part.content.is_type(b"text"):
+            charset = part.content.parameter(b"charset")
+            for piece in decoding.body_text(octets, part.body, part.end, part.content.encoding, charset):
+                yield part, piece
