@@ -10,13 +10,14 @@ from itertools import count
 LABEL_OCTETS = 63  # RFC 1035 section 2.3.4
 
 # Names an operator needs for himself, or that programs and people trust by their look.
-RESERVED = frozenset(
-    """abuse account admin administrator api app autoconfig autodiscover backup billing blog calendar cdn console
+_RESERVED = """
+    abuse account admin administrator api app autoconfig autodiscover backup billing blog calendar cdn console
     contact dashboard demo dev dns docs download email emailgency example ftp git help hostmaster imap info invalid
     localdomain localhost login lists mail mailer mta mta-sts mx mx1 mx2 news ns ns1 ns2 operator panel pop pop3
     postmaster root security server shop smtp spam ssl static status submission support test tls vpn webmail
-    webmaster wpad www www1 www2""".split()
-)
+    webmaster wpad www www1 www2
+"""
+RESERVED = frozenset(_RESERVED.split())
 
 
 def labels(domain: str) -> Iterator[str]:
