@@ -31,7 +31,26 @@ if TYPE_CHECKING:
 
 ADDRESSES = 6  # tried on one journey; RFC 5321 section 5.1: "the SMTP client SHOULD try at least two"
 CLEAR_FOR = 3600.0  # seconds without TLS for an address whose handshake failed
+FULL_WAIT = 1.0  # seconds until the next look for a free place
 REPLY_LENGTH = 500  # characters of a remote's words that are kept
+
+
+class Connections:
+    """How many there are over all lanes; `limit` keeps a thousand dead servers from taking every descriptor."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._open = 0
+
+    def enter(self) -> bool:
+        """False: all places are taken."""
+        if self._open >= self._limit:
+            return False
+        self._open += 1
+        return True
+
+    def leave(self) -> None:
+        self._open -= 1
 
 
 class Means(Struct, frozen=True, kw_only=True):
@@ -45,12 +64,16 @@ class Means(Struct, frozen=True, kw_only=True):
     name: str  # ours in EHLO
     courier: CourierSettings
     retry: RetrySettings
+    connections: Connections
 
 
 class Errand(Shape):
     """What the lane has to ask: whose mail it is decides."""
 
     limit: int  # connections
+
+    def hopeless(self, reason: Unroutable) -> bool:
+        """Whether mail is given up when no server can be found for this reason."""
 
     async def destinations(self) -> list[Destination]:
         """Where to go now. Raises Unroutable, Invalid, Temporary."""
@@ -125,6 +148,11 @@ class Lane:
     def connections(self) -> int:
         return self._journeys
 
+    @property
+    def forgettable(self) -> bool:
+        """Nothing is here and nothing is on the way."""
+        return not (len(self.queue) or self._journeys or self.carrying)
+
     # ---- going out -----------------------------------------------------------------------------------------
 
     def wake(self) -> None:
@@ -139,13 +167,18 @@ class Lane:
         allowed = min(self._errand.limit, rule.allowed(self.health, now))
         opening = self._journeys - sum(courier.greeted for courier in self._couriers)
         while self._journeys < allowed and self.queue.ready(now) > opening:
+            if not self._means.connections.enter():
+                self._sleep(now, at_most=FULL_WAIT)
+                return
             self._journeys += 1
             opening += 1
             background("carrying mail to a next hop", self._journey())
         self._sleep(now)
 
-    def _sleep(self, now: float) -> None:
-        times = [due for due in (self.queue.next_due(),) if due is not None]
+    def _sleep(self, now: float, at_most: float | None = None) -> None:
+        times = [now + at_most] if at_most is not None else []
+        if (due := self.queue.next_due()) is not None:
+            times.append(due)
         if self.queue.ready(now) and not self._journeys:
             times.append(self.health.next_probe)
         if self._alarm and self._alarm.active():
@@ -160,12 +193,15 @@ class Lane:
             closure = await self._travel()
         finally:
             self._journeys -= 1
+            self._means.connections.leave()
             self._returned(closure)
 
     async def _travel(self) -> Closure:
         try:
             destinations = await self._errand.destinations()
         except Unroutable as error:
+            if self._errand.hopeless(error):
+                await self._nowhere(error)
             return Closure(reason=str(error))
         except (Invalid, Temporary) as error:
             return Closure(reason=f"no route: {error}")
@@ -178,6 +214,12 @@ class Lane:
             if closure.greeted or self._stopped:
                 break
         return closure
+
+    async def _nowhere(self, error: Unroutable) -> None:
+        """The domain takes no mail: everything here fails, nothing is tried."""
+        outcome = Outcome(word="bounced", enhanced=error.code, reply=str(error)[:REPLY_LENGTH])
+        for waiting in self.queue.remove(lambda _: True):
+            await self._fail(waiting, outcome)
 
     async def _visit(self, destination: Destination) -> Closure:
         if forbidden := self._means.egress.check(destination.ip, destination.port):
@@ -302,7 +344,10 @@ class Lane:
         return later
 
     async def _expire(self, waiting: Waiting) -> None:
-        outcome = Outcome(word="expired", enhanced="4.4.7", reply=self.health.reason or "waited too long")
+        reason = self.health.reason or "waited too long"
+        await self._fail(waiting, Outcome(word="expired", enhanced="4.4.7", reply=reason[:REPLY_LENGTH]))
+
+    async def _fail(self, waiting: Waiting, outcome: Outcome) -> None:
         try:
             await self._errand.give_up(waiting, dict.fromkeys(waiting.targets, outcome))
         except BaseException:

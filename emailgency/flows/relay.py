@@ -65,20 +65,34 @@ class CustomerErrand(Records):
         try:
             return await self._exchanges.of_domain(self._hop.domain)
         except Unroutable as error:
-            self._log.warn("ALERT next hop {hop}: {reason}; mail stays pending", hop=str(self._hop), reason=str(error))
+            self._log.warn("{hop}: {reason}; ALERT, its mail stays pending", hop=str(self._hop), reason=str(error))
             if self._last_good is None:
                 raise
             return [self._last_good]
+
+    def hopeless(self, reason: Unroutable) -> bool:
+        return False
 
     def final(self, result: Result) -> bool:
         """A refusal of MAIL says nothing about the message: it stays pending and the log calls for help."""
         if result.stage is Stage.MAIL:
             reply = ascii(result.reply.text)
-            self._log.warn("ALERT next hop {hop} refuses MAIL: {reply}", hop=str(self._hop), reply=reply)
+            self._log.warn(
+                "{hop} refuses MAIL: {reply}; ALERT, its mail stays pending", hop=str(self._hop), reply=reply
+            )
         return result.stage is not Stage.MAIL
 
     def expired(self, waiting: Waiting, now: float) -> bool:
         return now - waiting.received_at > self._customers.lifetime(self._hop.customer)
+
+    async def give_up(self, waiting: Waiting, failures: dict[int, Outcome]) -> None:
+        """A customer without a server of his own has the mail in his mailboxes: nothing failed (row D1)."""
+        customer = self._customers.get(self._hop.customer)
+        if customer and customer.relay is RelayMode.NONE:
+            for target, outcome in failures.items():
+                await self._spool.finished(waiting.live.envelope.id, (target,), outcome)
+            return
+        await super().give_up(waiting, failures)
 
     async def taken(self, waiting: Waiting, targets: list[int], outcome: Outcome, courier: Courier) -> None:
         self._last_good = courier.destination
@@ -193,7 +207,8 @@ class RelayFlow:
             for id in {hop.customer for hop in self._lanes}:
                 await self._refresh(id)
             for lane in list(self._lanes.values()):
-                if not lane.held:
+                customer = self._customers.get(lane.hop.customer)
+                if customer and customer.relay is not RelayMode.HOLD:  # on hold nothing is lost, however long
                     lane.expire()
         finally:
             self._again()
@@ -211,10 +226,10 @@ class RelayFlow:
                 for waiting in lane.queue.remove(lambda _: True):
                     self._lane(customer, waiting).add(waiting)
                 lane.flush()
-        for lane in self.lanes(id):
+        for lane in list(self.lanes(id)):
             held = customer.relay is not RelayMode.ON
             if lane.held != held:
                 lane.held = held
                 lane.wake()
-            if not len(lane.queue) and not lane.connections and not lane.carrying:
+            if lane.forgettable:
                 del self._lanes[lane.hop]

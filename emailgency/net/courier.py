@@ -66,7 +66,7 @@ class Parcel(Struct, frozen=True):
 
 
 class Unsettled(Struct, frozen=True):
-    """A parcel without a result. `begun`: its turn had come, it may be the cause; `doubtful`: it may have been taken."""
+    """A parcel without a result. `begun`: its turn had come, it may be the cause; `doubtful`: perhaps it was taken."""
 
     parcel: Parcel
     begun: bool

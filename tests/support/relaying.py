@@ -4,7 +4,7 @@ import random
 
 from emailgency.flows.customers import Customers
 from emailgency.flows.exchanges import Exchanges
-from emailgency.flows.lane import Means
+from emailgency.flows.lane import Connections, Means
 from emailgency.flows.relay import RelayFlow, RelaySettings
 from emailgency.model.directory import STANDARD, Customer
 from emailgency.net.courier import CourierSettings
@@ -55,6 +55,7 @@ def means(spool, reactor, *, ports=(), retry=QUICK, **courier) -> Means:
         name="mx.emailgency.test",
         courier=CourierSettings(**{"idle": 0.05, **courier}),
         retry=retry,
+        connections=Connections(100),
     )
 
 

@@ -1,0 +1,164 @@
+"""Mail to the rest of the world: what users submit, their forwards, our own notifications (product row D1, "Outbound").
+
+Other rules than for giving mail back: a 5xx is final, so is a domain that does not exist or takes no mail; after some
+hours the sender is told of the delay, after some days of the failure.
+"""
+
+from collections import deque
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct
+from twisted.internet.interfaces import IDelayedCall
+
+from emailgency.background import background
+from emailgency.codec.smtp.client import Result
+from emailgency.flows.errand import Records
+from emailgency.flows.exchanges import Exchanges, Unroutable
+from emailgency.flows.lane import Lane, Means
+from emailgency.model.envelope import Outbound, Outcome
+from emailgency.rules.next_hop import Destination
+from emailgency.store.pending import Hop, Waiting, waitings
+
+if TYPE_CHECKING:
+    from emailgency.flows.bounce import Bounces
+    from emailgency.store.spool import Live
+
+DAY = 86_400.0
+HOUR = 3600.0
+
+
+class OutboundSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Mail to servers that are not our customers'."""
+
+    connections: Annotated[int, Meta(ge=1, le=100, description="Connections for one domain at most")] = 3
+    lifetime: Annotated[float, Meta(gt=0, description="Days until mail that cannot be sent fails")] = 5.0
+    notice: Annotated[float, Meta(gt=0, description="Hours until the sender is told of a delay")] = 4.0
+    look: Annotated[float, Meta(gt=0, description="Seconds between looks for mail that is late or too old")] = 60.0
+
+
+class DomainErrand(Records):
+    """To the servers of one domain."""
+
+    def __init__(self, domain: str, exchanges: Exchanges, bounces: "Bounces", settings: OutboundSettings) -> None:
+        super().__init__(bounces)
+        self.limit = settings.connections
+        self._domain = domain
+        self._exchanges = exchanges
+        self._lifetime = settings.lifetime * DAY
+
+    async def destinations(self) -> list[Destination]:
+        if self._domain.startswith("["):  # RFC 5321 section 4.1.3
+            ip = self._domain[1:-1].removeprefix("ipv6:")
+            return [Destination(self._domain, ip)]
+        return await self._exchanges.of_domain(self._domain)
+
+    def hopeless(self, reason: Unroutable) -> bool:
+        return reason.permanent
+
+    def final(self, result: Result) -> bool:
+        return True
+
+    def expired(self, waiting: Waiting, now: float) -> bool:
+        return now - waiting.received_at > self._lifetime
+
+
+class OutboundFlow:
+    """All lanes to foreign domains. `start` after the spool has started."""
+
+    def __init__(self, exchanges: Exchanges, bounces: "Bounces", means: Means, settings: OutboundSettings) -> None:
+        self._exchanges = exchanges
+        self._bounces = bounces
+        self._means = means
+        self._settings = settings
+        self._lanes: dict[str, Lane] = {}
+        self._young: deque[tuple[float, Live]] = deque()  # by arrival; the sender of these knows of no delay yet
+        self._tick: IDelayedCall | None = None
+        self._stopped = False
+
+    def start(self) -> None:
+        self._means.spool.listeners.append(self.arrived)
+        for live in sorted(self._means.spool.live.values(), key=lambda live: live.envelope.received_at):
+            self.arrived(live)
+        self._young = deque((at, live) for at, live in self._young if not self._was_told(live))
+        self._again()
+
+    async def stop(self) -> None:
+        """No new attempts; those on the way end by themselves."""
+        self._stopped = True
+        if self._tick and self._tick.active():
+            self._tick.cancel()
+        for lane in self._lanes.values():
+            await lane.stop()
+
+    def cut(self) -> None:
+        """No more patience: close every connection now."""
+        for lane in self._lanes.values():
+            lane.cut()
+
+    @property
+    def lanes(self) -> list[Lane]:
+        return list(self._lanes.values())
+
+    def arrived(self, live: "Live") -> None:
+        """A message was committed, or found in the spool at the start."""
+        by_domain: dict[str, list[int]] = {}
+        for index in sorted(live.remaining):
+            target = live.envelope.plan[index]
+            if isinstance(target, Outbound):
+                by_domain.setdefault(target.address.rpartition("@")[2].lower(), []).append(index)
+        for domain, targets in by_domain.items():
+            lane = self._lane(domain)
+            for waiting in waitings(live, targets):
+                lane.add(waiting)
+        if by_domain:
+            self._young.append((live.envelope.received_at, live))
+
+    def _lane(self, domain: str) -> Lane:
+        if domain not in self._lanes:
+            errand = DomainErrand(domain, self._exchanges, self._bounces, self._settings)
+            self._lanes[domain] = Lane(Hop(domain), errand, self._means)
+        return self._lanes[domain]
+
+    # ---- now and then --------------------------------------------------------------------------------------
+
+    def _again(self) -> None:
+        if not self._stopped:
+            self._tick = self._means.reactor.callLater(
+                self._settings.look, lambda: background("looking after outbound mail", self._look_after())
+            )
+
+    async def _look_after(self) -> None:
+        try:
+            for domain, lane in list(self._lanes.items()):
+                lane.expire()
+                if lane.forgettable:
+                    del self._lanes[domain]
+            late = self._means.clock() - self._settings.notice * HOUR
+            while self._young and self._young[0][0] < late:
+                _, live = self._young.popleft()
+                await self._tell_of_delay(live)
+        finally:
+            self._again()
+
+    def _was_told(self, live: "Live") -> bool:
+        """Each notice leaves a `Tried` record: one after the hour of the notice is its memory over a restart."""
+        hour = live.envelope.received_at + self._settings.notice * HOUR
+        return any(tried.at >= hour for tried in live.tried.values())
+
+    async def _tell_of_delay(self, live: "Live") -> None:
+        envelope = live.envelope
+        until = envelope.received_at + self._settings.lifetime * DAY
+        for index in sorted(live.remaining):
+            if not isinstance(envelope.plan[index], Outbound):
+                continue
+            tried = live.tried.get(index)
+            outcome = tried.outcome if tried else Outcome(word="deferred", reply=self._reason(live, index))
+            await self._bounces.delayed(live, [index], outcome, until)
+            now = self._means.clock()
+            await self._means.spool.tried(envelope.id, (index,), max(now, tried.next if tried else now), outcome)
+
+    def _reason(self, live: "Live", index: int) -> str:
+        target = live.envelope.plan[index]
+        assert isinstance(target, Outbound)
+        lane = self._lanes.get(target.address.rpartition("@")[2].lower())
+        return lane.health.reason if lane else ""

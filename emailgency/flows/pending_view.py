@@ -1,0 +1,98 @@
+"""What is pending, for people: a line a next hop, and the messages behind it."""
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from emailgency.flows.lane import Lane
+from emailgency.flows.outbound import OutboundFlow
+from emailgency.flows.relay import RelayFlow
+from emailgency.model.envelope import Outbound, Relay
+
+if TYPE_CHECKING:
+    from emailgency.store.pending import Waiting
+
+
+class HopLine(Struct, frozen=True, kw_only=True):
+    """One next hop. Times are seconds since the epoch; `customer` "" is mail to the rest of the world."""
+
+    customer: str
+    domain: str  # "": the customer's SMTP transport
+    pending: int  # transactions waiting
+    carrying: int  # on their way now
+    oldest: float | None
+    state: str  # "up", "suspect", "down", "held"
+    since: float
+    next_probe: float | None  # None: not waiting for one
+    reason: str  # of the last failure
+
+
+class MessageLine(Struct, frozen=True, kw_only=True):
+    """Targets of one message that wait for one hop."""
+
+    id: str
+    sender: str
+    recipients: tuple[str, ...]
+    received_at: float
+    size: int
+    due: float
+    last: str  # the last attempt's reply; "" before the first
+
+
+class PendingView:
+    """Reads what the lanes have; nothing is changed."""
+
+    def __init__(self, relay: RelayFlow, outbound: OutboundFlow) -> None:
+        self._relay = relay
+        self._outbound = outbound
+
+    def hops(self, customer: str | None = None) -> list[HopLine]:
+        """Of one customer, or all with outbound mail behind them; the hop with the oldest mail first."""
+        lines = [_hop_line(lane) for lane in self._lanes(customer)]
+        return sorted(lines, key=lambda line: line.oldest or float("inf"))
+
+    def messages(self, customer: str | None = None, limit: int = 1000) -> list[MessageLine]:
+        """Oldest first, at most `limit`."""
+        waiting = sorted((one for lane in self._lanes(customer) for one in lane.queue), key=lambda one: one.received_at)
+        return [_message_line(one) for one in islice(waiting, limit)]
+
+    def show(self, id: str) -> list[MessageLine]:
+        """What waits of one message; empty when nothing does."""
+        return [_message_line(one) for lane in self._lanes(None) for one in lane.queue if one.live.envelope.id == id]
+
+    def _lanes(self, customer: str | None) -> Iterable[Lane]:
+        yield from self._relay.lanes(customer)
+        if customer is None:
+            yield from self._outbound.lanes
+
+
+def _hop_line(lane: Lane) -> HopLine:
+    health = lane.health
+    return HopLine(
+        customer=lane.hop.customer,
+        domain=lane.hop.domain,
+        pending=len(lane.queue),
+        carrying=lane.carrying,
+        oldest=lane.queue.oldest(),
+        state="held" if lane.held else health.state.value,
+        since=health.since,
+        next_probe=health.next_probe or None,
+        reason=health.reason,
+    )
+
+
+def _message_line(waiting: "Waiting") -> MessageLine:
+    envelope = waiting.live.envelope
+    targets = [envelope.plan[index] for index in waiting.targets]
+    tried = waiting.live.tried.get(waiting.targets[0])
+    return MessageLine(
+        id=envelope.id,
+        sender=envelope.sender,
+        recipients=tuple(target.address for target in targets if isinstance(target, Relay | Outbound)),
+        received_at=envelope.received_at,
+        size=envelope.size,
+        due=waiting.due,
+        last=f"{tried.outcome.code or ''} {tried.outcome.reply}".strip() if tried else "",
+    )
