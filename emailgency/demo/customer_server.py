@@ -34,15 +34,15 @@ class CustomerServer(ServerFactory[Any]):
 
     noisy = False
 
-    def __init__(self, reactor: IReactorSocket, port: int = 0) -> None:
-        """`port` 0: one the kernel chooses."""
+    def __init__(self, reactor: IReactorSocket, bound: socket.socket) -> None:
+        """`bound` is what `reserve` gave."""
         self.came_home: Counter[str] = Counter()
         self.listeners: list[Callable[[str], None]] = []  # told each id that comes home
         self._reactor = reactor
-        self._bound: socket.socket | None = _bind(port)
+        self._bound: socket.socket | None = bound
         self._listening: IListeningPort | None = None
         self._lines: set[CustomerLine] = set()
-        self.port: int = self._bound.getsockname()[1]
+        self.port: int = bound.getsockname()[1]
 
     @property
     def is_up(self) -> bool:
@@ -65,7 +65,7 @@ class CustomerServer(ServerFactory[Any]):
                 await stopped
             for line in list(self._lines):
                 line.cut()
-            self._bound = _bind(self.port)
+            self._bound = reserve(self.port)
 
     def close(self) -> None:
         if self._bound is not None:
@@ -134,7 +134,8 @@ class CustomerLine(Protocol):
             self.transport.loseConnection()
 
 
-def _bind(port: int) -> socket.socket:
+def reserve(port: int) -> socket.socket:
+    """A socket that holds this port of loopback and listens to nobody; another port when this one is taken or 0."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setblocking(False)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -22,6 +22,7 @@ from emailgency.demo.customer_server import HOST, CustomerServer
 from emailgency.demo.letters import DOMAIN, LETTERS, message
 from emailgency.demo.picture import Doors, messages, picture
 from emailgency.servers.control.command import Asker, Command, Commands
+from emailgency.servers.control.pending_commands import MOST_LISTED
 
 NOTES = "demo.json"  # in the data folder: what a second start has to know
 PEOPLE = ("paul", "ringo")
@@ -46,7 +47,13 @@ class Story:
     """`say` prints on the terminal."""
 
     def __init__(
-        self, reactor: Any, data: str, clock: Callable[[], float], say: Callable[[str], None], notes: Notes
+        self,
+        reactor: Any,
+        data: str,
+        clock: Callable[[], float],
+        say: Callable[[str], None],
+        notes: Notes,
+        server: CustomerServer,
     ) -> None:
         self._reactor = reactor
         self._data = data
@@ -56,7 +63,7 @@ class Story:
         self._owed: set[str] = set()  # ids that were pending when the customer's server came back
         self._watch = LoopingCall(self._look)
         self._watch.clock = reactor
-        self.server = CustomerServer(reactor, notes.port)
+        self.server = server
 
     def commands(self) -> Commands:
         """For the control socket."""
@@ -122,8 +129,9 @@ class Story:
         return Deferred.fromCoroutine(self._given_back())
 
     async def _given_back(self) -> None:
-        """Say so once nothing of what was owed is pending any more."""
-        if self._owed & set(await self._pending()):
+        """Say so once nothing of what was owed is pending or on its way any more."""
+        listed = await self._ask("pending list", customer=DOMAIN)
+        if any(hop["pending"] or hop["carrying"] for hop in listed["hops"]):
             return
         self._watch.stop()
         came_home = self.server.came_home
@@ -139,7 +147,8 @@ class Story:
 
     async def _pending(self) -> list[str]:
         """Ids of what waits for the customer's server."""
-        return [str(message["id"]) for message in await self._ask("pending list", customer=DOMAIN, limit=100_000)]
+        listed = await self._ask("pending list", customer=DOMAIN, limit=MOST_LISTED)
+        return [message["id"] for message in listed["messages"]]
 
     async def _ask(self, command: str, **arguments: Any) -> Any:
         """A command as the command line gives it; one the server is not awake for yet is given again."""

@@ -1,0 +1,70 @@
+"""The demo as twistd runs it: a whole server, and the story told in it once it is awake."""
+
+import os
+import socket
+import time
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from emailgency.demo.customer_server import CustomerServer, reserve
+from emailgency.demo.picture import Doors
+from emailgency.demo.premises import FOLDER, command, settings
+from emailgency.demo.story import Notes, Story, read_notes
+from emailgency.observer import Observer
+from emailgency.service import EmailgencyService, monotonic_reactor, observer
+from emailgency.settings import Settings
+
+LOG = "log"  # in the data folder; the terminal is for the story
+
+
+class DemoService(EmailgencyService):
+    """`server_socket` keeps the port of the simulated customer's server."""
+
+    def __init__(
+        self, settings: Settings, observer: Observer | None, notes: Notes, server_socket: socket.socket
+    ) -> None:
+        super().__init__(settings, lambda: settings, observer, None)
+        self._notes = notes
+        self._server_socket = server_socket
+        self._story: Story | None = None
+
+    def _start(self) -> None:
+        Deferred.fromCoroutine(self._wake_and_tell()).addErrback(self._cannot_start)
+
+    async def _wake_and_tell(self) -> None:
+        assert self._app is not None
+        reactor, data = monotonic_reactor(), self._settings.data
+        server = CustomerServer(reactor, self._server_socket)
+        self._story = Story(reactor, data, time.time, say, self._notes, server)
+        self._app.control.commands.update(self._story.commands())
+        await self._app.start()
+        await self._story.tell(self._doors())
+
+    async def _stop(self) -> None:
+        if self._story is not None:
+            self._story.stop()
+        await super()._stop()
+
+    def _doors(self) -> Doors:
+        ports = {service: bound.addresses[0][1] for service, bound in self._bound.items()}
+        shown = os.path.relpath(self._settings.data)
+        data = self._settings.data if shown.startswith("..") else shown
+        return Doors(ports["smtp"], ports["imap"], ports["imaps"], command(), data)
+
+
+def service(options: Any) -> DemoService:
+    """For twistd, from the words of the command line; raises Wrong."""
+    data = os.path.abspath(options["data"] or FOLDER)
+    notes = read_notes(data)
+    server_socket = reserve(notes.port)
+    told = settings(data, server_socket.getsockname()[1])
+    os.makedirs(data, mode=0o700, exist_ok=True)
+    twistd = dict(options.parent or {})
+    if twistd.get("logfile") is None:
+        twistd["logfile"] = os.path.join(data, LOG)
+    return DemoService(told, observer(twistd, told.log.json), notes, server_socket)
+
+
+def say(words: str) -> None:
+    print(words, flush=True)
