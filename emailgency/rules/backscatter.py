@@ -16,8 +16,8 @@ class Answer(Enum):
 def answer(envelope: Envelope, recipient: Recipient, event: str) -> Answer:
     """`event` is a keyword of RFC 3461 section 4.1: "FAILURE", "DELAY" or "SUCCESS".
 
-    Only a user of ours who had to log in is known to be the sender; SPF and DKIM will make others known. A null sender is
-    never answered (RFC 5321 section 4.5.5). Mail of a known sender who wants no word of failures is dropped as he asked.
+    Only a user of ours who had to log in is known to be the sender; SPF and DKIM will make others known. A null sender
+    is never answered (RFC 5321 section 4.5.5). A known sender who wants no word of failures gets none.
     """
     known = bool(envelope.sender) and envelope.client.mailbox is not None
     if event == "FAILURE":

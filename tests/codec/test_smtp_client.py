@@ -1,0 +1,468 @@
+"""The SMTP client without a network: what it says, what it believes."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emailgency.codec.smtp import client as smtp
+from emailgency.codec.smtp.client import (
+    Broken,
+    Client,
+    Closing,
+    Ended,
+    GoAhead,
+    Goodbye,
+    Handshake,
+    Mail,
+    Ready,
+    Refused,
+)
+from emailgency.codec.smtp.dot_stuffing import DotStuffer
+from emailgency.codec.smtp.reply_reader import LINE_LIMIT, LINES_LIMIT, Malformed, ReplyReader
+
+EHLO = b"250-mx.customer.zz\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250-DSN\r\n250 SMTPUTF8\r\n"
+PLAIN = b"250 mx.customer.zz\r\n"
+
+
+CHUNK = 1 << 16  # what the courier reads at a time
+
+
+def mail(*recipients, **more):
+    paths = tuple(smtp.Path(recipient) for recipient in recipients or ("a@b.zz",))
+    return Mail(**{"sender": "s@t.zz", "recipients": paths, "size": 100, **more})
+
+
+def greeted(ehlo=EHLO, **options):
+    client = Client("mx.eg.test", **options)
+    assert client.receive(b"220 hi\r\n") == []
+    assert client.outgoing() == b"EHLO mx.eg.test\r\n"
+    assert client.receive(ehlo) == [Ready()]
+    return client
+
+
+def codes(events):
+    (ended,) = (event for event in events if isinstance(event, Ended))
+    return [(result.stage.name, result.reply.code) for result in ended.results]
+
+
+# ---- a session --------------------------------------------------------------------------------------------
+
+
+def test_a_transaction_is_pipelined_and_the_next_travels_behind_the_final_dot():
+    client = greeted()
+    client.begin(mail("a@b.zz", "c@d.zz"))
+    assert client.outgoing() == (b"MAIL FROM:<s@t.zz> SIZE=100\r\nRCPT TO:<a@b.zz>\r\nRCPT TO:<c@d.zz>\r\nDATA\r\n")
+    assert client.receive(b"250 ok\r\n250 ok\r\n550 5.1.1 no\r\n354 go\r\n") == [GoAhead()]
+    client.body(b"Subject: x\r\n\r\n.y\r\n", last=True)
+    client.begin(mail())
+    assert client.outgoing() == (
+        b"Subject: x\r\n\r\n..y\r\n.\r\nMAIL FROM:<s@t.zz> SIZE=100\r\nRCPT TO:<a@b.zz>\r\nDATA\r\n"
+    )
+    events = client.receive(b"250 2.0.0 taken\r\n250 ok\r\n250 ok\r\n354 go\r\n")
+    assert codes(events) == [("BODY", 250), ("RCPT", 550)]
+    assert events[1:] == [GoAhead()]
+    client.body(b"", last=True)
+    assert client.outgoing() == b".\r\n"
+    assert codes(client.receive(b"451 4.3.0 later\r\n")) == [("BODY", 451)]
+    client.quit()
+    assert client.outgoing() == b"QUIT\r\n"
+    assert client.receive(b"221 bye\r\n") == [Goodbye()]
+
+
+def test_without_pipelining_each_command_waits_for_its_answer():
+    client = greeted(PLAIN)
+    client.begin(mail("a@b.zz", "c@d.zz"))
+    for answer, command in [
+        (b"250 ok\r\n", b"MAIL FROM:<s@t.zz>\r\n"),
+        (b"550 no\r\n", b"RCPT TO:<a@b.zz>\r\n"),
+        (b"250 ok\r\n", b"RCPT TO:<c@d.zz>\r\n"),
+    ]:
+        assert client.outgoing() == command
+        assert client.receive(answer) == []
+    assert client.outgoing() == b"DATA\r\n"
+    assert client.receive(b"354 go\r\n") == [GoAhead()]
+    client.body(b"x", last=True)
+    client.begin(mail())
+    assert client.outgoing() == b"x\r\n.\r\n"
+    assert codes(client.receive(b"250 ok\r\n")) == [("RCPT", 550), ("BODY", 250)]
+    assert client.outgoing() == b"MAIL FROM:<s@t.zz>\r\n"
+
+
+@pytest.mark.parametrize("ehlo", [EHLO, PLAIN])
+def test_a_refused_sender_ends_the_transaction_and_the_next_begins_clean(ehlo):
+    client = greeted(ehlo)
+    client.begin(mail("a@b.zz", "c@d.zz"))
+    client.outgoing()
+    answers = b"550 5.7.1 no\r\n" + (b"503 x\r\n503 x\r\n503 x\r\n" if ehlo is EHLO else b"")
+    assert codes(client.receive(answers)) == [("MAIL", 550), ("MAIL", 550)]
+    client.begin(mail())
+    assert b"MAIL FROM" in client.outgoing() or ehlo is EHLO
+
+
+def test_no_accepted_recipient_gets_a_lone_dot_after_354_and_rset_before_the_next():
+    client = greeted()
+    client.begin(mail())
+    client.outgoing()
+    assert codes(client.receive(b"250 ok\r\n550 no\r\n354 go\r\n")) == [("RCPT", 550)]
+    assert client.outgoing() == b".\r\n"
+    assert client.receive(b"554 no recipients\r\n") == []
+    client.begin(mail())
+    assert client.outgoing().startswith(b"RSET\r\nMAIL")
+    assert client.receive(b"250 reset\r\n250 ok\r\n250 ok\r\n354 go\r\n") == [GoAhead()]
+
+
+def test_extensions_are_used_only_where_offered():
+    path = smtp.Path("ä@b.zz", ("FAILURE", "DELAY"), "rfc822;a+b=c@d.zz")
+    wanted = mail(recipients=(path,), eight_bit=True, smtputf8=True, ret="HDRS", envid="a b")
+    client = greeted()
+    client.begin(wanted)
+    assert (
+        client.outgoing()
+        == (
+            "MAIL FROM:<s@t.zz> SIZE=100 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+20b\r\n"
+            "RCPT TO:<ä@b.zz> NOTIFY=FAILURE,DELAY ORCPT=rfc822;a+2Bb+3Dc@d.zz\r\nDATA\r\n"
+        ).encode()
+    )
+    bare = greeted(PLAIN)
+    bare.begin(mail(eight_bit=True, ret="FULL", envid="x"))
+    assert bare.outgoing() == b"MAIL FROM:<s@t.zz>\r\n"
+
+
+def test_smtputf8_is_not_sent_to_a_server_without_it():
+    ended = greeted(PLAIN).begin(mail("ä@b.zz"))
+    assert ended.results[0].reply.enhanced == "5.6.7"
+    assert ended.results[0].ours
+
+
+def test_a_message_beyond_the_size_limit_is_not_offered():
+    ended = greeted().begin(mail(size=1001))
+    assert ended.results[0].reply.enhanced == "5.3.4"
+    assert greeted(EHLO.replace(b"SIZE 1000", b"SIZE 0")).begin(mail(size=1001)) is None
+    assert greeted(EHLO.replace(b"SIZE 1000", b"SIZE")).begin(mail(size=1001)) is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a b@c.zz",
+        "a\r\nRCPT TO:<evil@z>@c.zz",
+        '"a\r\nb"@c.zz',
+        "a>@b.zz",
+        "<a@b.zz",
+        "a@b c.zz",
+        "a@",
+        "@b",
+        "a",
+        "",
+        '"a@b.zz',
+    ],
+)
+def test_an_address_never_ends_its_command_early(address):
+    ended = greeted().begin(mail(address))
+    assert ended.results[0].reply.code == 553
+    assert greeted().begin(mail(sender=address)) is None if address == "" else True
+
+
+@pytest.mark.parametrize(
+    "address", ['"a b"@c.zz', r'"a\"b"@c.zz', "a@[192.0.2.1]", "a@[IPv6:2001:db8::1]", "x+y=z@c.zz"]
+)
+def test_unusual_addresses_are_written_as_they_are(address):
+    client = greeted()
+    client.begin(mail(address))
+    assert f"RCPT TO:<{address}>\r\n".encode() in client.outgoing()
+
+
+# ---- chunks -----------------------------------------------------------------------------------------------
+
+
+def test_bdat_carries_the_octets_unchanged():
+    client = greeted(EHLO.replace(b"DSN", b"CHUNKING"))
+    client.begin(mail("a@b.zz", "c@d.zz"))
+    assert b"DATA" not in client.outgoing()
+    assert client.receive(b"250 ok\r\n550 no\r\n250 ok\r\n") == [GoAhead()]
+    client.body(b".first\r\n", last=False)
+    client.body(b"..second", last=True)
+    assert client.outgoing() == b"BDAT 8\r\n.first\r\nBDAT 8 LAST\r\n..second"
+    assert codes(client.receive(b"250 8 octets\r\n250 taken\r\n")) == [("RCPT", 550), ("BODY", 250)]
+
+
+def test_bdat_is_not_used_when_no_recipient_is_accepted():
+    client = greeted(EHLO.replace(b"DSN", b"CHUNKING"))
+    client.begin(mail())
+    client.outgoing()
+    assert codes(client.receive(b"250 ok\r\n550 no\r\n")) == [("RCPT", 550)]
+    client.begin(mail())
+    assert client.outgoing().startswith(b"RSET\r\n")
+
+
+def test_a_chunk_refused_in_mid_message_ends_the_session():
+    client = greeted(EHLO.replace(b"DSN", b"CHUNKING"))
+    client.begin(mail())
+    client.receive(b"250 ok\r\n250 ok\r\n")
+    client.body(b"x", last=False)
+    events = client.receive(b"552 too big\r\n")
+    assert codes(events) == [("BODY", 552)]
+    assert isinstance(events[1], Broken)
+
+
+# ---- what it does not believe -----------------------------------------------------------------------------
+
+
+def test_replies_sent_in_advance_are_not_believed():
+    """A server that sends 354 and 250 before the body would have us report success and lose the mail."""
+    client = greeted()
+    client.begin(mail())
+    client.outgoing()
+    events = client.receive(b"250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n")
+    assert events[0] == GoAhead()
+    assert isinstance(events[-1], Broken)
+    assert not any(isinstance(event, Ended) for event in events)
+
+
+@pytest.mark.parametrize(
+    "talk", [[b"220 hi\r\n250 mx\r\n"], [b"220 hi\r\n250-m"], [b"220 hi\r\n", b"250 a\r\n250 b\r\n"]]
+)
+def test_an_early_talker_in_the_greeting_is_not_believed(talk):
+    client = Client("mx.eg.test")
+    events = [event for octets in talk for event in client.receive(octets)]
+    assert isinstance(events[-1], Broken)
+
+
+def test_a_success_in_the_middle_of_the_body_is_not_believed_but_a_refusal_is():
+    for code, believed in ((250, False), (552, True)):
+        client = greeted()
+        client.begin(mail())
+        client.receive(b"250 ok\r\n250 ok\r\n354 go\r\n")
+        client.body(b"half", last=False)
+        events = client.receive(b"%d what\r\n" % code)
+        assert any(isinstance(event, Ended) for event in events) is believed
+        assert isinstance(events[-1], Broken)
+
+
+def test_421_means_that_the_server_hangs_up_whenever_it_comes():
+    assert isinstance(Client("x").receive(b"421 busy\r\n")[0], Refused)
+    client = greeted()
+    assert isinstance(client.receive(b"421 idle\r\n")[0], Closing)
+    client = greeted()
+    client.begin(mail())
+    client.receive(b"250 ok\r\n250 ok\r\n354 go\r\n")
+    client.body(b"x", last=True)
+    events = client.receive(b"421 out of disk\r\n")
+    assert codes(events) == [("BODY", 421)]
+    assert isinstance(events[1], Closing)
+    assert client.receive(b"250 ok\r\n") == []
+
+
+def test_a_server_without_ehlo_is_greeted_with_helo():
+    client = Client("mx.eg.test")
+    client.receive(b"220 hi\r\n")
+    client.outgoing()
+    assert client.receive(b"502 what\r\n") == []
+    assert client.outgoing() == b"HELO mx.eg.test\r\n"
+    assert client.receive(b"250 hi\r\n") == [Ready()]
+
+
+# ---- TLS --------------------------------------------------------------------------------------------------
+
+TLS = EHLO.replace(b"DSN", b"STARTTLS")
+
+
+def before_starttls(**options):
+    client = Client("mx.eg.test", **options)
+    client.receive(b"220 hi\r\n")
+    client.receive(TLS)
+    assert client.outgoing().endswith(b"STARTTLS\r\n")
+    return client
+
+
+def test_starttls_forgets_what_was_said_in_clear():
+    client = before_starttls()
+    assert client.receive(b"220 go\r\n") == [Handshake()]
+    assert client.outgoing() == b""
+    client.secured()
+    assert client.outgoing() == b"EHLO mx.eg.test\r\n"
+    assert not client.extensions
+    assert client.receive(TLS) == [Ready()]
+    assert client.outgoing() == b""
+
+
+@pytest.mark.parametrize("rest", [b"250-mx\r\n250 AUTH PLAIN\r\n", b"2", b"\r\n", b"220 again\r\n"])
+def test_attack_05_octets_after_the_220_of_starttls_abort(rest):
+    events = before_starttls().receive(b"220 go\r\n" + rest)
+    assert [type(event) for event in events] == [Broken]
+
+
+def test_attack_06_required_tls_is_never_given_up():
+    client = Client("mx.eg.test", tls="must")
+    client.receive(b"220 hi\r\n")
+    assert isinstance(client.receive(EHLO)[0], Refused)
+    assert isinstance(before_starttls(tls="must").receive(b"454 not now\r\n")[0], Refused)
+    helo = Client("mx.eg.test", tls="must")
+    helo.receive(b"220 hi\r\n")
+    assert isinstance(helo.receive(b"500 what\r\n")[0], Refused)
+    assert before_starttls(tls="may").receive(b"454 not now\r\n") == [Ready()]
+
+
+# ---- replies ----------------------------------------------------------------------------------------------
+
+REPLIES = [
+    (b"250 ok\r\n", 250, "", "ok"),
+    (b"250\r\n", 250, "", ""),
+    (b"550-5.1.1 no such\r\n550 5.1.1 user\r\n", 550, "5.1.1", "no such user"),
+    (b"450 5.1.1 contradiction\r\n", 450, "", "5.1.1 contradiction"),
+    (b"220 t\xc3\xa4st \x1b[31m\r\n", 220, "", "t??st ?[31m"),
+    (b"250 bare\n", 250, "", "bare"),
+]
+
+
+@pytest.mark.parametrize(("octets", "code", "enhanced", "text"), REPLIES)
+def test_a_reply_is_read_whole_octet_by_octet_and_with_octets_left_over(octets, code, enhanced, text):
+    whole = ReplyReader().feed(octets)
+    reader = ReplyReader()
+    single = [reply for octet in octets for reply in reader.feed(bytes([octet]))]
+    trailing = ReplyReader()
+    more = trailing.feed(octets + b"25")
+    assert whole == single == more
+    assert (whole[0].code, whole[0].enhanced, whole[0].text) == (code, enhanced, text)
+    assert not trailing.between_replies
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"hello\r\n",
+        b"\r\n",
+        b"99 x\r\n",
+        b"250x\r\n",
+        b"250-a\r\n251 b\r\n",
+        b"650 x\r\n",
+        b"250 a\rb\r\n",
+        b"2" * (LINE_LIMIT + 1),
+    ],
+)
+def test_nonsense_is_no_reply(octets):
+    with pytest.raises(Malformed):
+        ReplyReader().feed(octets)
+
+
+@pytest.mark.parametrize("octets", [b"220-welcome\r\n" * (LINES_LIMIT + 1), b"220-" * LINE_LIMIT])
+def test_an_endless_banner_is_cut_off(octets):
+    with pytest.raises(Malformed):
+        ReplyReader().feed(octets)
+
+
+STEPS = (  # each is sent when the client has spoken
+    b"220-hi\r\n220 hi\r\n",
+    EHLO,
+    b"250 ok\r\n550 5.1.1 no\r\n250 ok\r\n354 go\r\n",
+    b"250 taken\r\n",
+    b"221 bye\r\n",
+)
+
+
+@given(st.lists(st.integers(1, 30), max_size=60))
+def test_wherever_the_octets_are_split_the_events_are_the_same(sizes):
+    def events(sizes):
+        client, happened, sizes = Client("mx.eg.test"), [], iter(sizes)
+        for step in STEPS:
+            while step:
+                size = next(sizes, len(step))
+                for event in client.receive(step[:size]):
+                    happened.append(event)
+                    if event == Ready():
+                        client.begin(mail("a@b.zz", "c@d.zz"))
+                    elif event == GoAhead():
+                        client.body(b"x", last=True)
+                    elif isinstance(event, Ended):
+                        client.quit()
+                step = step[size:]
+        return happened
+
+    assert events(sizes) == events([])
+    assert [type(event) for event in events(sizes)] == [Ready, GoAhead, Ended, Goodbye]
+
+
+@given(st.binary(max_size=300))
+def test_whatever_a_server_sends_nothing_is_raised(octets):
+    client = Client("mx.eg.test")
+    client.receive(b"220 hi\r\n")
+    client.receive(octets)
+    client.receive(octets)
+    client.outgoing()
+
+
+@pytest.mark.parametrize("unit", [b"250-x\r\n" * 100 + b"250 x\r\n", b"250 ok\r\n", b"250 " + b"x" * 4000 + b"\r\n"])
+def test_double_the_input_never_takes_more_than_double_the_time(unit):
+    def seconds(count):
+        best = 9.0
+        for _ in range(5):
+            reader, octets = ReplyReader(), unit * count
+            before = time.perf_counter()
+            reader.feed(octets)
+            best = min(best, time.perf_counter() - before)
+        return best
+
+    base = max(1, 100_000 // len(unit))
+    assert seconds(2 * base) < 3 * seconds(base)
+
+
+# ---- dots -------------------------------------------------------------------------------------------------
+
+
+def undotted(stuffed):
+    """What a strict receiver makes of it: the body, and what is left after the end of data."""
+    body, end, rest = (b"\r\n" + stuffed).partition(b"\r\n.\r\n")
+    assert end
+    return (body + b"\r\n").replace(b"\r\n..", b"\r\n.")[2:], rest
+
+
+@pytest.mark.parametrize(
+    ("body", "received"),
+    [
+        (b"", b""),
+        (b".", b".\r\n"),
+        (b".\r\n", b".\r\n"),
+        (b"..\r\n.\r\n", b"..\r\n.\r\n"),
+        (b"a", b"a\r\n"),
+        (b"a\r\n.\r\nMAIL FROM:<x@y>\r\n", b"a\r\n.\r\nMAIL FROM:<x@y>\r\n"),
+        (b"a\n.\nb\r.\rc\r\n", b"a\r\n.\r\nb\r\n.\r\nc\r\n"),
+        (b"a\r\r\n.\r\r\nb", b"a\r\n\r\n.\r\n\r\nb\r\n"),
+        (b"a\r", b"a\r\n"),
+    ],
+)
+def test_the_receiver_gets_the_body_and_nothing_else(body, received):
+    for size in range(1, len(body) + 2):
+        stuffer = DotStuffer()
+        stuffed = b"".join(stuffer.encode(body[i : i + size]) for i in range(0, len(body), size))
+        assert undotted(stuffed + stuffer.encode(b"", last=True)) == (received, b"")
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b".", b"\r\n", b"x", b"\r\n.\r\n"])), st.data())
+def test_no_body_ends_early_wherever_it_is_cut(parts, data):
+    body = b"".join(parts)
+    whole = DotStuffer().encode(body, last=True)
+    _, rest = undotted(whole)
+    assert rest == b""
+    stuffer, out, at = DotStuffer(), [], 0
+    while at < len(body):
+        step = data.draw(st.integers(1, 5))
+        out.append(stuffer.encode(body[at : at + step]))
+        at += step
+    assert b"".join(out) + stuffer.encode(b"", last=True) == whole
+
+
+def test_attack_02_a_dot_line_at_every_chunk_offset_ends_no_message():
+    """Three bodies of lines "." put one at each of 70,000 offsets; cut at 64 KiB and anywhere near it, one message."""
+    for shift in range(3):
+        body = b"x" * shift + b"\r\n" + b".\r\n" * 23_334
+        for size in (CHUNK - 2, CHUNK - 1, CHUNK, CHUNK + 1, CHUNK + 2, 4096, 1021):
+            stuffer = DotStuffer()
+            out = b"".join(stuffer.encode(body[i : i + size]) for i in range(0, len(body), size))
+            assert undotted(out + stuffer.encode(b"", last=True)) == (body, b"")
+    for offset in range(CHUNK - 12, CHUNK + 4):
+        body = b"x" * offset + b"\r\n.\r\nMAIL FROM:<ceo@bank.example>\r\n"
+        stuffer = DotStuffer()
+        out = stuffer.encode(body[:CHUNK]) + stuffer.encode(body[CHUNK:], last=True)
+        assert undotted(out) == (body, b"")
