@@ -1,0 +1,22 @@
+"""A mailbox that nobody has opened yet gets its INBOX and the folders every mail program looks for."""
+
+from collections.abc import Sequence
+
+from emailgency.store import layout
+from emailgency.store.folders import Folders
+
+INBOX = "INBOX"
+
+
+async def furnish(folders: Folders, mailbox: str, names: Sequence[tuple[str, ...]]) -> None:
+    """Make and subscribe INBOX and `names`, unless the mailbox (a path) has folders or subscriptions of its own.
+
+    Mail may have come before, so an INBOX alone is still a new mailbox.
+    """
+    listing = await folders.listing(mailbox)
+    await folders.create(mailbox, quiet=True)
+    if listing.subscriptions or set(listing.folders) - {mailbox}:
+        return
+    for name in names:
+        await folders.create(layout.folder(mailbox, name), quiet=True)
+    await folders.subscribe(mailbox, [INBOX, *(layout.folder("", name)[2:] for name in names)])

@@ -1,0 +1,75 @@
+"""FETCH of what the snapshot and the summaries know: a function per item, applied to many messages."""
+
+from collections.abc import Callable, Sequence
+
+from emailgency.codec.imap import responses
+from emailgency.codec.imap.commands import Attribute
+from emailgency.codec.mime.summary import Summary
+from emailgency.servers.imap import flags
+from emailgency.servers.imap.selected import Selected
+from emailgency.store.folder import Folder
+
+SUMMARISED: dict[Attribute, Callable[[Summary], bytes]] = {
+    Attribute.ENVELOPE: lambda summary: summary.envelope,
+    Attribute.BODY: lambda summary: summary.body,
+    Attribute.BODYSTRUCTURE: lambda summary: summary.bodystructure,
+}
+
+
+def rows(view: Selected, present: Sequence[tuple[int, int]], items: Sequence[Attribute]) -> list[bytes]:
+    """Whole FETCH responses of messages given as (position in the view, place in the folder).
+
+    A message whose summary or file is not there (expunged by another program just now) gives none.
+    """
+    makers = [maker(view, item) for item in items]
+    lines = []
+    if len(makers) == 1:
+        make = makers[0]
+        pairs = ((position, make(place)) for position, place in present)
+        return [b"* %d FETCH (%b)\r\n" % (position + 1, made) for position, made in pairs if made is not None]
+    for position, place in present:
+        made = [make(place) for make in makers]
+        if None not in made:
+            lines.append(b"* %d FETCH (%b)\r\n" % (position + 1, b" ".join(made)))  # type: ignore[arg-type]
+    return lines
+
+
+def maker(view: Selected, item: Attribute) -> Callable[[int], bytes | None]:
+    """A function: place in the folder -> the attribute as sent, None when it cannot be known."""
+    folder = view.folder
+    match item:
+        case Attribute.FLAGS:
+            return _flags_maker(view)
+        case Attribute.UID:
+            uids = folder.uids
+            return lambda place: b"UID %d" % uids[place]
+        case Attribute.SIZE:
+            return lambda place: _if_there(lambda: responses.size_attribute(folder.size(place)))
+        case Attribute.INTERNALDATE:
+            return lambda place: _if_there(lambda: responses.date_attribute(folder.date(place)))
+    return _summary_maker(folder, item)
+
+
+def _flags_maker(view: Selected) -> Callable[[int], bytes]:
+    letters, uids, text = view.folder.letters, view.folder.uids, flags.texts(view.folder)
+    if not view.recents:
+        known = {one: b"FLAGS (%b)" % text(one, False) for one in set(letters)}
+        return lambda place: known[letters[place]]
+    return lambda place: b"FLAGS (%b)" % text(letters[place], view.recent(uids[place]))
+
+
+def _summary_maker(folder: Folder, item: Attribute) -> Callable[[int], bytes | None]:
+    uids, summaries, part, name = folder.uids, folder.summaries, SUMMARISED[item], item.value
+
+    def make(place: int) -> bytes | None:
+        summary = summaries.get(uids[place])
+        return None if summary is None else b"%b %b" % (name, part(summary))
+
+    return make
+
+
+def _if_there(make: Callable[[], bytes]) -> bytes | None:
+    try:
+        return make()
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,32 @@
+"""IDLE (RFC 2177): news are told when they happen."""
+
+from emailgency.codec.imap import commands, responses
+from emailgency.codec.imap.connection import Line
+from emailgency.servers.imap.session import Completed, Session, bad
+
+
+async def idle(session: Session, command: commands.Idle) -> Completed:
+    """Until DONE. Nothing is kept per idle client but its view: a change of the folder writes at once."""
+    line, view = session.line, session.selected
+    line.write(responses.continuation("idling"))
+    line.connection.expect_line()
+
+    def tell() -> None:
+        if view is not None and view.folder.gone:
+            line.close("The folder has been deleted or made anew.")
+        elif not line.blocked:  # a client that does not read hears all of it at DONE
+            session.tell_news(expunges=True, with_uid=False)
+
+    if view is not None:
+        tell()
+        view.woken = tell
+    line.at_rest = True
+    try:
+        event = await line.event()
+    finally:
+        line.at_rest = False
+        if view is not None:
+            view.woken = None
+    if isinstance(event, Line) and event.octets.upper() == b"DONE":
+        return Completed("Done.")
+    return bad("Only DONE ends IDLE.")

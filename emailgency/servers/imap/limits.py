@@ -1,0 +1,54 @@
+"""What an operator can set about IMAP, and the pace at which long commands let others come in between."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from emailgency.model.directory import HARD_MESSAGE_LIMIT
+
+SLICE = 0.006  # seconds a command may hold the reactor at once; many clients at once still see NOOP in under 200 ms
+READ = 65536  # octets read from a file at once (docs/architecture.md: at most this much in the reactor)
+
+Use = Literal["", "all", "archive", "drafts", "flagged", "junk", "sent", "trash"]
+
+
+def _folders() -> dict[str, Use]:
+    return {"Sent": "sent", "Drafts": "drafts", "Trash": "trash", "Junk": "junk", "Archive": "archive"}
+
+
+class Imap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Mailboxes for mail programs."""
+
+    separator: Annotated[
+        Literal["/", "."],
+        Meta(description="What stands between the names of a folder and the one inside it."),
+    ] = "/"
+    folders: Annotated[
+        dict[str, Use],
+        Meta(
+            description="Folders made for a new mailbox, each with its special use: all, archive, drafts, flagged,"
+            ' junk, sent, trash, or "" for none.'
+        ),
+    ] = field(default_factory=_folders)
+    clear_login: Annotated[
+        bool, Meta(description="Let users on this machine (loopback) log in without TLS; nobody else ever may.")
+    ] = False
+    login_seconds: Annotated[int, Meta(ge=5, le=600, description="Seconds from the connection to a login.")] = 60
+    login_attempts: Annotated[int, Meta(ge=1, le=20, description="Failed logins before the connection is closed.")] = 3
+    idle_seconds: Annotated[
+        int, Meta(ge=1800, le=86400, description="Seconds of silence before the connection is closed (RFC 3501: 1800).")
+    ] = 1800
+    stalled_seconds: Annotated[
+        int,
+        Meta(ge=10, le=3600, description="Seconds a client may take nothing of what we send, or pause in an upload."),
+    ] = 120
+    append_limit: Annotated[
+        int, Meta(ge=1024, le=1 << 30, description="Octets of a message that a mail program stores.")
+    ] = HARD_MESSAGE_LIMIT
+    folder_limit: Annotated[int, Meta(ge=10, le=100_000, description="Folders of one mailbox.")] = 2000
+    bad_commands: Annotated[
+        int, Meta(ge=3, le=1000, description="Commands not understood before the connection is closed.")
+    ] = 20
+    mailbox_connections: Annotated[
+        int, Meta(ge=1, le=10_000, description="Connections logged in to one mailbox at once.")
+    ] = 100

@@ -1,0 +1,64 @@
+"""FETCH: what the snapshot and the summaries know is answered in columns, many messages at once; text is read from
+the files, 64 KiB at a time, as fast as the client takes it (RFC 3501 section 6.4.5)."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from emailgency.codec.imap import commands
+from emailgency.codec.imap.commands import Attribute, FetchItem, Section
+from emailgency.model.errors import Temporary
+from emailgency.servers.imap import flags
+from emailgency.servers.imap.fetch_columns import SUMMARISED, rows
+from emailgency.servers.imap.fetch_text import TextTeller
+from emailgency.servers.imap.selected import Selected
+from emailgency.servers.imap.session import Completed, Session, bad, no
+from emailgency.servers.imap.summarising import summarise
+from emailgency.store.folder import UNKNOWN
+
+_MANY = 1000  # messages answered at once from the snapshot: 2 ms and 40 kB
+_SOME = 100  # messages answered at once with summaries: 2 ms and 100 kB; parsed they take 30 ms, which breathes
+
+_GONE = no("Some of these messages have been expunged meanwhile.", b"EXPUNGEISSUED")
+
+
+async def fetch(session: Session, command: commands.Fetch) -> Completed:
+    """FETCH and UID FETCH. Messages expunged meanwhile are passed over; by number that is said (RFC 5530)."""
+    view = session.view()
+    if not command.uid and command.messages.beyond(view.count):
+        return bad("There are not that many messages.")
+    positions = view.positions(command.messages, command.uid)
+    texts = [item for item in command.items if isinstance(item, Section)]
+    if not view.read_only and any(not text.peek for text in texts):
+        await _mark_seen(session, view, positions)
+    told = 0
+    step = _SOME if texts or any(item in SUMMARISED for item in command.items) else _MANY
+    for start in range(0, len(positions), step):
+        some = positions[start : start + step]
+        told += await _tell(session, view, some, command.items)
+    return Completed("That is all.") if told == len(positions) or command.uid else _GONE
+
+
+async def _tell(session: Session, view: Selected, positions: Sequence[int], items: Sequence[FetchItem]) -> int:
+    """Answer for these messages; returns for how many."""
+    if any(item in SUMMARISED for item in items):
+        await summarise(session, view.folder, view.uids(positions))
+    if any(isinstance(item, Section) for item in items):
+        return await TextTeller(session, view, items).tell(positions)
+    places = [(position, view.place(position)) for position in positions]
+    present = [(position, place) for position, place in places if place != UNKNOWN]
+    lines = rows(view, present, [item for item in items if isinstance(item, Attribute)])
+    await session.line.say(b"".join(lines))
+    return len(lines)
+
+
+async def _mark_seen(session: Session, view: Selected, positions: Sequence[int]) -> None:
+    """Reading text sets \\Seen. If that fails, reading still goes on."""
+    uids = [
+        view.uid(position)
+        for position in positions
+        if (place := view.place(position)) != UNKNOWN and "S" not in view.folder.letters[place]
+    ]
+    try:
+        await session.server.folders.set_flags(view.folder, uids, partial(flags.added, new="S"))
+    except Temporary as error:
+        session.log.warn("imap {number}: \\Seen not set: {error}", number=session.number, error=str(error))

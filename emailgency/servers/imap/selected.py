@@ -1,0 +1,157 @@
+"""One session's view of the folder it has selected: message numbers, what it has been told and what it has not yet.
+
+The view keeps the folder's column of UIDs as it was when the client was last told of expunges, and how many of them
+the client knows. While that is still the folder's own column, position i of the view is position i of the folder.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+from emailgency.codec.imap import responses
+from emailgency.codec.imap.sets import SequenceSet
+from emailgency.servers.imap import flags
+from emailgency.store.folder import UNKNOWN, Folder
+
+
+class Selected:
+    """The view; a listener of the folder. Positions count from 0, sequence numbers from 1."""
+
+    __slots__ = ("_recent", "_told_keywords", "_uids", "count", "flagged", "folder", "read_only", "woken")
+
+    def __init__(self, folder: Folder, read_only: bool) -> None:
+        self.folder = folder
+        self.read_only = read_only
+        self.count = len(folder)
+        self.flagged: set[int] = set()  # UIDs whose flags changed since the client was told
+        self.woken: Callable[[], None] | None = None  # set while the session is in IDLE
+        self._uids = folder.uids
+        self._told_keywords = folder.keywords
+        self._recent: list[tuple[int, int]] = []  # UIDs from … to below …, \Recent in this session
+        self._claim_recent(0)
+
+    def folder_changed(self, flagged: Collection[int]) -> None:
+        self.flagged.update(flagged)
+        if self.woken is not None:
+            self.woken()
+
+    # -- numbers -------------------------------------------------------------------------------------------
+
+    @property
+    def in_step(self) -> bool:
+        """Whether positions here are positions in the folder."""
+        return self._uids is self.folder.uids
+
+    def uid(self, position: int) -> int:
+        return self._uids[position]
+
+    def place(self, position: int) -> int:
+        """The folder's position of a message of the view, UNKNOWN when it has been expunged."""
+        return position if self.in_step else self.folder.index(self._uids[position])
+
+    def position(self, uid: int) -> int:
+        at = bisect_left(self._uids, uid, 0, self.count)
+        return at if at < self.count and self._uids[at] == uid else UNKNOWN
+
+    def positions(self, messages: SequenceSet, by_uid: bool) -> list[int]:
+        """Ascending positions of a set, in time proportional to what it finds (reliability row 27)."""
+        if not self.count:
+            return []
+        found: list[int] = []
+        if not by_uid:
+            for low, high in messages.resolve(self.count):
+                found.extend(range(low - 1, high))
+            return found
+        for low, high in messages.resolve(self._uids[self.count - 1]):
+            first = bisect_left(self._uids, low, 0, self.count)
+            found.extend(range(first, bisect_left(self._uids, high + 1, first, self.count)))
+        return found
+
+    def uids(self, positions: Iterable[int]) -> list[int]:
+        column = self._uids
+        return [column[position] for position in positions]
+
+    def recent(self, uid: int) -> bool:
+        return any(low <= uid < high for low, high in self._recent)
+
+    @property
+    def recents(self) -> int:
+        """How many messages of the view are \\Recent here."""
+        return sum(
+            bisect_left(self._uids, high, 0, self.count) - bisect_left(self._uids, low, 0, self.count)
+            for low, high in self._recent
+        )
+
+    # -- telling -------------------------------------------------------------------------------------------
+
+    @property
+    def stale(self) -> bool:
+        """Whether there is something to tell."""
+        folder = self.folder
+        return bool(
+            self.flagged
+            or self._uids is not folder.uids
+            or self.count != len(folder)
+            or self._told_keywords is not folder.keywords
+        )
+
+    def news(self, *, expunges: bool, with_uid: bool) -> Iterator[bytes]:
+        """Untagged responses that bring the client up to date; afterwards it is.
+
+        `expunges` says whether RFC 3501 section 7.4.1 allows EXPUNGE now. Without it nothing is said of new
+        messages either while expunges are owed: numbers beyond them would need a column of this session's own.
+        """
+        if self._told_keywords is not self.folder.keywords:
+            if self._told_keywords != self.folder.keywords:
+                yield responses.flags(flags.offered(self.folder))
+                yield permanent_flags(self)
+            self._told_keywords = self.folder.keywords
+        if expunges and not self.in_step:
+            yield from self._tell_expunged()
+        if self.in_step and self.count != len(self.folder):
+            known, self.count = self.count, len(self.folder)
+            self._claim_recent(known)
+            yield responses.number(self.count, b"EXISTS")
+            yield responses.number(self.recents, b"RECENT")
+        if self.flagged:
+            yield from self._tell_flags(with_uid)
+
+    def _tell_expunged(self) -> Iterator[bytes]:
+        left = set(self.folder.uids)
+        gone = [position for position in range(self.count) if self._uids[position] not in left]
+        self._uids = self.folder.uids  # new messages are only ever behind, so what is left comes first in it
+        self.count -= len(gone)
+        yield b"".join([b"* %d EXPUNGE\r\n" % (position + 1) for position in reversed(gone)])
+
+    def _tell_flags(self, with_uid: bool) -> Iterator[bytes]:
+        text = flags.texts(self.folder)
+        told, self.flagged = sorted(self.flagged), set()
+        for uid in told:
+            position, place = self.position(uid), self.folder.index(uid)
+            if position == UNKNOWN or place == UNKNOWN:
+                continue
+            shown = text(self.folder.letters[place], self.recent(uid))
+            if with_uid:
+                yield b"* %d FETCH (UID %d FLAGS (%b))\r\n" % (position + 1, uid, shown)
+            else:
+                yield b"* %d FETCH (FLAGS (%b))\r\n" % (position + 1, shown)
+
+    def _claim_recent(self, known: int) -> None:
+        """Messages behind the first `known` that no session was told of are \\Recent here and nowhere else."""
+        folder = self.folder
+        low = max(folder.recent_from, self._uids[known] if known < len(self._uids) else folder.uidnext)
+        if low >= folder.uidnext:
+            return
+        if self._recent and self._recent[-1][1] == low:
+            self._recent[-1] = (self._recent[-1][0], folder.uidnext)
+        else:
+            self._recent.append((low, folder.uidnext))
+        if not self.read_only:
+            folder.recent_from = folder.uidnext
+
+
+def permanent_flags(view: Selected) -> bytes:
+    """What the client may change for good: nothing in EXAMINE, and no 27th keyword."""
+    shown = [] if view.read_only else flags.offered(view.folder)
+    room = not view.read_only and flags.room_for_keywords(view.folder)
+    words = "Flags that stay." if shown else "Nothing can be changed."
+    return responses.untagged("OK", words, responses.permanent_flags(shown, room))

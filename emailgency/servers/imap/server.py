@@ -1,0 +1,109 @@
+"""What all IMAP sessions share: the parts they use, their connections, and the end of all of them."""
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorThreads, IReactorTime
+from twisted.logger import Logger
+
+from emailgency.flows.login import Login
+from emailgency.model.errors import Temporary
+from emailgency.servers.connections import ConnectionLimits, Connections
+from emailgency.servers.imap.limits import Imap
+from emailgency.servers.imap.line import Line
+from emailgency.servers.imap.session import Session, Usage
+from emailgency.store.directory import Directory
+from emailgency.store.folders import Folders
+from emailgency.store.summaries import Summaries
+
+LOOK = 10.0  # seconds between looks at folders in use (another Maildir program) and at the rights of who is logged in
+
+
+class ServerReactor(IReactorTime, IReactorThreads):
+    """Timers and threads, for the type checker; every reactor of Twisted has them."""
+
+
+class ImapServer:
+    """The sessions and what they use. `look` is called every LOOK seconds."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        *,
+        settings: Imap,
+        host_name: str,
+        reactor: ServerReactor,
+        clock: Callable[[], float],
+        folders: Folders,
+        summaries: Summaries,
+        directory: Directory,
+        login: Login,
+        connection_limits: ConnectionLimits,
+        tls: IOpenSSLServerConnectionCreator | None,
+    ) -> None:
+        self.settings = settings
+        self.host_name = host_name
+        self.reactor = reactor
+        self.clock = clock
+        self.folders = folders
+        self.summaries = summaries
+        self.directory = directory
+        self.login = login
+        self.tls = tls  # None: no STARTTLS
+        self.connections: Connections[Line] = Connections(connection_limits, reactor)
+        self.sessions: set[Session] = set()
+        self.prepared: set[str] = set()  # mailboxes whose first folders are known to be there
+        self.usage: dict[str, Usage] = {}  # octets in use by mailbox, see `quota`
+        self._started = 0
+        self._emptied: Deferred[None] | None = None
+
+    # -- sessions ------------------------------------------------------------------------------------------
+
+    def joined(self, session: Session) -> None:
+        self._started += 1
+        session.number = self._started
+        self.sessions.add(session)
+
+    def left(self, session: Session) -> None:
+        session.leave()
+        self.sessions.discard(session)
+        if self._emptied is not None and not self.sessions:
+            emptied, self._emptied = self._emptied, None
+            emptied.callback(None)
+
+    def logged_in(self, mailbox: str) -> int:
+        """How many sessions are logged in to this mailbox (its path)."""
+        return sum(session.mailbox == mailbox for session in self.sessions)
+
+    # -- time ----------------------------------------------------------------------------------------------
+
+    async def look(self) -> None:
+        """Notice what other programs did to folders in use, and end sessions whose right has ended."""
+        for folder in self.folders.watched():
+            try:
+                await self.folders.refresh(folder)
+            except Temporary as error:
+                self._log.warn("folder {path!r} not looked at: {error}", path=folder.path, error=str(error))
+                return
+        generations: dict[str, int | None] = {}
+        for session in tuple(self.sessions):
+            principal = session.principal
+            if principal is None:
+                continue
+            if principal.mailbox not in generations:
+                try:
+                    mailbox = await self.directory.mailbox(principal.mailbox)
+                except Temporary:
+                    return
+                generations[principal.mailbox] = mailbox.generation if mailbox else None
+            if generations[principal.mailbox] != principal.generation:
+                session.end("Your password or rights have changed, log in again.")
+
+    async def drain(self) -> None:
+        """Graceful stop: running commands finish, then BYE. Returns when the last session has ended."""
+        for session in tuple(self.sessions):
+            session.end("The server stops.")
+        if self.sessions:
+            self._emptied = Deferred()
+            await self._emptied

@@ -1,0 +1,142 @@
+"""What one IMAP connection has become: its state, who it is, its folder.
+
+Commands are functions (session, command) in the modules beside this one; `table` says which is which.
+"""
+
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from twisted.logger import Logger
+
+from emailgency.flows.login import Principal
+from emailgency.servers.imap import names
+from emailgency.servers.imap.line import Line
+from emailgency.servers.imap.selected import Selected
+from emailgency.store import layout
+
+if TYPE_CHECKING:
+    from emailgency.servers.imap.server import ImapServer
+
+
+class State(Enum):
+    """RFC 3501 section 3."""
+
+    GUEST = "not authenticated"
+    MEMBER = "authenticated"
+    SELECTED = "selected"
+    GONE = "logout"
+
+
+class Completed(Struct, frozen=True):
+    """How a command ended: what its tagged response says, and what happens after that."""
+
+    words: str
+    code: bytes = b""
+    condition: str = "OK"
+    then: Callable[[], None] | None = None
+
+
+def no(words: str, code: bytes = b"") -> Completed:
+    """We will not: the command makes sense, but not here or not now. Codes: RFC 5530."""
+    return Completed(words, code, "NO")
+
+
+def bad(words: str) -> Completed:
+    """The client is wrong."""
+    return Completed(words, b"", "BAD")
+
+
+class Usage(Struct):
+    """What a mailbox holds, in octets, as of the reactor's second `at`."""
+
+    octets: int
+    at: float
+
+
+class Session:
+    """The state; `line` is where to write, `server` what all sessions share."""
+
+    log = Logger()
+
+    __slots__ = (
+        "__weakref__",
+        "ending",
+        "failures",
+        "line",
+        "mailbox",
+        "mistakes",
+        "number",
+        "principal",
+        "selected",
+        "server",
+        "state",
+    )
+
+    def __init__(self, line: Line, server: "ImapServer") -> None:
+        self.line = line
+        self.server = server
+        self.number = 0  # in log lines
+        self.state = State.GUEST
+        self.principal: Principal | None = None
+        self.mailbox = ""  # its path, once logged in
+        self.selected: Selected | None = None
+        self.failures = 0  # logins refused
+        self.mistakes = 0  # commands not understood
+        self.ending = ""  # why the server wants it to end, said at the next rest
+
+    # -- folders -------------------------------------------------------------------------------------------
+
+    def name(self, name: str) -> names.Name:
+        """The hierarchy parts of a client's name; raises Invalid."""
+        return names.parse(name, self.server.settings.separator)
+
+    def path(self, name: str) -> str:
+        """The path of a folder by the client's name; raises Invalid when no such folder can be."""
+        return layout.folder(self.mailbox, self.name(name))
+
+    def view(self) -> Selected:
+        """The selected folder; the table lets only commands of the selected state ask."""
+        assert self.selected is not None
+        return self.selected
+
+    def leave(self) -> None:
+        """Back to the authenticated state."""
+        if self.selected is not None:
+            self.server.folders.release(self.selected.folder, self.selected)
+            self.selected = None
+            self.state = State.MEMBER
+
+    def tell_news(self, *, expunges: bool, with_uid: bool) -> None:
+        """Bring the client up to date about the selected folder."""
+        view = self.selected
+        if view is not None and view.stale and not view.folder.gone:
+            told = view.folder.recent_from
+            self.line.write(b"".join(view.news(expunges=expunges, with_uid=with_uid)))
+            if view.folder.recent_from != told:
+                self.server.summaries.keep_recent(view.folder)
+
+    # -- ending --------------------------------------------------------------------------------------------
+
+    def end(self, words: str) -> None:
+        """BYE at once when no command runs, else after it."""
+        self.ending = words
+        if self.line.at_rest:
+            self.line.close(words)
+
+
+Work = Callable[[Session, Any], Awaitable[Completed]]
+
+
+class Rule(Struct, frozen=True):
+    """When a command may come, what does it, and what its answer may tell of other things."""
+
+    work: Work
+    states: frozenset[State]
+    expunges: bool = True  # False: EXPUNGE would confuse the numbers of this command (RFC 3501 section 7.4.1)
+
+
+def no_such_folder(create: bool = False) -> Completed:
+    """`create`: making it would help (RFC 3501 section 6.3.11)."""
+    return no("There is no such folder.", b"TRYCREATE" if create else b"NONEXISTENT")

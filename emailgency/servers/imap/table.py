@@ -1,0 +1,42 @@
+"""Which command is done by what, and in which state (RFC 3501 section 6)."""
+
+from emailgency.codec.imap import commands
+from emailgency.servers.imap import append, authentication, folders, idle, messages, search, store_copy_move
+from emailgency.servers.imap.session import Rule, State
+
+_ANY = frozenset({State.GUEST, State.MEMBER, State.SELECTED})
+_GUEST = frozenset({State.GUEST})
+_MEMBER = frozenset({State.MEMBER, State.SELECTED})
+_SELECTED = frozenset({State.SELECTED})
+
+TABLE: dict[type, Rule] = {
+    commands.Capability: Rule(authentication.capability, _ANY),
+    commands.Noop: Rule(authentication.noop, _ANY),
+    commands.Logout: Rule(authentication.logout, _ANY),
+    commands.Id: Rule(authentication.identify, _ANY),
+    commands.Starttls: Rule(authentication.starttls, _GUEST),
+    commands.Authenticate: Rule(authentication.authenticate, _GUEST),
+    commands.Login: Rule(authentication.login, _GUEST),
+    commands.Enable: Rule(authentication.enable, _MEMBER),
+    commands.Namespace: Rule(folders.namespace, _MEMBER),
+    commands.Select: Rule(folders.select, _MEMBER),
+    commands.Create: Rule(folders.create, _MEMBER),
+    commands.Delete: Rule(folders.delete, _MEMBER),
+    commands.Rename: Rule(folders.rename, _MEMBER),
+    commands.Subscribe: Rule(folders.subscribe, _MEMBER),
+    commands.Unsubscribe: Rule(folders.unsubscribe, _MEMBER),
+    commands.List: Rule(folders.list_folders, _MEMBER),
+    commands.Lsub: Rule(folders.list_subscribed, _MEMBER),
+    commands.Status: Rule(folders.status, _MEMBER),
+    commands.Append: Rule(append.append, _MEMBER),
+    commands.Idle: Rule(idle.idle, _MEMBER),
+    commands.Check: Rule(folders.check, _SELECTED),
+    commands.Close: Rule(folders.close, _SELECTED),
+    commands.Unselect: Rule(folders.unselect, _SELECTED),
+    commands.Expunge: Rule(store_copy_move.expunge, _SELECTED),
+    commands.Copy: Rule(store_copy_move.copy, _SELECTED),
+    commands.Move: Rule(store_copy_move.move, _SELECTED),
+    commands.Store: Rule(store_copy_move.store, _SELECTED, expunges=False),
+    commands.Fetch: Rule(messages.fetch, _SELECTED, expunges=False),
+    commands.Search: Rule(search.search, _SELECTED, expunges=False),
+}

@@ -1,0 +1,200 @@
+"""What one folder holds, as all its readers share it: UIDs, file names and flag letters in parallel columns.
+
+A folder of 10,000 messages costs about 2 MB here and is parsed from its file names once. Columns are only appended
+to in place; whatever removes a message replaces the column `uids` by a new one. So a reader that keeps the old
+column and a length keeps its own message numbers for as long as it likes (RFC 3501 section 7.4.1 forces it to).
+Nothing here touches the disk but `size`, `date` and `full_path`'s callers; `store.folders` feeds every change in.
+"""
+
+import os
+import re
+from array import array
+from bisect import bisect_left
+from collections.abc import Collection, Iterable
+from itertools import compress
+from typing import Protocol
+
+from twisted.internet.defer import DeferredLock
+
+from emailgency.codec.maildir import flags_of, uid_of
+from emailgency.codec.mime.summary import Summary
+from emailgency.store.storing.messages import Opened
+
+UNKNOWN = -1
+_SIZE = re.compile(r",S=([0-9]{1,15})(?=[,:]|$)")
+MAX_KEYWORDS = 26  # letters a-z of the file name, as Dovecot
+
+
+class Listener(Protocol):
+    """A reader of an open folder. Called in the order of the changes; must not raise or await."""
+
+    def folder_changed(self, flagged: Collection[int]) -> None:
+        """Messages came or went, or those UIDs have other flags; `Folder.gone` may have become true."""
+
+
+def size_of(name: str) -> int:
+    """The size a file name carries, in octets, UNKNOWN if none."""
+    match = _SIZE.search(name)
+    return int(match[1]) if match else UNKNOWN
+
+
+class Folder:
+    """The snapshot. `names` are relative to `path` ("cur/…", "new/…"); `letters[i]` are shared strings."""
+
+    __slots__ = (
+        "_sizes",
+        "dates",
+        "gone",
+        "keywords",
+        "letters",
+        "listeners",
+        "lock",
+        "names",
+        "path",
+        "recent_from",
+        "root",
+        "summaries",
+        "token",
+        "uidnext",
+        "uids",
+        "uidvalidity",
+    )
+
+    def __init__(self, root: str, path: str) -> None:
+        self.root = root
+        self.path = path
+        self.uidvalidity = 0
+        self.uidnext = 1
+        self.token = ""
+        self.keywords: tuple[str, ...] = ()
+        self.uids = array("I")
+        self.names: list[str] = []
+        self.letters: list[str] = []
+        self._sizes = array("q")
+        self.dates: dict[int, float] = {}  # by UID, filled when asked for
+        self.summaries: dict[int, Summary] = {}  # by UID, bounded by store.summaries
+        self.recent_from = UNKNOWN  # messages from this UID on have been told to no session; UNKNOWN: not loaded
+        self.listeners: set[Listener] = set()
+        self.lock = DeferredLock()  # held by requests that name files, see store.folders
+        self.gone = False  # deleted, or made anew under another UIDVALIDITY
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def index(self, uid: int) -> int:
+        """Where `uid` stands in the columns, UNKNOWN when it has gone."""
+        at = bisect_left(self.uids, uid)
+        return at if at < len(self.uids) and self.uids[at] == uid else UNKNOWN
+
+    def full_path(self, index: int) -> str:
+        return f"{self.root}/{self.path}/{self.names[index]}"
+
+    def size(self, index: int) -> int:
+        """Octets of the file. From its name; a name without a size costs one stat, once. Raises FileNotFoundError."""
+        size = self._sizes[index]
+        if size < 0:
+            size = os.stat(self.full_path(index)).st_size
+            self._sizes[index] = size
+        return size
+
+    def date(self, index: int) -> float:
+        """INTERNALDATE: the file's mtime, read once. Raises FileNotFoundError."""
+        uid = self.uids[index]
+        date = self.dates.get(uid)
+        if date is None:
+            date = self.dates[uid] = os.stat(self.full_path(index)).st_mtime
+        return date
+
+    def unseen(self) -> int:
+        return sum("S" not in letters for letters in self.letters)
+
+    def octets(self) -> int:
+        """Of all messages whose names carry a size; ours all do."""
+        return sum(size for size in self._sizes if size > 0)
+
+    def recent(self) -> int:
+        """How many messages no session was told of."""
+        return len(self.uids) - bisect_left(self.uids, max(0, self.recent_from))
+
+    def files(self, uids: Iterable[int]) -> tuple[tuple[int, str], ...]:
+        """(uid, file name) of those still there, as the storer wants to be told."""
+        found = ((uid, self.index(uid)) for uid in uids)
+        return tuple((uid, self.names[at][4:]) for uid, at in found if at != UNKNOWN)
+
+    # -- changes, in the storer's order --------------------------------------------------------------------
+
+    def place(self, uid: int, subfolder: str, name: str, uidnext: int = 0) -> bool:
+        """A message has come. False: it does not fit behind the others, so the folder must be listed anew."""
+        if self.uids and uid <= self.uids[-1]:
+            return self.index(uid) != UNKNOWN
+        self.uids.append(uid)
+        self.names.append(f"{subfolder}/{name}")
+        self.letters.append(flags_of(name))
+        self._sizes.append(size_of(name))
+        self.uidnext = max(self.uidnext, uid + 1, uidnext)
+        return True
+
+    def rename(self, uid: int, subfolder: str, name: str) -> bool:
+        """A message has another file name. True: its flags are others now."""
+        at = self.index(uid)
+        if at == UNKNOWN:
+            return False
+        self.names[at] = f"{subfolder}/{name}"
+        letters = flags_of(name)
+        changed = letters != self.letters[at]
+        self.letters[at] = letters
+        return changed
+
+    def expunge(self, uids: Collection[int]) -> bool:
+        """Messages have gone. True: at least one of them was here."""
+        indexes = {self.index(uid) for uid in uids} - {UNKNOWN}
+        if not indexes:
+            return False
+        kept = bytearray(b"\1") * len(self.uids)
+        for at in indexes:
+            kept[at] = 0
+        self.names = list(compress(self.names, kept))
+        self.letters = list(compress(self.letters, kept))
+        self._sizes = array("q", compress(self._sizes, kept))
+        self.uids = array("I", compress(self.uids, kept))
+        for uid in uids:
+            self.dates.pop(uid, None)
+            self.summaries.pop(uid, None)
+        return True
+
+    def load(self, opened: Opened) -> tuple[bool, list[int]]:
+        """Take over a fresh listing. Returns (messages came or went, UIDs with other flags)."""
+        self.token = opened.token
+        self.uidnext = opened.uidnext
+        keywords_changed = opened.keywords[: len(self.keywords)] != self.keywords
+        self.keywords = opened.keywords
+        if opened.uidvalidity != self.uidvalidity:
+            self.gone = self.uidvalidity != 0
+            self.uidvalidity = opened.uidvalidity
+        names = [f"{subfolder}/{name}" for subfolder, name in opened.names]
+        if names == self.names:
+            return False, list(self.uids) if keywords_changed else []
+        before = dict(zip(self.uids, self.letters, strict=True))
+        shared: dict[str, str] = {}
+        uids = array("I", [uid_of(name) for name in names])
+        self.names = names
+        self.letters = [shared.setdefault(letters, letters) for letters in map(flags_of, names)]
+        self._sizes = array("q", [size_of(name) for name in names])
+        flagged = [
+            uid
+            for uid, letters in zip(uids, self.letters, strict=True)
+            if before.get(uid, letters) != letters or (keywords_changed and uid in before)
+        ]
+        length = len(self.uids)
+        if uids[:length] == self.uids:
+            self.uids.extend(uids[length:])
+            return len(uids) > length, flagged
+        self.uids = uids
+        self.dates = {uid: date for uid, date in self.dates.items() if self.index(uid) != UNKNOWN}
+        self.summaries = {uid: summary for uid, summary in self.summaries.items() if self.index(uid) != UNKNOWN}
+        return True, flagged
+
+    def tell(self, flagged: Collection[int] = (), silent_to: Listener | None = None) -> None:
+        """Let every reader know; a reader may leave while it is told."""
+        for listener in tuple(self.listeners):
+            listener.folder_changed(() if listener is silent_to else flagged)

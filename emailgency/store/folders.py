@@ -1,0 +1,224 @@
+"""What can be done to Maildir++ folders and their messages, as IMAP and webmail need it; all of it by the storer.
+
+Requests that name files hold the folder's lock from reading the names until the reply, or a renamed file would be
+looked for under its old name and a change of flags computed from stale ones would overwrite another one.
+
+What cannot be is returned, not raised: `Refused("nonexistent" | "exists" | "limit")`. Trouble raises `Temporary`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+from twisted.internet.defer import Deferred
+
+from emailgency.codec.maildir import flags_of
+from emailgency.store.arrival import Arrival
+from emailgency.store.folder import UNKNOWN, Folder, Listener
+from emailgency.store.ids import Ids
+from emailgency.store.snapshots import Snapshots
+from emailgency.store.storing.line import Storer
+from emailgency.store.storing.messages import (
+    Append,
+    Changed,
+    Copy,
+    CreateFolder,
+    DeleteFolder,
+    Expunge,
+    FolderList,
+    KeywordList,
+    Keywords,
+    Opened,
+    Refused,
+    RenameFolders,
+    Reply,
+    SetFlags,
+    Subscriptions,
+)
+from emailgency.store.storing.messages import Folders as ListFolders
+
+BATCH = 500  # messages a request: some 5 ms of the storer's time, so that deliveries come in between
+
+
+class Folders(Snapshots):
+    """The verbs. UIDs that have gone meanwhile are passed over."""
+
+    def __init__(self, storer: Storer, root: str, idle_messages: int = 200_000) -> None:
+        """`root` is the data folder; at most `idle_messages` messages (200 octets each) of unread folders stay."""
+        super().__init__(storer, root, idle_messages)
+        self._ids = Ids()
+
+    async def set_flags(
+        self, folder: Folder, uids: Iterable[int], change: Callable[[str], str], silent_to: Listener | None = None
+    ) -> None:
+        """Give messages the sorted flag letters `change` makes of theirs; all readers but `silent_to` are told."""
+        async with _locked(folder):
+            if await self._set_flags(folder, uids, change, silent_to):
+                return
+            await self.refresh(folder)  # another program renamed some first: once more, under the new names
+            await self._set_flags(folder, uids, change, silent_to)
+
+    async def letters(self, folder: Folder, words: Sequence[str]) -> str | Refused:
+        """The letters of keywords in this folder; new words get one. Keywords compare without regard to case."""
+        known = keyword_letters(folder)
+        if any(word.lower() not in known for word in words):
+            reply = await self._ask(Keywords(self._storer.number(), folder.path, tuple(words)), folder)
+            if isinstance(reply, Refused):
+                return reply
+            assert isinstance(reply, KeywordList)
+            folder.keywords = reply.words
+            folder.tell()
+            known = keyword_letters(folder)
+        return "".join(known[word.lower()] for word in words)
+
+    def begin_append(self, at: float) -> Arrival:
+        """A message to come; write it, then `append` it or abort it."""
+        return Arrival(self._ids.fresh(at), self._storer)
+
+    async def writable(self) -> None:
+        """Returns when the storer keeps up: to be awaited between the chunks of a long message."""
+        if not self._storer.busy:
+            return
+        free: Deferred[None] = Deferred()
+
+        def changed(busy: bool) -> None:
+            if not busy:
+                self._storer.on_busy.remove(changed)
+                free.callback(None)
+
+        self._storer.on_busy.append(changed)
+        await free
+
+    async def append(self, folder: Folder, arrival: Arrival, letters: str, mtime: float) -> int | Refused:
+        """The UID of the message, now on stable storage; `mtime` is its INTERNALDATE, `letters` are sorted."""
+        request = Append(self._storer.number(), arrival.id, folder.path, arrival.rest(), letters, mtime)
+        reply = await self._ask(request, folder)
+        if not isinstance(reply, Changed):
+            return _refused(reply)
+        self._arrived(reply.placed)
+        return reply.placed[0].uid
+
+    async def expunge(self, folder: Folder, uids: Iterable[int]) -> None:
+        """Remove messages; returns when that is on stable storage."""
+
+        def apply(reply: Reply) -> None:
+            if isinstance(reply, Changed) and folder.expunge(reply.expunged):
+                folder.tell()
+
+        async with _locked(folder):
+            files = folder.files(uids)
+            requests = [
+                Expunge(self._storer.number(), folder.path, files[at : at + BATCH])
+                for at in range(0, len(files), BATCH)
+            ]
+            await self._ask_all(requests, apply, folder)
+
+    async def copy(
+        self, source: Folder, uids: Sequence[int], destination: Folder, move: bool = False
+    ) -> list[tuple[int, int]] | Refused:
+        """All or nothing, synced. Returns (UID here, UID there) in ascending order of the first."""
+        async with _locked(source):
+            reply = await self._copy(source, uids, destination, move)
+            if isinstance(reply, Refused):
+                await self.refresh(source)  # another program renamed one of them
+                reply = await self._copy(source, uids, destination, move)
+            return reply
+
+    # -- the tree of one mailbox ---------------------------------------------------------------------------
+
+    async def listing(self, mailbox: str) -> FolderList:
+        reply = await self._ask(ListFolders(self._storer.number(), mailbox))
+        assert isinstance(reply, FolderList)
+        return reply
+
+    async def create(self, path: str, quiet: bool = False) -> Folder | Refused:
+        """A new folder; with `quiet` an existing one will do."""
+        reply = await self._ask(CreateFolder(self._storer.number(), path, quiet))
+        return self._loaded(reply) if isinstance(reply, Opened) else _refused(reply)
+
+    async def delete(self, path: str) -> Refused | None:
+        """The folder and its messages, not the folders below it."""
+        reply = await self._ask(DeleteFolder(self._storer.number(), path))
+        if isinstance(reply, Refused):
+            return reply
+        self._lost(path)
+        return None
+
+    async def rename(self, pairs: Sequence[tuple[str, str]]) -> Refused | None:
+        """Rename folders, (old path, new path) each, all or none. Their readers keep reading."""
+        reply = await self._ask(RenameFolders(self._storer.number(), tuple(pairs)))
+        if isinstance(reply, Refused):
+            return reply
+        for old, new in pairs:
+            folder = self._known.pop(old, None)
+            if folder is not None:
+                folder.path = new
+                folder.token = ""
+                self._known[new] = folder
+        return None
+
+    async def subscribe(self, mailbox: str, names: Iterable[str]) -> None:
+        """Replace the list of subscribed names."""
+        await self._ask(Subscriptions(self._storer.number(), mailbox, tuple(sorted(set(names)))))
+
+    # -- requests ------------------------------------------------------------------------------------------
+
+    async def _set_flags(
+        self, folder: Folder, uids: Iterable[int], change: Callable[[str], str], silent_to: Listener | None
+    ) -> bool:
+        """False: some files had other names than we thought."""
+        wanted = []
+        for uid in uids:
+            at = folder.index(uid)
+            if at != UNKNOWN and (letters := change(folder.letters[at])) != folder.letters[at]:
+                wanted.append((uid, folder.names[at][4:], letters))
+        renamed = 0
+
+        def apply(reply: Reply) -> None:
+            nonlocal renamed
+            if isinstance(reply, Changed):
+                renamed += len(reply.renamed)
+                folder.tell([one[0] for one in reply.renamed if folder.rename(*one)], silent_to)
+
+        requests = [
+            SetFlags(self._storer.number(), folder.path, tuple(wanted[at : at + BATCH]))
+            for at in range(0, len(wanted), BATCH)
+        ]
+        await self._ask_all(requests, apply, folder)
+        return renamed == len(wanted)
+
+    async def _copy(
+        self, source: Folder, uids: Sequence[int], destination: Folder, move: bool
+    ) -> list[tuple[int, int]] | Refused:
+        files = source.files(uids)
+        if not files:
+            return []
+        request = Copy(self._storer.number(), source.path, destination.path, files, move)
+        reply = await self._ask(request, source, destination)
+        if not isinstance(reply, Changed):
+            return _refused(reply)
+        self._arrived(reply.placed)
+        if source.expunge(reply.expunged):
+            source.tell()
+        if any(not flags_of(placed.name).isupper() for placed in reply.placed if flags_of(placed.name)):
+            destination.token = ""  # keywords that came along may have got new letters there
+            await self.refresh(destination)
+        return sorted((placed.source_uid, placed.uid) for placed in reply.placed)
+
+
+def keyword_letters(folder: Folder) -> dict[str, str]:
+    """Lower-case keyword -> its letter in this folder."""
+    return {word.lower(): chr(97 + at) for at, word in enumerate(folder.keywords) if word}
+
+
+def _refused(reply: Reply) -> Refused:
+    assert isinstance(reply, Refused), reply
+    return reply
+
+
+@asynccontextmanager
+async def _locked(folder: Folder) -> AsyncIterator[None]:
+    await folder.lock.acquire()
+    try:
+        yield
+    finally:
+        folder.lock.release()

@@ -1,0 +1,133 @@
+"""The open folders of this process: one snapshot each, shared by all its readers, kept current.
+
+A snapshot is listed once and then follows the replies to our own requests and `Delivered`; `open` and `refresh` ask
+the storer whether another Maildir program was there. The storer answers in the order it worked and each reply is
+applied before anything else runs, so all readers of a folder see one story.
+"""
+
+from collections.abc import Callable, Iterable
+
+from twisted.internet.defer import DeferredList
+from twisted.python.failure import Failure
+
+from emailgency.model.errors import Temporary
+from emailgency.store.folder import Folder, Listener
+from emailgency.store.storing.line import Storer
+from emailgency.store.storing.messages import Asking, Delivered, Open, Opened, Placed, Refused, Reply, Unchanged
+
+
+class Snapshots:
+    """A folder nobody reads stays a while, since clients come back."""
+
+    def __init__(self, storer: Storer, root: str, idle_messages: int = 200_000) -> None:
+        """`root` is the data folder; at most `idle_messages` messages (200 octets each) of unread folders stay."""
+        self.root = root
+        self._storer = storer
+        self._idle_messages = idle_messages
+        self._known: dict[str, Folder] = {}  # the folder used last is the last
+
+    async def open(self, path: str) -> Folder | Refused:
+        """The folder as it is now, also if another program has just changed it. `hold` it to keep it current."""
+        while True:
+            folder = self._known.get(path)
+            reply = await self._ask(Open(self._storer.number(), path, "" if folder is None else folder.token), folder)
+            if isinstance(reply, Refused):
+                self._lost(path)
+                return reply
+            if isinstance(reply, Opened):
+                return self._loaded(reply)
+            assert isinstance(reply, Unchanged)
+            if folder is not None and self._known.get(path) is folder:
+                self._known[path] = self._known.pop(path)
+                return folder
+
+    async def refresh(self, folder: Folder) -> None:
+        """Look again; readers are told what another program did, or that the folder is gone."""
+        if not folder.gone:
+            await self.open(folder.path)
+
+    def hold(self, folder: Folder, listener: Listener) -> None:
+        """Tell `listener` of changes and keep the snapshot until `release`."""
+        folder.listeners.add(listener)
+
+    def release(self, folder: Folder, listener: Listener) -> None:
+        folder.listeners.discard(listener)
+        self._let_go()
+
+    def watched(self) -> list[Folder]:
+        """Folders somebody reads."""
+        return [folder for folder in self._known.values() if folder.listeners]
+
+    def event(self, delivered: Delivered) -> None:
+        """Mail has arrived."""
+        self._arrived(delivered.placed)
+
+    # -- for the operations of store.folders ---------------------------------------------------------------
+
+    async def _ask(self, request: Asking, *concerned: Folder | None) -> Reply:
+        """Raises Temporary; then nobody knows what happened and the folders concerned are listed anew."""
+        try:
+            reply: Reply = await self._storer.ask(request)
+            return reply
+        except Temporary:
+            _distrust(concerned)
+            raise
+
+    async def _ask_all(self, requests: Iterable[Asking], apply: Callable[[Reply], None], folder: Folder) -> None:
+        """Send all at once; each reply is applied as it comes. Raises Temporary if one failed, after all ended."""
+        answers = await DeferredList(
+            [self._storer.ask(request).addCallback(apply) for request in requests], consumeErrors=True
+        )
+        for success, answer in answers:
+            if not success:
+                _distrust((folder,))
+                assert isinstance(answer, Failure)
+                answer.raiseException()
+
+    def _arrived(self, placed: Iterable[Placed]) -> None:
+        told: dict[str, Folder] = {}
+        for one in placed:
+            folder = self._known.get(one.folder)
+            if folder is not None:
+                if not folder.place(one.uid, one.subfolder, one.name):
+                    folder.token = ""  # it does not fit in: list the folder anew at the next look
+                told[one.folder] = folder
+        for folder in told.values():
+            folder.tell()
+
+    def _loaded(self, opened: Opened) -> Folder:
+        folder = self._known.pop(opened.folder, None)
+        if folder is None:
+            folder = Folder(self.root, opened.folder)
+        came_or_went, flagged = folder.load(opened)
+        if folder.gone:
+            folder.tell()
+            folder = Folder(self.root, opened.folder)
+            folder.load(opened)
+        elif came_or_went or flagged:
+            folder.tell(flagged)
+        self._known[opened.folder] = folder
+        self._let_go()
+        return folder
+
+    def _lost(self, path: str) -> None:
+        folder = self._known.pop(path, None)
+        if folder is not None:
+            folder.gone = True
+            folder.tell()
+
+    def _let_go(self) -> None:
+        """Forget folders nobody reads, the longest unused first, beyond `idle_messages`."""
+        idle = [folder for folder in self._known.values() if not folder.listeners]
+        messages = sum(map(len, idle)) + 100 * len(idle)  # an empty folder costs about as much as 100 messages
+        for folder in idle[:-1]:  # the last one used is about to be held
+            if messages <= self._idle_messages:
+                break
+            messages -= len(folder) + 100
+            del self._known[folder.path]
+
+
+def _distrust(folders: Iterable[Folder | None]) -> None:
+    for folder in folders:
+        if folder is not None:
+            folder.token = ""
