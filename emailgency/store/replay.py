@@ -38,7 +38,7 @@ def replay(data: str) -> Replayed:
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
         state.segment = int(name.partition(".")[0])
         for record in read_segment(data, name, state.complaints):
-            _apply(record, state)
+            apply(record, state)
     _look_after(data, state)
     return state
 
@@ -71,7 +71,8 @@ def _fed(data: str, name: str, reader: records.Reader, octets: bytes, complaints
             octets = b""
 
 
-def _apply(record: spool_records.Record, state: Replayed) -> None:
+def apply(record: spool_records.Record, state: Replayed) -> None:
+    """Take one record, in the order of the journal."""
     if isinstance(record, Accepted):
         envelope = record.envelope
         live = state.live.get(envelope.id)

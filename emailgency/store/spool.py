@@ -92,7 +92,7 @@ class Spool:
         return self._disk.verdict
 
     async def start(self) -> None:
-        """Read the journal and finish what a crash left; then `live` is complete. The storer has been started before."""
+        """Read the journal and finish what a crash left; then `live` is complete. The storer is running already."""
         await self._storer.ask(Record(self._storer.number(), ()))  # it answers when no other one writes any more
         replayed = await self._in_thread(replay.replay, self._data)
         for complaint in replayed.complaints:

@@ -119,7 +119,6 @@ class Batch:
 
     def pay(self) -> None:
         """Sync what the turn did, answer, and link the deliveries of its commits."""
-        self._delivering.end_turn()
         commits, self._commits = self._commits, []
         appends, self._appends = self._appends, []
         for append, coming in appends:

@@ -80,9 +80,9 @@ class Storer:
         self._host = maildir.safe_host(socket.gethostname())
         self._trash = tree.Trash(self._root)
         tree.finish_renames(self._root)
-        delivering = Delivering(self.maildirs, self._incoming, self._host)
+        self._delivering = Delivering(self.maildirs, self._incoming, self._host)
         segments = Segments(self._root, segment_size)
-        self._batch = Batch(segments, self._incoming, delivering, self._append, self._answer)
+        self._batch = Batch(segments, self._incoming, self._delivering, self._append, self._answer)
         self._deeds: dict[type[Any], Any] = {
             Write: lambda request: self._incoming.write(request.id, request.chunk),
             Abort: lambda request: self._incoming.drop(request.id),
@@ -113,10 +113,12 @@ class Storer:
             octets = self._receive()
             if octets is None:
                 return
+            overdue = self._batch.finishing  # what the last turn linked waits for this one at most
             for payload in octets:
                 self._do(_requests.decode(payload))
+            self._delivering.end_turn()
             self._flush()
-            if self._batch.urgent or self._due() <= 0:
+            if overdue or self._batch.urgent or self._due() <= 0:
                 self._batch.pay()
                 self._flush()
             if self._batch.finishing and not self._more(0):

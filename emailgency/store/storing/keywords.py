@@ -61,11 +61,15 @@ def translate(letters: str, source: Maildir, destination: Maildir) -> str:
 
 def read(folder: Maildir) -> tuple[str, ...]:
     """The words by number; gaps are empty words."""
-    octets = files.read_all(folder.subfolder(""), _NAME) or b""
+    return parse(files.read_all(folder.subfolder(""), _NAME) or b"")
+
+
+def parse(octets: bytes) -> tuple[str, ...]:
+    """The words of a `dovecot-keywords` file; lines that say nothing are passed over."""
     words: dict[int, str] = {}
     for line in octets.decode("utf-8", "replace").splitlines():
         number, _, word = line.partition(" ")
-        if number.isdigit() and int(number) < _LETTERS and word:
+        if number.isascii() and number.isdigit() and len(number) <= 2 and int(number) < _LETTERS and word:
             words[int(number)] = word
     return tuple(words.get(index, "") for index in range(max(words, default=-1) + 1))
 

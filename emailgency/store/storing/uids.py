@@ -51,8 +51,8 @@ class Uids:
         self._below = below
 
     @classmethod
-    def load(cls, folder: int) -> "Uids | None":
-        """None: no such file, or none of its records can be trusted."""
+    def load(cls, folder: int, *, repair: bool = True) -> "Uids | None":
+        """None: no such file, or none of its records can be trusted. `repair`: cut off a torn end, compact."""
         octets = files.read_all(folder, _NAME)
         if octets is None:
             return None
@@ -70,7 +70,7 @@ class Uids:
         if not validity:
             return None
         uids = cls(folder, validity, below)
-        if reader.torn or reader.position > _COMPACT_AT:
+        if repair and (reader.torn or reader.position > _COMPACT_AT):
             uids.write()
         return uids
 
