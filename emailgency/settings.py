@@ -12,8 +12,22 @@ import msgspec
 from msgspec import Meta, Struct
 
 from emailgency.command.place import default_data
+from emailgency.flows.bounce import BounceSettings
+from emailgency.flows.flush import FlushSettings
+from emailgency.flows.outbound import OutboundSettings
+from emailgency.flows.relay import RelaySettings
+from emailgency.net.courier import CourierSettings
+from emailgency.net.dns import ResolverSettings
+from emailgency.net.egress import EgressSettings
+from emailgency.rules.retry import RetrySettings
+from emailgency.servers.connections import ConnectionLimits
+from emailgency.servers.imap.limits import Imap
+from emailgency.servers.smtp_service import SmtpSettings
 from emailgency.settings_file import read
 from emailgency.store.certificates import TlsSettings
+from emailgency.store.directory import DirectorySettings
+from emailgency.store.redis import RedisSettings
+from emailgency.store.storing.line import StorerSettings
 
 ListenOn = tuple[str, ...] | None
 
@@ -33,6 +47,12 @@ class Listen(Struct, frozen=True, kw_only=True):
         ListenOn,
         Meta(description="Health and figures for watching programs, in clear. Port 8025, on 127.0.0.1."),
     ] = None
+
+
+class ImapSettings(Imap, frozen=True, kw_only=True):
+    """Mailboxes for mail programs."""
+
+    connections: ConnectionLimits = ConnectionLimits()
 
 
 class Log(Struct, frozen=True, kw_only=True):
@@ -65,6 +85,19 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = ""
     listen: Listen = Listen()
     tls: TlsSettings = TlsSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    imap: ImapSettings = ImapSettings()
+    relay: RelaySettings = RelaySettings()
+    outbound: OutboundSettings = OutboundSettings()
+    bounces: BounceSettings = BounceSettings()
+    flush: FlushSettings = FlushSettings()
+    retry: RetrySettings = RetrySettings()
+    courier: CourierSettings = CourierSettings()
+    egress: EgressSettings = EgressSettings()
+    dns: ResolverSettings = ResolverSettings()
+    redis: RedisSettings = RedisSettings()
+    directory: DirectorySettings = DirectorySettings()
+    storer: StorerSettings = StorerSettings()
     log: Log = Log()
     stop: Stop = Stop()
 

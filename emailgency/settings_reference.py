@@ -50,7 +50,8 @@ def description(kind: Any) -> str:
     if get_origin(kind) is not Annotated:
         return ""
     words = [meta.description for meta in get_args(kind)[1:] if isinstance(meta, Meta) and meta.description]
-    return " ".join(" ".join(word.split()) for word in words)
+    text = " ".join(" ".join(word.split()) for word in words)
+    return f"{text}." if text and text[-1] not in ".!?)" else text
 
 
 def _default(field: msgspec.structs.FieldInfo) -> str:
