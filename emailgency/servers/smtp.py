@@ -198,7 +198,15 @@ class SmtpProtocol(Protocol):
 
     def _ask(self, event: Event, work: Coroutine[Deferred[Any], Any, Verdict]) -> None:
         """Do `work`, then answer `event` with its verdict; whatever goes wrong in it is trouble of our own."""
-        Deferred.fromCoroutine(work).addErrback(self._trouble).addCallback(self._answer, event)
+        try:
+            awaited = work.send(None)
+        except StopIteration as done:  # most work: what it needs is in memory
+            self._answer(done.value, event)
+        except Exception:
+            self._answer(self._trouble(Failure()), event)
+        else:
+            rest = Deferred.fromCoroutine(_rest(work, awaited)).addErrback(self._trouble)
+            rest.addCallback(self._answer, event).addCallback(lambda _: self._advance())
 
     def _answer(self, verdict: Verdict, event: Event) -> None:
         connection = self._connection
@@ -206,7 +214,6 @@ class SmtpProtocol(Protocol):
         if not verdict.accepts:
             self._log_refusal(event, verdict)
         connection.answer(verdict)
-        self._advance()
 
     def _trouble(self, failure: Failure) -> Verdict:
         if failure.check(Temporary):
@@ -379,6 +386,21 @@ class SmtpProtocol(Protocol):
     def idle(self) -> bool:
         """No transaction is open."""
         return self._connection is None or not self._connection.in_transaction
+
+
+async def _rest(work: Coroutine[Deferred[Any], Any, Verdict], awaited: Deferred[Any]) -> Verdict:
+    """`work` from where it was left, waiting for `awaited`."""
+    while True:
+        try:
+            result = await awaited
+        except Exception as error:
+            step, argument = work.throw, error
+        else:
+            step, argument = work.send, result
+        try:
+            awaited = step(argument)
+        except StopIteration as done:
+            return done.value
 
 
 def _shown(event: Event) -> str:

@@ -11,6 +11,7 @@ octets while `waiting`, which bounds the buffer.
 
 from collections.abc import Callable
 from enum import Enum
+from functools import lru_cache
 from typing import NoReturn
 
 from msgspec import Struct
@@ -225,7 +226,8 @@ class Connection:
     def _read_message(self) -> Event | None:
         """None: more is needed, or a chunk has ended that is not the last (then the phase tells)."""
         reader = self._reader
-        assert reader is not None
+        if reader is None or (not len(self._input) and isinstance(reader, DataReader)):
+            return None
         octets, rest = reader.feed(self._input.take_all())
         if rest is None:
             return Body(octets) if octets else None
@@ -378,6 +380,7 @@ class Connection:
         self._output.append(_ANSWERS[self._verb])
 
 
+@lru_cache(maxsize=64)
 def _capabilities(offer: Offer, authenticated: bool) -> bytes:
     lines = [
         offer.hostname,
