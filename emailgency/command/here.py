@@ -49,7 +49,7 @@ def restore(asked: Asked, data: str, progress: Progress) -> Any:
     from emailgency.flows.restore import restore
 
     stopped(data)
-    return msgspec.to_builtins(restore(asked.arguments["folder"], data, progress))
+    return msgspec.to_builtins(restore(asked.arguments["folder"], data, time.time, progress))
 
 
 def stopped(data: str) -> None:

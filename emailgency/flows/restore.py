@@ -9,10 +9,17 @@ from collections.abc import Callable
 
 import msgspec
 
+from emailgency.codec import maildir
 from emailgency.flows.backup import MANIFEST, VERSION, Manifest
 from emailgency.model.errors import Invalid
-from emailgency.store.backup_files import Copier, is_maildir, names, walk
+from emailgency.store import layout, spool_records
+from emailgency.store.backup_files import Copier, is_maildir, names, private, walk
+from emailgency.store.backup_maildirs import list_once
+from emailgency.store.backup_spool import read_journal
+from emailgency.store.live import deliveries
+from emailgency.store.spool_records import DELIVERED, Finished
 from emailgency.store.storing import files
+from emailgency.store.storing.delivering import token_of
 from emailgency.store.storing.uids import Uids
 
 SKIPPED_UIDS = 1_000_000  # more than one folder takes between two backups; leaves room for 4,000 restores
@@ -21,7 +28,7 @@ HIGHEST_UID = 0xFFFFFFFF
 Progress = Callable[[str, int, int], None]  # what, done, of
 
 
-def restore(source: str, data: str, progress: Progress) -> Manifest:
+def restore(source: str, data: str, clock: Callable[[], float], progress: Progress) -> Manifest:
     """`data` is made, or empty, and no server works in it. Raises Invalid, OSError. Blocks."""
     manifest = read_manifest(source)
     if names(data):
@@ -35,6 +42,7 @@ def restore(source: str, data: str, progress: Progress) -> Manifest:
             if (path, name) != (".", MANIFEST):
                 copier.copy(os.path.join(path, name))
                 progress("files restored", copier.files, manifest.files)
+    _finish_delivered(data, clock())
     _skip_uids(data)
     _own(data)
     os.sync()
@@ -51,6 +59,30 @@ def read_manifest(source: str) -> Manifest:
     if manifest.version > VERSION:
         raise Invalid(f"{source} was made by a later version of Emailgency")
     return manifest
+
+
+def _finish_delivered(data: str, now: float) -> None:
+    """Delivered between the copy of the spool and that of the Maildirs: tell the journal what the Maildirs show.
+
+    Wherever in the mailbox its person has put the message since, so that it does not come a second time.
+    """
+    journal = read_journal(data)
+    present: dict[str, set[str]] = {}
+    lines = []
+    for id, live in journal.live.items():
+        done = []
+        for delivery in deliveries(live.envelope, live.local()):
+            if delivery.folder not in present:
+                messages = list_once(os.path.join(data, delivery.folder)).messages
+                shown = (name for subfolder, name in messages if not subfolder.endswith("tmp"))
+                present[delivery.folder] = {maildir.parse(name).id for name in shown}
+            if token_of(id, delivery) in present[delivery.folder]:
+                done.append(delivery.target)
+        if done:
+            lines.append(spool_records.encode(Finished(id, tuple(done), now, DELIVERED)))
+    if lines:
+        with open(os.path.join(data, layout.segment(journal.segment + 1)), "wb", opener=private) as file:
+            file.writelines(lines)
 
 
 def _skip_uids(data: str) -> None:

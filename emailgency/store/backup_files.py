@@ -33,7 +33,7 @@ class Copier:
             key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
             if key in self._linked and self._link(self._linked[key], place):
                 return
-            with open(place, "wb", opener=_private) as copy:
+            with open(place, "wb", opener=private) as copy:
                 shutil.copyfileobj(file, copy, 1 << 20)
         os.utime(place, ns=(status.st_atime_ns, status.st_mtime_ns))  # INTERNALDATE is the mtime
         if status.st_nlink > 1:
@@ -44,7 +44,7 @@ class Copier:
     def extend(self, path: str) -> None:
         """Bring the copy of a file that only grows up to date, as far as its last whole line."""
         place = os.path.join(self.target, path)
-        with open(os.path.join(self.source, path), "rb") as file, open(place, "ab", opener=_private) as copy:
+        with open(os.path.join(self.source, path), "rb") as file, open(place, "ab", opener=private) as copy:
             have = copy.tell()
             if os.fstat(file.fileno()).st_size < have:  # a torn line was cut off
                 copy.truncate(0)
@@ -93,5 +93,6 @@ def is_maildir(folder: str) -> bool:
     return os.path.isdir(os.path.join(folder, "cur"))
 
 
-def _private(path: str, flags: int) -> int:
+def private(path: str, flags: int) -> int:
+    """An opener for open(): readable by the owner only."""
     return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)

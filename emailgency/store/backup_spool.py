@@ -7,40 +7,35 @@ a .msg that is missing after we read the journal has ended since, and reading th
 
 import os
 
-from emailgency.codec import records
-from emailgency.store import layout, spool_records
+from emailgency.store import layout, replay
 from emailgency.store.backup_files import Copier, names
 
 MOST_ROUNDS = 100  # each round copies what came during the last; a round without news takes milliseconds
 
 
 def copy_spool(copier: Copier) -> list[str]:
-    """One pass; a second one copies only what is new. Gives problems in words: messages the source itself has lost."""
+    """One pass; a second one copies only what is new. Gives problems in words: what the source itself has lost."""
     copier.make_folder(layout.JOURNAL)
     lost: set[str] = set()
     for _ in range(MOST_ROUNDS):
         _copy_journal(copier)
-        missing = _copy_messages(copier, live(copier.target))
+        journal = read_journal(copier.target)
+        missing = _copy_messages(copier, set(journal.live))
         if missing <= lost:  # two moments of the journal want them, and they are not there
             break
         lost = missing
-    _drop_ended(copier)
-    return [f"spool: the octets of message {id} are lost" for id in sorted(missing)]
+    _drop_ended(copier, set(journal.live))
+    return journal.complaints + [f"the octets of message {id} are lost" for id in sorted(missing)]
 
 
-def live(root: str) -> set[str]:
-    """Ids of the messages of a spool journal that have not ended. Raises records.Corrupt, msgspec.ValidationError."""
-    ids: set[str] = set()
+def read_journal(root: str) -> replay.Replayed:
+    """What the spool journal says is live. What cannot be read is put into the corrupt folder of `root`."""
+    state = replay.Replayed({}, 0, [])
     for name in names(os.path.join(root, layout.JOURNAL)):
-        reader = records.Reader()
-        with open(os.path.join(root, layout.JOURNAL, name), "rb") as file:
-            for line in reader.feed(file.read()):
-                record = spool_records.decode(line)
-                if isinstance(record, spool_records.Accepted):
-                    ids.add(record.envelope.id)
-                elif isinstance(record, spool_records.Ended | spool_records.Void):
-                    ids.difference_update(record.ids)
-    return ids
+        state.segment = int(name.partition(".")[0])
+        for record in replay.read_segment(root, name, state.complaints):
+            replay.apply(record, state)
+    return state
 
 
 def _copy_journal(copier: Copier) -> None:
@@ -76,9 +71,9 @@ def _copy_messages(copier: Copier, ids: set[str]) -> set[str]:
     return missing
 
 
-def _drop_ended(copier: Copier) -> None:
+def _drop_ended(copier: Copier, ids: set[str]) -> None:
     """An earlier pass may have copied messages that have ended since."""
-    wanted = {layout.message(id) for id in live(copier.target)}
+    wanted = {layout.message(id) for id in ids}
     spool = os.path.join(copier.target, layout.SPOOL)
     for hour in names(spool):
         for name in names(os.path.join(spool, hour)):

@@ -15,7 +15,7 @@ from emailgency.model.envelope import Client, Deliver, Envelope, Recipient
 from emailgency.model.errors import Invalid
 from emailgency.store import layout
 from emailgency.store.backup_maildirs import list_once
-from emailgency.store.backup_spool import live
+from emailgency.store.backup_spool import read_journal
 from emailgency.store.spool_records import DELIVERED as DONE
 from emailgency.store.spool_records import Accepted, Ended, Finished, encode
 from emailgency.store.storing import files
@@ -157,7 +157,7 @@ def test_while_mail_comes_moves_and_goes_nothing_is_lost_doubled_or_half(tmp_pat
         thread.join()
     assert manifest.problems == []
     found = stored(target)
-    on_its_way = live(target)
+    on_its_way = set(read_journal(target).live)
     assert before - gone - worker.expunged <= found.keys() | on_its_way  # nothing lost
     assert [id for id, times in found.items() if times > 1] == []  # nothing doubled
     assert found.keys() <= worker.accepted
@@ -173,7 +173,7 @@ def test_names_flags_times_and_modes_are_kept_and_a_waiting_message_is_one_file(
     os.utime(os.path.join(worker.data, BOX, "new", name), (1_000_000_000, 1_000_000_000))
     target, data = os.path.join(str(tmp_path), "backup"), os.path.join(str(tmp_path), "again")
     backup(worker.data, target, lambda: 0.0, quietly)
-    restore(target, data, quietly)
+    restore(target, data, lambda: 0.0, quietly)
     for root in (target, data):
         place = os.path.join(root, BOX, "new", name)
         assert os.stat(place).st_mtime == 1_000_000_000
@@ -190,7 +190,7 @@ def test_after_restore_no_uid_given_since_the_backup_is_given_again(worker: Work
     os.close(descriptor)
     target, data = os.path.join(str(tmp_path), "backup"), os.path.join(str(tmp_path), "again")
     backup(worker.data, target, lambda: 0.0, quietly)
-    restore(target, data, quietly)
+    restore(target, data, lambda: 0.0, quietly)
     descriptor = os.open(os.path.join(data, BOX), files.FOLDER)
     again = Uids.load(descriptor)
     os.close(descriptor)
@@ -203,7 +203,7 @@ def test_a_message_the_spool_itself_has_lost_is_told_and_the_rest_is_copied(work
     os.unlink(os.path.join(worker.data, layout.message(lost)))
     target = os.path.join(str(tmp_path), "backup")
     manifest = backup(worker.data, target, lambda: 0.0, quietly)
-    assert manifest.problems == [f"spool: the octets of message {lost} are lost"]
+    assert manifest.problems == [f"the octets of message {lost} are lost"]
     assert os.path.exists(os.path.join(target, layout.message(kept)))
 
 
@@ -223,7 +223,24 @@ def test_half_a_backup_and_a_folder_in_use_are_refused(worker: Worker, tmp_path:
     target = os.path.join(str(tmp_path), "backup")
     backup(worker.data, target, lambda: 0.0, quietly)
     with pytest.raises(Invalid, match="not empty"):
-        restore(target, worker.data, quietly)
+        restore(target, worker.data, lambda: 0.0, quietly)
     os.unlink(os.path.join(target, MANIFEST))
     with pytest.raises(Invalid, match="not a finished backup"):
-        restore(target, os.path.join(str(tmp_path), "again"), quietly)
+        restore(target, os.path.join(str(tmp_path), "again"), lambda: 0.0, quietly)
+
+
+def test_what_was_delivered_while_the_backup_ran_is_not_delivered_again(worker: Worker, tmp_path: object) -> None:
+    """The spool's moment lies before the Maildirs': the restored journal learns what the Maildirs show."""
+    id = worker.deliver(linger=True)
+    journal = os.path.join(worker.data, layout.segment(1))
+    with open(journal, "rb") as file:
+        lines = file.read().splitlines(keepends=True)
+    with open(journal, "wb") as file:
+        file.writelines(lines[:1])  # Accepted, and not Finished yet
+    (name,) = os.listdir(os.path.join(worker.data, BOX, "new"))
+    os.rename(os.path.join(worker.data, BOX, "new", name), os.path.join(worker.data, BOX, ".Archive/cur", name))
+    target, data = os.path.join(str(tmp_path), "backup"), os.path.join(str(tmp_path), "again")
+    backup(worker.data, target, lambda: 0.0, quietly)
+    restore(target, data, lambda: 0.0, quietly)
+    assert read_journal(target).live[id].local() == [0]
+    assert read_journal(data).live[id].local() == []
