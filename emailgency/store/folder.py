@@ -198,3 +198,8 @@ class Folder:
         """Let every reader know; a reader may leave while it is told."""
         for listener in tuple(self.listeners):
             listener.folder_changed(() if listener is silent_to else flagged)
+
+
+def keyword_letters(folder: Folder) -> dict[str, str]:
+    """Lower-case keyword -> its letter in this folder."""
+    return {word.lower(): chr(97 + at) for at, word in enumerate(folder.keywords) if word}

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 
 from emailgency.codec.maildir import flags_of
 from emailgency.store.arrival import Arrival
-from emailgency.store.folder import UNKNOWN, Folder, Listener
+from emailgency.store.folder import UNKNOWN, Folder, Listener, keyword_letters
 from emailgency.store.ids import Ids
 from emailgency.store.snapshots import Snapshots
 from emailgency.store.storing.line import Storer
@@ -203,11 +203,6 @@ class Folders(Snapshots):
             destination.token = ""  # keywords that came along may have got new letters there
             await self.refresh(destination)
         return sorted((placed.source_uid, placed.uid) for placed in reply.placed)
-
-
-def keyword_letters(folder: Folder) -> dict[str, str]:
-    """Lower-case keyword -> its letter in this folder."""
-    return {word.lower(): chr(97 + at) for at, word in enumerate(folder.keywords) if word}
 
 
 def _refused(reply: Reply) -> Refused:

@@ -78,11 +78,11 @@ class Snapshots:
         answers = await DeferredList(
             [self._storer.ask(request).addCallback(apply) for request in requests], consumeErrors=True
         )
-        for success, answer in answers:
-            if not success:
-                _distrust((folder,))
-                assert isinstance(answer, Failure)
-                answer.raiseException()
+        failures: list[object] = [answer for success, answer in answers if not success]
+        for failure in failures:
+            assert isinstance(failure, Failure)
+            _distrust((folder,))
+            failure.raiseException()
 
     def _arrived(self, placed: Iterable[Placed]) -> None:
         told: dict[str, Folder] = {}

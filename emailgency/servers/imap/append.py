@@ -22,7 +22,8 @@ async def append(session: Session, command: commands.Append) -> Completed:
         if isinstance(refusal, Completed):
             connection.refuse_literal()
             return refusal
-    assert isinstance(folder, Folder) and isinstance(letters, str)
+    assert isinstance(folder, Folder)
+    assert isinstance(letters, str)
     connection.accept_literal()
     return await _receive(session, command, folder, letters)
 

@@ -2,12 +2,14 @@
 
 import mmap
 import os
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
 
 from emailgency.codec.mime import headers
+from emailgency.codec.mime.headers import Octets
 from emailgency.codec.mime.summary import Summary, summarise
 from emailgency.servers.imap.limits import READ
 
@@ -15,15 +17,18 @@ LARGE = 1 << 20  # octets; parsing this much takes some 3 ms, more than that goe
 
 
 class MessageFile:
-    """A context. `size` is what the file holds, whatever its name says; raises FileNotFoundError when it has gone."""
+    """A context. `begin` are its first octets, `size` is what it holds, whatever its name says.
 
-    __slots__ = ("_begin", "_descriptor", "size")
+    Raises FileNotFoundError when it has gone.
+    """
+
+    __slots__ = ("_descriptor", "begin", "size")
 
     def __init__(self, path: str) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            self._begin = os.read(self._descriptor, READ)
-            self.size = len(self._begin) if len(self._begin) < READ else os.fstat(self._descriptor).st_size
+            self.begin = os.read(self._descriptor, READ)
+            self.size = len(self.begin) if len(self.begin) < READ else os.fstat(self._descriptor).st_size
         except BaseException:
             os.close(self._descriptor)
             raise
@@ -36,21 +41,34 @@ class MessageFile:
 
     def read(self, start: int, end: int) -> bytes:
         """octets[start:end]. Ask for no more than READ at a time."""
-        if end <= len(self._begin):
-            return self._begin[start:end]
+        if end <= len(self.begin):
+            return self.begin[start:end]
         return os.pread(self._descriptor, end - start, start)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether `begin` is the whole message."""
+        return self.size == len(self.begin)
+
+    def octets(self) -> AbstractContextManager[Octets]:
+        """All of it: in memory, or mapped."""
+        return nullcontext(self.begin) if self.in_memory else self._mapped()
+
+    def header(self) -> bytes:
+        """Its header as far as it is looked at (reliability row 25)."""
+        return self.read(0, min(self.header_end(), headers.LIMIT))
 
     def header_end(self) -> int:
         """Where the message's own header ends."""
-        end = headers.header_end(self._begin, 0, len(self._begin))
-        if end < len(self._begin) or self.size == len(self._begin):
+        end = headers.header_end(self.begin, 0, len(self.begin))
+        if end < len(self.begin) or self.in_memory:
             return end
         with self._mapped() as octets:
             return headers.header_end(octets, 0, self.size)
 
     async def summary(self, reactor: IReactorThreads) -> Summary:
-        if self.size == len(self._begin):
-            return summarise(self._begin)
+        if self.in_memory:
+            return summarise(self.begin)
         with self._mapped() as octets:
             if self.size <= LARGE:
                 return summarise(octets)
