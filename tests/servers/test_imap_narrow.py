@@ -1,4 +1,3 @@
-sys.path.insert(0, "/tmp")
 """The main path of IMAP over a real storer: log in, list, select, fetch, store, expunge, idle."""
 
 from twisted.trial.unittest import TestCase
