@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import TimeoutError as NoAnswer
 from twisted.internet.interfaces import IConnector
 from twisted.internet.protocol import ClientFactory, DatagramProtocol, Protocol, connectionDone
 from twisted.logger import Logger
@@ -147,7 +148,7 @@ class Resolver:
         socket = self._reactor.listenUDP(0, datagrams, interface="::" if ":" in host else "", maxPacketSize=DATAGRAM)
         try:
             response = await datagrams.answered.addTimeout(self._settings.timeout, self._reactor)
-        except TimeoutError:
+        except NoAnswer:
             raise _Unanswered(f"{host} is silent") from None
         finally:
             socket.stopListening()
@@ -157,7 +158,7 @@ class Resolver:
         connector = self._reactor.connectTCP(host, port, _Connecting(stream), self._settings.timeout)
         try:
             return await stream.answered.addTimeout(self._settings.timeout, self._reactor)
-        except TimeoutError:
+        except NoAnswer:
             raise _Unanswered(f"{host} is silent over TCP") from None
         finally:
             connector.disconnect()
@@ -178,7 +179,9 @@ class Resolver:
             return Answer(Status.FAILURE, reason=f"answer makes no sense: {type(error).__name__}")
         secure = trusted and bool(response.flags & dns.flags.AD)
         if chain.answer is None:
-            until = self._until(min(chain.minimum_ttl, NEGATIVE_TTL))
+            # RFC 2308 section 5: without an SOA it is not known how long this holds
+            known_for = min(chain.minimum_ttl, NEGATIVE_TTL) if response.authority else 0
+            until = self._until(known_for)
             status = Status.NO_SUCH_NAME if code == dns.rcode.NXDOMAIN else Status.NO_DATA
             return Answer(status, until=until, secure=secure)
         records = tuple(_text(record, kind) for record in chain.answer)
@@ -221,6 +224,10 @@ class _Datagrams(DatagramProtocol):
                 self._done(None)
         else:
             self._done(None if response.flags & dns.flags.TC else response)
+
+    def stopProtocol(self) -> None:
+        """Also what the epoll reactor makes of "port unreachable"."""
+        self.connectionRefused()
 
     def connectionRefused(self) -> None:
         if not self.answered.called:
