@@ -115,9 +115,10 @@ def _maildirs(data: str, now: float, leftover_age: float) -> Iterator[Finding]:
                 yield Finding(f"{path}/uids", "has a UIDVALIDITY that may be given again")
             validities[uids.validity] = path
             yield from _messages(data, path, uids.next, words)
-        for name in _names(f"{data}/{path}/tmp"):
-            if now - os.lstat(f"{data}/{path}/tmp/{name}").st_ctime > leftover_age:
-                yield Finding(f"{path}/tmp/{name}", "was left behind")
+        unfinished = f"{path}/{layout.SUBFOLDERS[0]}"
+        for name in _names(f"{data}/{unfinished}"):
+            if now - os.lstat(f"{data}/{unfinished}/{name}").st_ctime > leftover_age:
+                yield Finding(f"{unfinished}/{name}", "was left behind")
 
 
 def maildirs(data: str) -> Iterator[str]:

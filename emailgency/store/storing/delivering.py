@@ -93,22 +93,26 @@ class Delivering:
     def _one(self, id: str, token: str, delivery: Delivery, again: bool) -> Linked:
         folder = self._maildirs.make(delivery.folder, delivery.address)
         if again:
-            present = self.present(folder).get(token)
-            if present is not None:
-                return Linked(folder, *present, [])
+            subfolder, name = self.present(folder).get(token, ("", ""))
+            if subfolder in ("new", "cur"):
+                return Linked(folder, subfolder, name, [])
+            if subfolder == "tmp" and name != self._name(id, token, delivery.prefix):
+                os.unlink(name, dir_fd=folder.subfolder("tmp"))  # the host has been renamed since
         return Linked(folder, "tmp", self._place(id, token, delivery.prefix, folder), [])
 
     def _place(self, id: str, token: str, prefix: bytes, folder: Maildir) -> str:
-        source = f"{id}.msg"
+        """Link or copy. What stands there already is the same inode, or half a copy and replaced."""
         hour, tmp = self._incoming.hour(id), folder.subfolder("tmp")
-        size = os.stat(source, dir_fd=hour, follow_symlinks=False).st_size + len(prefix)
-        unique = maildir.unique(int(id[:8], 16), token, self._host)
-        name = f"{unique},S={size}"
+        name = self._name(id, token, prefix)
         if prefix:
-            copy_file(hour, source, tmp, name, prefix)
+            copy_file(hour, f"{id}.msg", tmp, name, prefix)
         else:
-            link_or_copy(hour, source, tmp, name)
+            link_or_copy(hour, f"{id}.msg", tmp, name)
         return name
+
+    def _name(self, id: str, token: str, prefix: bytes) -> str:
+        status = os.stat(f"{id}.msg", dir_fd=self._incoming.hour(id), follow_symlinks=False)
+        return f"{maildir.unique(int(id[:8], 16), token, self._host)},S={status.st_size + len(prefix)}"
 
     def publish(self, arriving: Arriving) -> Delivered:
         """Finished is durable: rename into new/ with a UID. What fails stays in tmp/ for the next start."""
