@@ -1,0 +1,81 @@
+"""Whose address is it, and may he have one more: what the flows that change addresses decide by."""
+
+from collections.abc import Iterable
+
+from emailgency.model.address import Address
+from emailgency.model.directory import Alias, Banished, Customer, DistributionList, Entry, Mailbox, Plan
+from emailgency.model.errors import Invalid
+from emailgency.store.changes import Edit, edit, entry_key
+from emailgency.store.directory import Directory
+
+_KINDS: dict[type, str] = {
+    Mailbox: "a mailbox",
+    Alias: "an alias",
+    DistributionList: "a distribution list",
+    Banished: "banished",
+}
+
+
+def kind(entry: Entry) -> str:
+    """In words."""
+    return _KINDS[type(entry)]
+
+
+async def owner(directory: Directory, address: Address) -> tuple[Customer, Address]:
+    """The customer, and the address in his main domain. Raises Invalid."""
+    domain = await directory.domain(address.domain)
+    if domain is None:
+        raise Invalid(f"{address.domain} is no domain of a customer")
+    customer = await directory.customer(domain.customer)
+    return customer, Address(address.local, customer.domain)
+
+
+async def entry_at(directory: Directory, address: Address) -> Entry:
+    """Raises Invalid when the address is not ours, or unknown."""
+    customer, address = await owner(directory, address)
+    entry = await directory.entry(customer.id, address.local)
+    if entry is None:
+        raise Invalid(f"there is no address {address}")
+    return entry
+
+
+async def mailbox_at(directory: Directory, address: Address) -> Mailbox:
+    """Raises Invalid when the address is no mailbox."""
+    entry = await entry_at(directory, address)
+    if not isinstance(entry, Mailbox):
+        raise Invalid(f"{entry.address} is no mailbox but {kind(entry)}")
+    return entry
+
+
+def entry_edits(before: Entry | None, after: Entry | None) -> list[Edit]:
+    """The edits that replace an entry; a mailbox is also found by its id."""
+    entry = after or before
+    assert entry is not None
+    key = entry_key(entry.customer, entry.address.local)
+    edits = [edit("entry", key, before, after)]
+    old = before.id if isinstance(before, Mailbox) else None
+    new = after.id if isinstance(after, Mailbox) else None
+    if old != new:
+        if old is not None:
+            edits.append(edit("mailbox", old, key, None))
+        if new is not None:
+            edits.append(edit("mailbox", new, None, key))
+    return edits
+
+
+def check_plan(plan: Plan, entries: Iterable[Entry]) -> None:
+    """Would the customer stay within his plan with these entries? Raises Invalid."""
+    entries = list(entries)
+    mailboxes = [entry for entry in entries if isinstance(entry, Mailbox)]
+    limits = (
+        (len(mailboxes), plan.mailboxes, "mailboxes"),
+        (sum(mailbox.vip for mailbox in mailboxes), plan.vip_mailboxes, "VIP mailboxes"),
+        (
+            sum(isinstance(entry, DistributionList) for entry in entries),
+            plan.distribution_lists,
+            "distribution lists",
+        ),
+    )
+    for count, limit, what in limits:
+        if count > limit:
+            raise Invalid(f"the plan {plan.name} has room for {limit} {what}, and these would be {count}")

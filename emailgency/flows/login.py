@@ -1,0 +1,131 @@
+"""The one door to a mailbox, for IMAP, submission and web (attack rows 7 and 8).
+
+Unknown names, mailboxes without a password and wrong passwords cost the same work and get the same answer. Budgets of
+failed logins are shared by all services (store.failures); within them a failure is answered later each time.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from emailgency.codec.address import parse
+from emailgency.model.address import Address
+from emailgency.model.directory import Alias, Mailbox
+from emailgency.model.errors import Invalid
+from emailgency.model.verdict import Verdict
+from emailgency.store.credentials import Credentials
+from emailgency.store.directory import Directory
+from emailgency.store.failures import Failures
+
+WRONG = Verdict(535, "5.7.8", "wrong name or password")
+TOO_MANY = Verdict(454, "4.7.0", "too many failed logins, try again later")
+
+
+class LoginSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How users log in."""
+
+    default_domain: Annotated[
+        str, Meta(description="Domain of users who log in with a bare name. Empty: they must give their address.")
+    ] = ""
+    delay: Annotated[
+        float, Meta(ge=0, description="Seconds before the first failed login is answered; doubled at each.")
+    ] = 0.25
+    delay_max: Annotated[float, Meta(ge=0, le=60, description="Most seconds before a failed login is answered.")] = 8.0
+
+
+class Source(Struct, frozen=True):
+    """Where a login comes from."""
+
+    service: str  # "imap", "smtp", "web"
+    ip: str
+
+
+class Principal(Struct, frozen=True):
+    """Who has logged in. Sessions ask `Login.still_valid` now and then."""
+
+    customer: str
+    mailbox: str
+    address: Address
+    administrator: bool
+    generation: int
+
+
+class Login:
+    """Raises Temporary when the directory does not know now, or too many log in at once."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        directory: Directory,
+        credentials: Credentials,
+        failures: Failures,
+        reactor: IReactorTime,
+        settings: LoginSettings = LoginSettings(),  # noqa: B008 frozen
+    ) -> None:
+        self._directory = directory
+        self._credentials = credentials
+        self._failures = failures
+        self._reactor = reactor
+        self._settings = settings
+
+    async def authenticate(self, name: str, password: str, source: Source) -> Principal | Verdict:
+        """`name`: the mailbox's address or an alias of it, in any domain of the customer, or a bare name."""
+        address = self._address(name)
+        mailbox = None if address is None else await self._mailbox(address)
+        account = mailbox.id if mailbox is not None else str(address or name)
+        attempt = await self._failures.take(account, source.ip)
+        if attempt is None:
+            self._tell("refused, too many failures", name, source)
+            return TOO_MANY
+        if not await self._credentials.right(mailbox, password):
+            self._tell("failed", name, source)
+            await self._wait(attempt.failures)
+            return WRONG
+        await self._failures.succeeded(attempt)
+        assert mailbox is not None
+        return Principal(
+            customer=mailbox.customer,
+            mailbox=mailbox.id,
+            address=mailbox.address,
+            administrator=mailbox.administrator,
+            generation=mailbox.generation,
+        )
+
+    async def still_valid(self, principal: Principal) -> bool:
+        """False when the mailbox has gone, or its password or rights have changed since."""
+        mailbox = await self._directory.mailbox(principal.mailbox)
+        return mailbox is not None and mailbox.generation == principal.generation
+
+    def _address(self, name: str) -> Address | None:
+        if "@" not in name and self._settings.default_domain:
+            name = f"{name}@{self._settings.default_domain}"
+        try:
+            return parse(name)
+        except Invalid:
+            return None
+
+    async def _mailbox(self, address: Address) -> Mailbox | None:
+        domain = await self._directory.domain(address.domain)
+        if domain is None:
+            return None
+        entry = await self._directory.entry(domain.customer, address.local)
+        if isinstance(entry, Alias):
+            entry = await self._directory.mailbox(entry.mailbox)
+        return entry if isinstance(entry, Mailbox) else None
+
+    async def _wait(self, failures: int) -> None:
+        seconds = min(self._settings.delay_max, self._settings.delay * 2.0 ** min(failures, 16))
+        await deferLater(self._reactor, seconds)
+
+    def _tell(self, what: str, name: str, source: Source) -> None:
+        self.log.info(
+            "login {what}: {name} by {service} from {ip}",
+            what=what,
+            name=repr(name[:200]),
+            service=source.service,
+            ip=source.ip,
+        )

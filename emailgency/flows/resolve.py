@@ -1,0 +1,64 @@
+"""What one recipient means: looks up what the routing table needs to know, and asks it (rules.routing).
+
+With everything in the directory's cache nothing here waits.
+"""
+
+from collections.abc import Mapping
+
+from emailgency.codec.address import as_addressed, parse
+from emailgency.model.address import Address
+from emailgency.model.directory import Alias, Customer, DistributionList, Domain, DomainKind, Entry, Mailbox
+from emailgency.model.envelope import Recipient
+from emailgency.model.errors import Invalid
+from emailgency.model.verdict import Verdict
+from emailgency.rules.routing import RELAYING_DENIED, Facts, Route, route
+from emailgency.store.directory import Directory
+
+__all__ = ["Resolver", "Route"]
+
+BAD_ADDRESS = Verdict(553, "5.1.3", "bad recipient address")
+
+
+class Resolver:
+    """Raises Temporary when the directory does not know now."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    async def resolve(self, recipient: Recipient, index: int) -> Route | Verdict:
+        """`index` is the recipient's place in the envelope. A Verdict: the address is none of ours."""
+        try:
+            address = parse(recipient.as_given)
+        except Invalid:
+            return BAD_ADDRESS
+        domain = await self._directory.domain(address.domain)
+        if domain is None:
+            return RELAYING_DENIED
+        customer = await self._directory.customer(domain.customer)
+        entry = await self._directory.entry(customer.id, address.local)
+        facts = Facts(
+            customer=customer,
+            plan=await self._directory.plan(customer.plan),
+            domain=domain,
+            entry=entry,
+            address=Address(address.local, customer.domain),
+            relay_to=_relay_to(recipient.as_given, domain, customer),
+            mailboxes=await self._owners(entry),
+        )
+        return route(facts, index)
+
+    async def _owners(self, entry: Entry | None) -> Mapping[str, Mailbox]:
+        match entry:
+            case Alias(mailbox=id):
+                ids: tuple[str, ...] = (id,)
+            case DistributionList(members=ids):
+                pass
+            case _:
+                return {}
+        found = {id: await self._directory.mailbox(id) for id in ids}
+        return {id: mailbox for id, mailbox in found.items() if mailbox is not None}
+
+
+def _relay_to(as_given: str, domain: Domain, customer: Customer) -> str:
+    """The customer's server knows his own domains as they are, the alternate one only as the main (rows A8, A9)."""
+    return as_addressed(as_given, customer.domain if domain.kind is DomainKind.ALTERNATE else None)

@@ -1,0 +1,130 @@
+"""Passwords: slow hashes (argon2id) made and compared in a few threads of their own.
+
+The queue before these threads is bounded, so that a flood of logins costs its senders time and the server nothing
+else. A password just found right is remembered for a while, keyed with the mailbox's generation: mail programs log
+in every few minutes, with several connections. Remembered is a keyed digest that means nothing outside this process.
+"""
+
+import hmac
+import secrets
+import unicodedata
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from msgspec import Meta, Struct
+from twisted.internet.threads import deferToThreadPool
+
+from emailgency.model.directory import Mailbox
+from emailgency.model.errors import Temporary
+from emailgency.rules.password_policy import LONGEST
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+    from twisted.python.threadpool import ThreadPool
+
+R = TypeVar("R")
+_REMEMBERED_AT_MOST = 20_000
+
+
+class CredentialSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How passwords are hashed."""
+
+    threads: Annotated[int, Meta(ge=1, le=32, description="Threads that hash passwords.")] = 2
+    waiting: Annotated[
+        int, Meta(ge=1, description="Logins waiting for a thread; more are told to come back later.")
+    ] = 64
+    memory: Annotated[
+        int, Meta(ge=8, description="KiB of memory of one argon2id hash (RFC 9106; new passwords only).")
+    ] = 19_456
+    passes: Annotated[int, Meta(ge=1, description="Passes of one argon2id hash (new passwords only).")] = 2
+    remembered: Annotated[
+        float, Meta(ge=0, le=3600, description="Seconds a right password is remembered; 0: not at all.")
+    ] = 300.0
+
+
+class Credentials:
+    """One for the whole process. `reactor` gives threads and monotonic seconds."""
+
+    def __init__(self, reactor: Any, settings: CredentialSettings = CredentialSettings()) -> None:  # noqa: B008 frozen
+        self._reactor = reactor
+        self._settings = settings
+        self._pool: ThreadPool | None = None
+        self._hasher: PasswordHasher | None = None
+        self._dummy = ""  # hash of nobody's password, for logins of nobody
+        self._waiting = 0
+        self._key = secrets.token_bytes(32)
+        self._remembered: dict[bytes, float] = {}  # digest -> until; oldest first
+
+    async def hash(self, password: str) -> str:
+        """The encoded hash; raises Temporary when too many wait."""
+        return await self._in_pool(self._made_hasher().hash, _octets(password))
+
+    async def right(self, mailbox: Mailbox | None, password: str) -> bool:
+        """Is it the mailbox's password? The same work for no mailbox, and for one without a password."""
+        if len(password) > LONGEST:
+            return False
+        digest = self._digest(mailbox, password)
+        if self._remembered.get(digest, 0.0) > self._reactor.seconds():
+            return True
+        encoded = mailbox.password if mailbox is not None else None
+        matches = await self._in_pool(self._compare, encoded, _octets(password))
+        if matches:
+            self._remember(digest)
+        return matches
+
+    def stop(self) -> None:
+        """Waits for hashes under way, some 20 ms each."""
+        if self._pool is not None:
+            self._pool.stop()
+            self._pool = None
+
+    def _compare(self, encoded: str | None, password: bytes) -> bool:
+        from argon2.exceptions import InvalidHashError, VerificationError
+
+        hasher = self._made_hasher()
+        if encoded is None and not self._dummy:
+            self._dummy = hasher.hash(secrets.token_bytes(16))
+        try:
+            hasher.verify(encoded or self._dummy, password)
+        except (VerificationError, InvalidHashError):
+            return False
+        return encoded is not None
+
+    def _made_hasher(self) -> "PasswordHasher":
+        if self._hasher is None:
+            from argon2 import PasswordHasher  # 30 ms that the first banner need not wait for
+
+            self._hasher = PasswordHasher(
+                time_cost=self._settings.passes, memory_cost=self._settings.memory, parallelism=1
+            )
+        return self._hasher
+
+    async def _in_pool(self, function: Callable[..., R], *arguments: object) -> R:
+        if self._waiting >= self._settings.waiting + self._settings.threads:
+            raise Temporary("too many logins at once")
+        if self._pool is None:
+            from twisted.python.threadpool import ThreadPool
+
+            self._pool = ThreadPool(0, self._settings.threads, "passwords")
+            self._pool.start()
+        self._waiting += 1
+        try:
+            result: R = await deferToThreadPool(self._reactor, self._pool, function, *arguments)
+        finally:
+            self._waiting -= 1
+        return result
+
+    def _digest(self, mailbox: Mailbox | None, password: str) -> bytes:
+        whose = "" if mailbox is None else f"{mailbox.id}/{mailbox.generation}/{mailbox.password}"
+        return hmac.digest(self._key, whose.encode() + b"\0" + _octets(password), "sha256")
+
+    def _remember(self, digest: bytes) -> None:
+        self._remembered.pop(digest, None)
+        if len(self._remembered) >= _REMEMBERED_AT_MOST:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[digest] = self._reactor.seconds() + self._settings.remembered
+
+
+def _octets(password: str) -> bytes:
+    """However a keyboard composes its letters (RFC 8265 section 4.2.2)."""
+    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
