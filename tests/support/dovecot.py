@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 PROGRAM = "/usr/lib/dovecot/imap"
 
@@ -21,11 +22,6 @@ first_valid_uid = 1
 """
 
 
-def present() -> bool:
-    """Whether this machine has it, and lets us change to the user nobody."""
-    return os.path.exists(PROGRAM) and os.getuid() == 0
-
-
 class Dovecot:
     """A mailbox of `messages` (octets as they go into the Maildir), numbered from 1."""
 
@@ -34,13 +30,14 @@ class Dovecot:
         for name in ("cur", "new", "tmp"):
             (self._home / "Maildir" / name).mkdir(parents=True)
         for number, message in enumerate(messages):
-            # With W= Dovecot knows the size as it is sent, with CRLF, and need not read the file for it.
             (self._home / "Maildir" / "cur" / f"{1700000000 + number}.{number}.host:2,S").write_bytes(message)
         (self._home / "dovecot.conf").write_text(_CONFIGURATION.format(home=self._home))
-        nobody = pwd.getpwnam("nobody")
-        for path in (self._home, *self._home.rglob("*")):
-            os.chown(path, nobody.pw_uid, nobody.pw_gid)
-        self._user = nobody.pw_uid
+        self._identity: dict[str, Any] = {}
+        if os.getuid() == 0:  # it refuses to read mail as root
+            nobody = pwd.getpwnam("nobody")
+            for path in (self._home, *self._home.rglob("*")):
+                os.chown(path, nobody.pw_uid, nobody.pw_gid)
+            self._identity = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
     def session(self, commands: bytes) -> bytes:
         """All octets it answers to `commands`."""
@@ -48,9 +45,7 @@ class Dovecot:
             [PROGRAM, "-c", str(self._home / "dovecot.conf")],
             input=commands + b"z LOGOUT\r\n",
             capture_output=True,
-            user=self._user,
-            group=self._user,
-            extra_groups=[],
+            **self._identity,
             env={"USER": "nobody", "HOME": str(self._home), "MAIL": f"maildir:{self._home}/Maildir"},
             timeout=60,
             check=True,

@@ -11,6 +11,10 @@ def _typed(content_type: str, body: str = "body\n", *more: str) -> str:
     return _PLAIN + "MIME-Version: 1.0\n" + "".join(f"{line}\n" for line in (content_type, *more)) + "\n" + body
 
 
+def _plain_typed(*more: str) -> str:
+    return _typed("Content-Type: text/plain", "b\n", *more)
+
+
 def _mixed(body: str, boundary: str = "b", subtype: str = "mixed", parameters: str = "") -> str:
     return _typed(f'Content-Type: multipart/{subtype}; boundary="{boundary}"{parameters}', body)
 
@@ -18,7 +22,9 @@ def _mixed(body: str, boundary: str = "b", subtype: str = "mixed", parameters: s
 def _nested(depth: int) -> str:
     text = "Content-Type: text/plain\n\ninnermost\n"
     for level in range(depth):
-        text = f'Content-Type: multipart/mixed; boundary="level{level}x"\n\n--level{level}x\n{text}\n--level{level}x--\n'
+        text = (
+            f'Content-Type: multipart/mixed; boundary="level{level}x"\n\n--level{level}x\n{text}\n--level{level}x--\n'
+        )
     return _PLAIN + text
 
 
@@ -31,7 +37,7 @@ def _attached(depth: int) -> str:
 
 _ALTERNATIVE = (
     "preamble\n--b\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n"
-    "Gr=C3=BC=C3=9Fe\n--b\nContent-Type: text/html; charset=\"utf-8\"\nContent-Transfer-Encoding: base64\n"
+    'Gr=C3=BC=C3=9Fe\n--b\nContent-Type: text/html; charset="utf-8"\nContent-Transfer-Encoding: base64\n'
     "Content-ID: <part2@x>\nContent-Description: the page\n\nPGI+\nPC9iPg==\n--b--\nepilogue\n"
 )
 
@@ -57,7 +63,10 @@ HEADERS = {
     "folded addresses": _header("To: a@x,", "\tb@x ,", " \"c, d\" <e@x>"),
     "trailing spaces": _header("Subject: one  ", "Message-ID:   <a@b>  "),
     "encoded words": _header("Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=", "From: =?utf-8?q?J=C3=BCrgen?= <j@x>"),
-    "twice": _header("Subject: first", "Subject: second", "To: a@x", "To: b@x", "Date: 1", "Date: 2", "From: a@x", "From: b@x"),
+    "twice": _header(
+        "Subject: first", "Subject: second", "To: a@x", "To: b@x", "Date: 1", "Date: 2", "From: a@x",
+        "From: b@x",
+    ),
     "message ids twice": _header("Message-ID: <a@x>", "Message-ID: <b@x>", "In-Reply-To: <c@x>", "In-Reply-To: <d@x>"),
     "case of names": _header("SUBJECT: a", "fRoM: b@x", "tO: c@x"),
     "space before colon": _header("Subject : a", "From\t: b@x"),
@@ -189,23 +198,23 @@ STRUCTURES = {
     "encoding comment": _typed("Content-Type: text/plain", "body\n", "Content-Transfer-Encoding: 8bit (really)"),
     "encoding unknown": _typed("Content-Type: text/plain", "body\n", "Content-Transfer-Encoding: x-foo"),
     "encoding empty": _typed("Content-Type: text/plain", "body\n", "Content-Transfer-Encoding:"),
-    "disposition": _typed("Content-Type: text/plain", "b\n", 'Content-Disposition: attachment; filename="a.txt"; size=2'),
-    "disposition bare": _typed("Content-Type: text/plain", "b\n", "Content-Disposition: INLINE"),
-    "disposition RFC 2231": _typed("Content-Type: text/plain", "b\n", "Content-Disposition: attachment; filename*=utf-8''%e4.txt"),
-    "disposition nonsense": _typed("Content-Type: text/plain", "b\n", "Content-Disposition: ; x"),
-    "language": _typed("Content-Type: text/plain", "b\n", "Content-Language: en"),
-    "languages": _typed("Content-Type: text/plain", "b\n", "Content-Language: en, de , fr"),
-    "language empty": _typed("Content-Type: text/plain", "b\n", "Content-Language:"),
-    "location": _typed("Content-Type: text/plain", "b\n", "Content-Location: http://x/ y"),
-    "md5": _typed("Content-Type: text/plain", "b\n", "Content-MD5: Q2hlY2sgSW50ZWdyaXR5IQ=="),
-    "id and description": _typed("Content-Type: text/plain", "b\n", "Content-ID: <a@b>", "Content-Description: the =?utf-8?q?x?="),
-    "fields twice": _typed("Content-Type: text/plain", "b\n", "Content-Type: text/html", "Content-ID: 1", "Content-ID: 2"),
+    "disposition": _plain_typed('Content-Disposition: attachment; filename="a.txt"; size=2'),
+    "disposition bare": _plain_typed("Content-Disposition: INLINE"),
+    "disposition RFC 2231": _plain_typed("Content-Disposition: attachment; filename*=utf-8''%e4.txt"),
+    "disposition nonsense": _plain_typed("Content-Disposition: ; x"),
+    "language": _plain_typed("Content-Language: en"),
+    "languages": _plain_typed("Content-Language: en, de , fr"),
+    "language empty": _plain_typed("Content-Language:"),
+    "location": _plain_typed("Content-Location: http://x/ y"),
+    "md5": _plain_typed("Content-MD5: Q2hlY2sgSW50ZWdyaXR5IQ=="),
+    "id and description": _plain_typed("Content-ID: <a@b>", "Content-Description: the =?utf-8?q?x?="),
+    "fields twice": _plain_typed("Content-Type: text/html", "Content-ID: 1", "Content-ID: 2"),
     "no MIME-Version": _PLAIN + "Content-Type: text/html\n\nbody\n",
     "alternative": _mixed(_ALTERNATIVE, subtype="alternative"),
     "multipart parameters": _mixed(_ALTERNATIVE, subtype="related", parameters='; type="text/html"; start="<a@b>"'),
     "multipart extension data": _typed(
-        "Content-Type: multipart/mixed; boundary=b", _ALTERNATIVE, "Content-Disposition: inline", "Content-Language: en",
-        "Content-Location: x",
+        "Content-Type: multipart/mixed; boundary=b", _ALTERNATIVE,
+        "Content-Disposition: inline", "Content-Language: en", "Content-Location: x",
     ),
     "multipart of one": _mixed("--b\n\nhello\n--b--\n"),
     "multipart empty header": _mixed("--b\n\nhello\n--b\n\nworld\n--b--\n"),
@@ -244,7 +253,9 @@ STRUCTURES = {
     "multipart nested not closed": _mixed(
         '--b\nContent-Type: multipart/alternative; boundary="c"\n\n--c\n\nx\n--b\n\ny\n--b--\n'
     ),
-    "multipart digest": _mixed("--b\n\nSubject: one\n\nx\n--b\nContent-Type: text/plain\n\ny\n--b--\n", subtype="digest"),
+    "multipart digest": _mixed(
+        "--b\n\nSubject: one\n\nx\n--b\nContent-Type: text/plain\n\ny\n--b--\n", subtype="digest"
+    ),
     "multipart signed": _mixed(
         "--b\nContent-Type: text/plain\n\nx\n--b\nContent-Type: application/pgp-signature\n\nsig\n--b--\n",
         subtype="signed", parameters='; micalg=pgp-sha256; protocol="application/pgp-signature"',
@@ -254,7 +265,9 @@ STRUCTURES = {
         "--b\nContent-Type: message/rfc822\n\nSubject: original\nFrom: o@x\n\nlost\n--b--\n",
         subtype="report", parameters="; report-type=delivery-status",
     ),
-    "multipart rfc822-headers": _mixed("--b\nContent-Type: text/rfc822-headers\n\nSubject: x\n--b--\n", subtype="report"),
+    "multipart rfc822-headers": _mixed(
+        "--b\nContent-Type: text/rfc822-headers\n\nSubject: x\n--b--\n", subtype="report"
+    ),
     "message": _typed("Content-Type: message/rfc822", "From: a@b\nSubject: inner\n\ninner body\n"),
     "message with multipart": _typed(
         "Content-Type: message/rfc822",

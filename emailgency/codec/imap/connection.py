@@ -81,7 +81,7 @@ Event = Request | BadCommand | NeedContinuation | LiteralChunk | AppendEnd | Lin
 _LITERAL = re.compile(rb"\{([0-9]+)(\+?)\}\r\n\Z")
 _LITERAL_TAIL = 32  # octets that hold every literal announcement of a sane size
 _TAG = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,128}(?= )")
-_APPEND = re.compile(rb"[^ ]{1,128} APPEND ", re.IGNORECASE)
+_APPEND = re.compile(rb"[^\x00-\x20]{1,128} APPEND ", re.IGNORECASE)
 
 
 class _Await(enum.Enum):
@@ -179,7 +179,7 @@ class Connection:
             if announced is None:
                 return self._complete(end)
             size, synchronising = announced
-            if self.authenticated and _APPEND.match(buffer):
+            if self.authenticated and _APPEND.match(buffer, 0, end):
                 event = self._append(end, size, synchronising)
                 if event is not None:
                     return event
@@ -218,7 +218,7 @@ class Connection:
         return Request(self._tag, command)
 
     def _peek_tag(self) -> bytes:
-        match = _TAG.match(self._buffer)
+        match = _TAG.match(self._buffer, 0, self._most)
         return match.group() if match else b"*"
 
     def _take(self, end: int) -> bytes:

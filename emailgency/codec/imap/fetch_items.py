@@ -1,6 +1,7 @@
 """The items of FETCH (RFC 3501 §6.4.5): `(FLAGS UID BODY.PEEK[1.2.HEADER.FIELDS (Date From)]<0.100>)`."""
 
 import re
+from functools import lru_cache
 
 from emailgency.codec.imap.commands import Attribute, FetchItem, Section, Text
 from emailgency.codec.imap.grammar import Cursor, ProtocolError
@@ -12,6 +13,7 @@ _FIELD = re.compile(rb"[!-9;-~]+")  # RFC 5322 §3.6.8 ftext
 _ATOM = re.compile(rb"[!#$&'+,\-./0-9;<=>?@A-Z\[\]^_`a-z|}~]+")
 _LARGEST = (1 << 32) - 1
 _ITEM_LIMIT = 256  # items of one command, and fields of one section
+_REMEMBERED = 512  # octets
 _DEPTH_LIMIT = 64  # part numbers in a row; our own reader stops at 30 levels
 
 _FAST = (Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.SIZE)
@@ -30,6 +32,22 @@ _TEXTS = {text.value: text for text in Text if text is not Text.ALL}
 
 def read(cursor: Cursor, uid: bool) -> tuple[FetchItem, ...]:
     """The items standing at the cursor, macros expanded, each once; with `uid` UID is one of them."""
+    rest = cursor.octets[cursor.at :]
+    if len(rest) > _REMEMBERED:
+        return _read(cursor, uid)
+    items, length = _remembered(rest, uid)
+    cursor.at += length
+    return items
+
+
+@lru_cache(maxsize=256)
+def _remembered(rest: bytes, uid: bool) -> tuple[tuple[FetchItem, ...], int]:
+    """Items, and how many octets they take. A mail program sends the same few lists all day (20 µs to read one)."""
+    cursor = Cursor(rest)
+    return _read(cursor, uid), cursor.at
+
+
+def _read(cursor: Cursor, uid: bool) -> tuple[FetchItem, ...]:
     items: dict[FetchItem, None] = {Attribute.UID: None} if uid else {}
     if not cursor.skip(b"("):
         macro = _NAME.match(cursor.octets, cursor.at)

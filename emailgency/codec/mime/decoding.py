@@ -26,7 +26,10 @@ def charset(name: bytes | None) -> str:
     text = (name or b"us-ascii").decode("latin-1").strip().lower()
     if text in ("us-ascii", "ascii", "usascii") or not _CHARSET.fullmatch(text):
         return "cp1252"  # 8-bit text that claims to be ASCII is mostly this
-    return text.replace("windows-", "cp").replace("macintosh", "mac_roman")
+    try:
+        return codecs.lookup(text).name
+    except LookupError:
+        return "cp1252"
 
 
 def header_text(value: bytes) -> str:

@@ -75,7 +75,8 @@ def select(header: bytes, names: tuple[bytes, ...], others: bool) -> bytes:
     searched, rest = b"\n" + header[:LIMIT], header[LIMIT:]
     if others:
         return pattern.sub(b"", searched)[1:] + rest
-    return b"".join(pattern.findall(searched)) + b"\r\n"
+    found = b"".join(pattern.findall(searched))
+    return found + (b"\r\n" if not found or found.endswith(b"\n") else b"\r\n\r\n")
 
 
 @lru_cache(maxsize=64)

@@ -67,17 +67,21 @@ def sent_day(header: bytes) -> date | None:
 
 
 def in_body(octets: Octets, text: Text, with_header: bool) -> Iterator[bool]:
-    """BODY, or with the header TEXT: False after each step, and True as the last value when it was found."""
+    """BODY, or with the header TEXT: False after each step in vain; True, and then no more, when it is found."""
     message = structure.read(octets)
-    pieces = _pieces(octets, message)
-    if with_header:
-        yield _in_header(octets, message, text)
-    for part, piece in pieces:
+    text.begin()
+    if with_header and _in_header(octets, message, text):
+        yield True
+        return
+    for part, piece in _pieces(octets, message):
         if piece is None:
             text.begin()
-            yield part.envelope is not None and _in_header(octets, part, text)
+            found = part.envelope is not None and _in_header(octets, part, text)
         else:
-            yield text.continues(piece)
+            found = text.continues(piece)
+        yield found
+        if found:
+            return
 
 
 def _in_header(octets: Octets, part: Part, text: Text) -> bool:

@@ -1,0 +1,139 @@
+"""What we say of a message is what Dovecot says of it; where it is not, the RFC's words stand beside the name."""
+
+import pytest
+
+from emailgency.codec.imap import fetch_items
+from emailgency.codec.imap.commands import Section, Text
+from emailgency.codec.imap.grammar import Cursor
+from emailgency.codec.mime import sections
+from emailgency.codec.mime.summary import summarise
+from tests.support.dovecot import Dovecot, parse
+from tests.support.mime_corpus import MESSAGES
+
+_NO_DEFECT = "RFC 5322 §4: obsolete syntax that must be read; "
+_RFC_2045 = (
+    "RFC 2045 §5.2: plain US-ASCII text is the meaning of a Content-Type with a syntax error; Dovecot: empty type"
+)
+_BOUNDARY = "RFC 2046 §5.1.1: a boundary of 1 to 70 characters is a must; so the text is shown as text, not hidden"
+
+# Shape -> why the two differ.
+ENVELOPES_DIFFER = {
+    "header: NUL in subject": _NO_DEFECT + "§4.1 obs-NO-WS-CTL and NUL; Dovecot ends the address at NUL",
+    "address: unclosed comment": "no grammar; Dovecot loses the domain, we keep all",
+    "address: spaces around dots": _NO_DEFECT + '§4.4: obs-local-part = word *("." word), CFWS between',
+    "address: double at in angle": "no grammar; we read it as without the brackets, Dovecot says SYNTAX_ERROR",
+    "address: extra commas": _NO_DEFECT + "§4.4: obs-addr-list: null elements mean nothing; Dovecot shows addresses",
+    "address: semicolons": "no grammar; both addresses of what Outlook users type are shown",
+    "address: unclosed angle": "no grammar; Dovecot says SYNTAX_ERROR for the domain",
+    "address: unclosed quote": "no grammar; we keep the text",
+    "address: at in name": "no grammar, yet frequent; the name is shown as a name",
+    "address: trailing dot": "no grammar; we keep the domain",
+    "address: local only in angle": "no grammar; MISSING_DOMAIN as without the brackets, Dovecot says SYNTAX_ERROR",
+    "address: domain only in angle": "no grammar; Dovecot says INVALID_ROUTE",
+    "address: apostrophe": "no grammar, yet frequent; the angle bracket holds the address",
+    "address: unquoted brackets": "no grammar, yet frequent; the angle bracket holds the address",
+}
+STRUCTURES_DIFFER = {
+    "structure: type only": _RFC_2045,
+    "structure: type with slash": _RFC_2045,
+    "structure: type empty": _RFC_2045,
+    "structure: type nonsense": _RFC_2045,
+    "structure: parameter missing semicolon": "type and subtype are there; Dovecot gives up the whole field",
+    "structure: parameter unclosed": "RFC 2045 §5.1; we take the rest for the value, Dovecot drops the parameter",
+    "structure: parameter without value": "RFC 2045 §5.1; we pass over it, Dovecot over all that follow",
+    "structure: parameter with specials": "RFC 2045 §5.1 wants quotes; we read up to the next blank or semicolon",
+    "structure: disposition nonsense": "RFC 2183 §2: a type is a must; Dovecot gives an empty one",
+    "structure: multipart no boundary parameter": _BOUNDARY,
+    "structure: multipart empty boundary": _BOUNDARY,
+}
+
+
+@pytest.fixture(scope="module")
+def theirs():
+    dovecot = Dovecot(list(MESSAGES.values()))
+    try:
+        yield dovecot
+    finally:
+        dovecot.close()
+
+
+@pytest.mark.peer("dovecot")
+def test_sizes_envelopes_and_structures_agree_with_dovecot(theirs: Dovecot) -> None:
+    answers = theirs.fetch("RFC822.SIZE ENVELOPE BODY BODYSTRUCTURE")
+    different: dict[str, set[str]] = {"RFC822.SIZE": set(), "ENVELOPE": set(), "BODYSTRUCTURE": set(), "BODY": set()}
+    for number, (name, message) in enumerate(MESSAGES.items(), 1):
+        summary = summarise(message)
+        ours = {
+            "RFC822.SIZE": str(len(message)),
+            "ENVELOPE": parse(summary.envelope)[0],
+            "BODYSTRUCTURE": parse(summary.bodystructure)[0],
+            "BODY": parse(summary.body)[0],
+        }
+        dovecot = _pairs(answers[number])
+        for item, value in ours.items():
+            if _bare(value) != _bare(dovecot[item]):
+                different[item].add(name)
+    assert different["RFC822.SIZE"] == set()
+    assert different["ENVELOPE"] == ENVELOPES_DIFFER.keys()
+    assert different["BODYSTRUCTURE"] == STRUCTURES_DIFFER.keys()
+    assert different["BODY"] == STRUCTURES_DIFFER.keys() - {"structure: disposition nonsense"}  # extension data
+
+
+_SECTIONS = (
+    "BODY.PEEK[] BODY.PEEK[HEADER] BODY.PEEK[TEXT] BODY.PEEK[1] BODY.PEEK[1.MIME] BODY.PEEK[1.HEADER] BODY.PEEK[1.TEXT]"
+    " BODY.PEEK[2] BODY.PEEK[2.MIME] BODY.PEEK[2.TEXT] BODY.PEEK[3] BODY.PEEK[3.HEADER]"
+    " BODY.PEEK[3.TEXT] BODY.PEEK[3.HEADER.FIELDS (Subject)] BODY.PEEK[51]"
+    " BODY.PEEK[HEADER.FIELDS (Subject X-No)] BODY.PEEK[HEADER.FIELDS.NOT (Subject TO)] BODY.PEEK[TEXT]<2.3>"
+)
+_CRLF = "RFC 2046 §5.1.1: the CRLF before a delimiter belongs to it; Dovecot counts it to the part that closed before"
+_SHARED = "the empty line behind the header is the delimiter's CRLF, too; Dovecot leaves it out of the header"
+SECTIONS_DIFFER = {
+    "structure: multipart no body in part": _SHARED,
+    "structure: multipart header only": _SHARED,
+    "structure: multipart empty part": _SHARED,
+    "structure: boundary line in header": _SHARED,
+    "structure: message cut by boundary": _SHARED,
+    "structure: multipart inner prefix": _CRLF,
+    "structure: multipart outer prefix": _CRLF,
+    "structure: multipart same boundary": _CRLF,
+    "structure: multipart no boundary parameter": _BOUNDARY,
+    "structure: multipart empty boundary": _BOUNDARY,
+}
+
+
+@pytest.mark.peer("dovecot")
+def test_sections_agree_with_dovecot(theirs: Dovecot) -> None:
+    answers = theirs.fetch(_SECTIONS)
+    items = fetch_items.read(Cursor(f"({_SECTIONS})".encode()), uid=False)
+    different = set()
+    for number, (name, message) in enumerate(MESSAGES.items(), 1):
+        places = summarise(message).places
+        # Dovecot writes header names in capitals, and nothing for a part that does not exist where we write NIL.
+        dovecot = {key.upper(): value for key, value in _pairs(answers[number]).items()}
+        for item in items:
+            assert isinstance(item, Section)
+            value = dovecot[item.label.decode().upper()]
+            # NUL becomes 0x80 where octets are written, not where they are found.
+            if (_octets(message, places, item) or b"").replace(b"\0", b"\x80") != (b"" if value == "NIL" else value):
+                different.add(name)
+    assert different == SECTIONS_DIFFER.keys()
+
+
+def _octets(message: bytes, places: sections.Places, item: Section) -> bytes | None:
+    found = sections.locate(places, item)
+    if found is None:
+        return None
+    if item.text in (Text.FIELDS, Text.FIELDS_NOT):
+        return sections.fields(message[slice(*found)], item)
+    return message[slice(*sections.cut(*found, item.partial))]
+
+
+def _pairs(answer: list[object]) -> dict[str, object]:
+    return {str(key): value for key, value in zip(answer[::2], answer[1::2], strict=True)}
+
+
+def _bare(value: object) -> object:
+    """Dovecot keeps some white space at the ends of fields, in some places; it means nothing (RFC 5322 §2.2)."""
+    if isinstance(value, list):
+        return [_bare(element) for element in value]
+    return value.strip() if isinstance(value, bytes) else value
