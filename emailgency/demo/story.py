@@ -21,7 +21,7 @@ from emailgency.command.failure import TROUBLE, CommandFailed
 from emailgency.demo.customer_server import HOST, CustomerServer
 from emailgency.demo.letters import DOMAIN, LETTERS, message
 from emailgency.demo.picture import Doors, messages, picture
-from emailgency.servers.control.command import Asker, Command, Commands
+from emailgency.servers.control.command import Asker, Command, Commands, Nothing
 from emailgency.servers.control.pending_commands import MOST_LISTED
 
 NOTES = "demo.json"  # in the data folder: what a second start has to know
@@ -37,10 +37,6 @@ class Notes(Struct):
 
     port: int = 0
     passwords: dict[str, str] = {}
-
-
-class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
-    """The arguments of a command that takes none."""
 
 
 class Story:

@@ -5,6 +5,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from emailgency.store.changes import Author
+
+SOURCE = "command line"  # in the change journal
+
 Progress = Callable[[str, int, int], None]  # what, done, of (0: nobody knows)
 
 
@@ -13,6 +17,14 @@ class Asker(Struct, frozen=True):
 
     user: str
     progress: Progress
+
+    @property
+    def author(self) -> Author:
+        return Author(self.user, SOURCE)
+
+
+class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
+    """The arguments of a command that takes none."""
 
 
 class Command(Struct, frozen=True):

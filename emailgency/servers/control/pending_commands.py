@@ -5,11 +5,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from emailgency.flows.customer_accounts import CustomerAccounts
 from emailgency.flows.flush import Flush
 from emailgency.flows.pending_view import HopLine, MessageLine, PendingView
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
-from emailgency.servers.control import finding
 from emailgency.servers.control.command import Asker, Command, Commands
 from emailgency.store.directory import Directory, Gone
 
@@ -30,8 +30,9 @@ class FlushPending(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PendingCommands:
-    def __init__(self, directory: Directory, view: PendingView, flush: Flush) -> None:
+    def __init__(self, directory: Directory, accounts: CustomerAccounts, view: PendingView, flush: Flush) -> None:
         self._directory = directory
+        self._accounts = accounts
         self._view = view
         self._flush = flush
 
@@ -43,7 +44,7 @@ class PendingCommands:
         }
 
     async def list(self, asked: ListPending, asker: Asker) -> object:
-        customer = (await finding.customer(self._directory, asked.customer)).id if asked.customer else None
+        customer = (await self._accounts.find(asked.customer)).id if asked.customer else None
         hops = [await self._hop(hop) for hop in self._view.hops(customer)]
         messages = [_message(line) for line in self._view.messages(customer, asked.limit)]
         return {"hops": hops, "messages": messages}
@@ -55,7 +56,7 @@ class PendingCommands:
         return [_message(line) for line in lines]
 
     async def flush(self, asked: FlushPending, asker: Asker) -> object:
-        customer = await finding.customer(self._directory, asked.customer)
+        customer = await self._accounts.find(asked.customer)
         due = self._flush.flush(customer.id, asker.user)
         if isinstance(due, Verdict):
             raise Invalid(due.text)

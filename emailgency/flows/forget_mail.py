@@ -1,0 +1,75 @@
+"""Mail goes with the mailbox or the customer it belonged to; and the mail of a mailbox that stays is destroyed."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.threads import deferToThreadPool
+
+from emailgency.flows.pending_view import PendingView
+from emailgency.model.directory import Customer, Mailbox
+from emailgency.model.errors import Invalid
+from emailgency.store import layout
+from emailgency.store.backup_files import is_maildir, walk
+from emailgency.store.folder import Folder
+from emailgency.store.folders import Folders
+
+Progress = Callable[[str, int, int], None]  # what, done, of
+
+
+class ForgetMail:
+    """The files go by the storer, their only writer; they are out of sight at once and off the disk a little later."""
+
+    def __init__(self, reactor: Any, folders: Folders, view: PendingView) -> None:
+        self._reactor = reactor
+        self._folders = folders
+        self._view = view
+
+    def check_nothing_pending(self, customer: Customer) -> None:
+        """Raises Invalid: mail that waits for a customer's server is not ours to drop."""
+        pending = sum(hop.pending + hop.carrying for hop in self._view.hops(customer.id))
+        if pending:
+            raise Invalid(
+                f"{pending} messages are pending for {customer.domain}: give them back (pending flush), "
+                "or drop them by setting relay to none; then remove it"
+            )
+
+    async def of_customer(self, id: str) -> None:
+        """All his mailboxes, unknown addresses and Undelivered."""
+        path = os.path.dirname(layout.undelivered(id))
+        for maildir in await self._in_thread(maildirs_of, self._folders.root, path):
+            await self._delete(maildir)
+        await self._in_thread(remove_empty, self._folders.root, path)
+
+    async def of_mailbox(self, mailbox: Mailbox, progress: Progress) -> dict[str, int]:
+        """What there was. The next message, or the next login, makes the mailbox anew, under other UIDVALIDITYs."""
+        return await self._delete(layout.mailbox(mailbox.customer, mailbox.id), progress)
+
+    async def _delete(self, path: str, progress: Progress = lambda what, done, of: None) -> dict[str, int]:
+        """A mailbox: its other folders first, one by one, so that whoever reads them is told; INBOX last."""
+        messages = octets = 0
+        paths = (await self._folders.listing(path)).folders
+        for done, inner in enumerate(reversed(paths)):
+            folder = await self._folders.open(inner)
+            if isinstance(folder, Folder):
+                messages += len(folder)
+                octets += folder.octets()
+                await self._folders.delete(inner)
+            progress("folders destroyed", done + 1, len(paths))
+        return {"messages": messages, "octets": octets}
+
+    async def _in_thread(self, function: Callable[..., Any], *arguments: object) -> Any:
+        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *arguments)
+
+
+def maildirs_of(root: str, path: str) -> list[str]:
+    """Blocks."""
+    return [found for found in walk(root, path) if is_maildir(os.path.join(root, found))]
+
+
+def remove_empty(root: str, path: str) -> None:
+    """The folders that held Maildirs, the innermost first; one that is not empty stays. Blocks."""
+    for found in reversed(list(walk(root, path))):
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.join(root, found))

@@ -1,0 +1,156 @@
+"""`customer add|list|show|set|remove`."""
+
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from emailgency.flows.customer_accounts import CustomerAccounts
+from emailgency.flows.forget_mail import ForgetMail
+from emailgency.flows.pending_view import PendingView
+from emailgency.flows.transport_check import TransportCheck
+from emailgency.model.directory import Alias, Banished, Customer, DistributionList, Mailbox, RelayMode, Role
+from emailgency.servers.control.command import Asker, Command, Commands, Nothing
+from emailgency.store.directory import Directory
+
+
+class AddCustomer(Struct, frozen=True, forbid_unknown_fields=True):
+    domain: str
+    plan: str = "standard"
+    role: Role = Role.BACKUP
+    relay: RelayMode = RelayMode.ON
+    smtp_transport: str | None = None
+    domain_alias: tuple[str, ...] = ()
+    pending_lifetime: int | None = None  # days
+
+
+class SetCustomer(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is left out stays. Empty texts and 0 take a value away."""
+
+    customer: str
+    plan: str | UnsetType = UNSET
+    role: Role | UnsetType = UNSET
+    relay: RelayMode | UnsetType = UNSET
+    smtp_transport: str | UnsetType = UNSET
+    domain_alias: tuple[str, ...] | UnsetType = UNSET
+    pending_lifetime: int | UnsetType = UNSET
+    stealth: bool | UnsetType = UNSET
+    smtp_denied: bool | UnsetType = UNSET
+    banished_refused: bool | UnsetType = UNSET
+
+
+class NamedCustomer(Struct, frozen=True, forbid_unknown_fields=True):
+    customer: str
+
+
+class CustomerCommands:
+    def __init__(
+        self,
+        directory: Directory,
+        accounts: CustomerAccounts,
+        transports: TransportCheck,
+        view: PendingView,
+        forget_mail: ForgetMail,
+    ) -> None:
+        self._directory = directory
+        self._accounts = accounts
+        self._transports = transports
+        self._view = view
+        self._forget_mail = forget_mail
+
+    def table(self) -> Commands:
+        return {
+            "customer add": Command(AddCustomer, self.add),
+            "customer list": Command(Nothing, self.list),
+            "customer show": Command(NamedCustomer, self.show),
+            "customer set": Command(SetCustomer, self.set),
+            "customer remove": Command(NamedCustomer, self.remove),
+        }
+
+    async def add(self, asked: AddCustomer, asker: Asker) -> object:
+        if asked.smtp_transport:
+            await self._transports.check(asked.smtp_transport)
+        customer = await self._accounts.add(
+            asker.author,
+            asked.domain,
+            plan=asked.plan,
+            role=asked.role,
+            relay=asked.relay,
+            smtp_transport=asked.smtp_transport or None,
+            domain_aliases=asked.domain_alias,
+            pending_lifetime=asked.pending_lifetime or None,
+        )
+        return _fields(customer)
+
+    async def list(self, nothing: Nothing, asker: Asker) -> object:
+        pending: dict[str, int] = {}
+        for hop in self._view.hops():
+            pending[hop.customer] = pending.get(hop.customer, 0) + hop.pending + hop.carrying
+        return [
+            {
+                "domain": customer.domain,
+                "alternate_domain": customer.alternate_domain,
+                "plan": customer.plan,
+                "role": customer.role,
+                "relay": customer.relay,
+                "stealth": customer.stealth,
+                "pending": pending.get(customer.id, 0),
+            }
+            for customer in await self._directory.customers()
+        ]
+
+    async def show(self, asked: NamedCustomer, asker: Asker) -> object:
+        customer = await self._accounts.find(asked.customer)
+        counts = dict.fromkeys(COUNTED.values(), 0)
+        for entry in await self._directory.entries(customer.id):
+            counts[COUNTED[type(entry)]] += 1
+        pending = sum(hop.pending + hop.carrying for hop in self._view.hops(customer.id))
+        return _fields(customer) | counts | {"pending": pending}
+
+    async def set(self, asked: SetCustomer, asker: Asker) -> object:
+        customer = await self._accounts.find(asked.customer)
+        changes: dict[str, Any] = {
+            name: getattr(asked, name)
+            for name in ("plan", "role", "relay", "stealth", "smtp_denied", "banished_refused")
+            if getattr(asked, name) is not UNSET
+        }
+        if asked.smtp_transport is not UNSET:
+            changes["smtp_transport"] = asked.smtp_transport or None
+            if asked.smtp_transport:
+                await self._transports.check(asked.smtp_transport)
+        if asked.pending_lifetime is not UNSET:
+            changes["pending_lifetime"] = asked.pending_lifetime or None
+        if asked.domain_alias is not UNSET:
+            changes["domain_aliases"] = tuple(filter(None, asked.domain_alias))
+        return _fields(await self._accounts.set(asker.author, customer.id, **changes))
+
+    async def remove(self, asked: NamedCustomer, asker: Asker) -> object:
+        customer = await self._accounts.find(asked.customer)
+        self._forget_mail.check_nothing_pending(customer)
+        await self._accounts.remove(asker.author, customer.id)
+        await self._forget_mail.of_customer(customer.id)
+        return _fields(customer)
+
+
+COUNTED: dict[type, str] = {
+    Mailbox: "mailboxes",
+    Alias: "aliases",
+    DistributionList: "distribution_lists",
+    Banished: "banished",
+}
+
+
+def _fields(customer: Customer) -> dict[str, Any]:
+    return {
+        "domain": customer.domain,
+        "alternate_domain": customer.alternate_domain,
+        "id": customer.id,
+        "plan": customer.plan,
+        "role": customer.role,
+        "relay": customer.relay,
+        "smtp_transport": customer.smtp_transport,
+        "domain_aliases": customer.domain_aliases,
+        "pending_lifetime": customer.pending_lifetime,
+        "stealth": customer.stealth,
+        "smtp_denied": customer.smtp_denied,
+        "banished_refused": customer.banished_refused,
+    }
