@@ -1,4 +1,4 @@
-"""Hundreds of addresses at once: all of a file or nothing, as one change in the journal."""
+"""Hundreds of addresses at once: one change of the directory, all or nothing (flows.import_rows reads the file)."""
 
 from collections.abc import Callable
 
