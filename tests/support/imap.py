@@ -6,7 +6,6 @@ import tempfile
 import time
 from typing import Any
 
-from emailgency.flows.login import Principal, Source
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
@@ -14,6 +13,7 @@ from twisted.internet.error import ConnectionClosed
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
 
+from emailgency.flows.login import Principal, Source
 from emailgency.model.address import Address
 from emailgency.model.directory import STANDARD, Customer, Mailbox, Plan
 from emailgency.model.errors import Temporary
@@ -68,14 +68,12 @@ class FewMailboxes:
 class Office:
     """`await start()`; then `port`, `server`, `folders`; `await stop()` leaves nothing behind."""
 
-    def __init__(
-        self, tls: Any = None, limits: ConnectionLimits | None = None, plan: Plan = STANDARD, **settings: Any
-    ) -> None:
+    def __init__(self, tls: Any = None, plan: Plan = STANDARD, secure: bool = False, **settings: Any) -> None:
         self.root = tempfile.mkdtemp(prefix="imap-")
         self.people = FewMailboxes(plan)
         self._tls = tls
-        self._limits = limits or ConnectionLimits(per_network=2000)
-        self._settings = Imap(**{"clear_login": True, **settings})
+        self._secure = secure
+        self._settings = Imap(**{"clear_login": True, "connections": ConnectionLimits(per_network=2000), **settings})
 
     async def start(self) -> "Office":
         self.storer = Storer(reactor, self.root)
@@ -92,10 +90,10 @@ class Office:
             summaries=self.summaries,
             directory=self.people,
             login=self.people,
-            connection_limits=self._limits,
+            connection_limits=self._settings.connections,
             tls=self._tls,
         )
-        self._port = reactor.listenTCP(0, ImapFactory(self.server), interface="127.0.0.1")
+        self._port = reactor.listenTCP(0, ImapFactory(self.server, self._secure), interface="127.0.0.1")
         self.port = self._port.getHost().port
         self.clients: list[Client] = []
         return self

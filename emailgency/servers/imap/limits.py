@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from emailgency.model.directory import HARD_MESSAGE_LIMIT
+from emailgency.servers.connections import ConnectionLimits
 
 SLICE = 0.006  # seconds a command may hold the reactor at once; many clients at once still see NOOP in under 200 ms
 READ = 65536  # octets read from a file at once (docs/architecture.md: at most this much in the reactor)
@@ -19,6 +20,11 @@ def _folders() -> dict[str, Use]:
 class Imap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Mailboxes for mail programs."""
 
+    connections: ConnectionLimits = ConnectionLimits()
+    proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="Addresses of proxies that begin each connection with a PROXY header (version 1 or 2)."),
+    ] = ()
     separator: Annotated[
         Literal["/", "."],
         Meta(description="What stands between the names of a folder and the one inside it."),

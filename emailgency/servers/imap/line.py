@@ -57,13 +57,11 @@ class Line:
         "transport",
     )
 
-    def __init__(
-        self, transport: Transport, reactor: IReactorTime, *, secure: bool, login_by: float, stalled: float
-    ) -> None:
+    def __init__(self, transport: Transport, reactor: IReactorTime, *, login_by: float, stalled: float) -> None:
         self.transport = transport
         self.connection = Connection()
         self.ip = ""
-        self.secure = secure  # under TLS
+        self.secure = False  # under TLS
         self.login_by = login_by  # on the reactor's clock; infinity after the login
         self.patience = inf  # seconds the client may let us wait for the next event
         self.stalled = stalled  # seconds it may leave unread what we sent

@@ -55,6 +55,7 @@ class ImapServer:
         self.sessions: set[Session] = set()
         self.prepared: set[str] = set()  # mailboxes whose first folders are known to be there
         self.usage: dict[str, Usage] = {}  # octets in use by mailbox, see `quota`
+        self.proxies = frozenset(settings.proxies)
         self._started = 0
         self._emptied: Deferred[None] | None = None
 
