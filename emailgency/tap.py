@@ -27,10 +27,15 @@ class Options(usage.Options):
 
 def makeService(options: Options) -> IService:
     """Called by twistd after the options are read; a mistake in the settings ends the start with its line."""
-    from emailgency.service import service
     from emailgency.settings_file import Wrong
 
     try:
+        if options.subCommand == "demo":
+            from emailgency.demo.service import service as demo
+
+            return demo(options)
+        from emailgency.service import service
+
         return service(options)
     except Wrong as wrong:
         raise usage.UsageError(f"\n{wrong}") from None
