@@ -1,19 +1,55 @@
 """Puts the parts together, wakes them up in order and puts them to sleep in the opposite one.
 
-`App.__init__` composes; it opens nothing, so the first banner can go out before anything heavy is loaded.
-`start` wakes up; until a part is awake, whoever needs it gets `Temporary`, which peers see as 451.
+`App.__init__` composes, top to bottom, and opens nothing, so that the first banner goes out before anything heavy is
+loaded. `start` wakes up; until a part is awake whoever needs it gets `Temporary`, which peers see as 451.
 """
 
-from collections.abc import Callable
+import os
+import random
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from emailgency.commands import commands
+from emailgency.flows.bounce import Bounces
+from emailgency.flows.customers import Customers
+from emailgency.flows.exchanges import Exchanges
+from emailgency.flows.lane import Connections, Means
+from emailgency.flows.login import Login
+from emailgency.flows.outbound import OutboundFlow
+from emailgency.flows.receive import Reception
+from emailgency.flows.relay import RelayFlow
+from emailgency.flows.resolve import Resolver
+from emailgency.flows.submit import Submission
 from emailgency.listening import Bound
+from emailgency.net.dns import Resolver as Dns
+from emailgency.net.egress import Egress
+from emailgency.servers.control.listening import Control
+from emailgency.servers.imap.protocol import ImapFactory
+from emailgency.servers.imap.server import LOOK, ImapServer
+from emailgency.servers.periodic import Periodic
+from emailgency.servers.smtp import SmtpFactory
+from emailgency.servers.smtp_service import SmtpService
 from emailgency.servers.stall import Stall
 from emailgency.settings import Settings
+from emailgency.store.certificates import Certificates, Unusable
+from emailgency.store.credentials import Credentials
+from emailgency.store.directory import Directory
+from emailgency.store.failures import Failures
+from emailgency.store.folders import Folders
+from emailgency.store.journal import Journal
+from emailgency.store.redis import Redis, locate
+from emailgency.store.redis_server import RedisServer
+from emailgency.store.spool import Spool
+from emailgency.store.storing.line import Storer
+from emailgency.store.storing.messages import Delivered
+from emailgency.store.summaries import Summaries
+
+DAY = 86_400.0
 
 
 class App:
@@ -22,43 +58,192 @@ class App:
     _log = Logger()
 
     def __init__(self, reactor: Any, clock: Callable[[], float], settings: Settings, bound: dict[str, Bound]) -> None:
+        self.clock = clock
         self._reactor = reactor
         self._settings = settings
         self._bound = bound
         self._ports: list[IListeningPort] = []
-        self._awake = False
-        self._stall = Stall(reactor)
+        self._asleep = {"directory", "spool"}  # what still wakes up
+        name, data = settings.host_name, settings.data
+
+        # What we remember
+        self.certificates = Certificates(
+            settings.tls,
+            os.path.join(data, "certificates"),
+            (name, settings.service_domain, f"*.{settings.service_domain}"),
+            clock,
+        )
+        self.redis_server = None if settings.redis.url else RedisServer(reactor, f"{data}/redis", settings.redis)
+        place = f"unix://{self.redis_server.path}" if self.redis_server else settings.redis.url
+        self.redis = Redis(reactor, locate(place), settings.redis.reply_timeout)
+        journal = Journal(os.path.join(data, "journal"))
+        self.directory = Directory(reactor, journal, self.redis, clock, settings.directory)
+        self.storer = Storer(reactor, data, settings.storer)
+        self.spool = Spool(reactor, self.storer, data, clock)
+        self.folders = Folders(self.storer, data)
+        self.storer.on_event = self._delivered
+
+        # Mail comes in
+        resolver = Resolver(self.directory)
+        self.credentials = Credentials(reactor, settings.credentials)
+        failures = Failures(self.redis, clock, settings.login_failures)
+        self.login = Login(self.directory, self.credentials, failures, reactor, settings.login)
+        self.reception = Reception(resolver, self.spool, clock, name, settings.smtp.reception)
+        self.submission = Submission(
+            resolver, self.spool, clock, name, settings.smtp.reception, self.directory, settings.smtp.submission
+        )
+
+        # Mail goes out
+        self.egress = Egress(settings.egress, self._listening)
+        self.exchanges = Exchanges(Dns(settings.dns, reactor), self.egress, self._is_ours)
+        bounces = Bounces(self.spool, resolver, reactor, clock, name, settings.bounces)
+        means = Means(
+            spool=self.spool,
+            egress=self.egress,
+            reactor=reactor,
+            clock=clock,
+            chance=random.random,
+            name=name,
+            courier=settings.courier,
+            retry=settings.retry,
+            connections=Connections(settings.courier.connections),
+        )
+        self.relay = RelayFlow(Customers(self.directory), self.exchanges, bounces, means, settings.relay)
+        self.outbound = OutboundFlow(self.exchanges, bounces, means, settings.outbound)
+
+        # Who talks to us
+        self.imap = ImapServer(
+            settings=settings.imap,
+            host_name=name,
+            reactor=reactor,
+            clock=clock,
+            folders=self.folders,
+            summaries=Summaries(reactor),
+            directory=self.directory,
+            login=self.login,
+            connection_limits=settings.imap.connections,
+            tls=self.certificates,
+        )
+        take_mail: dict[str, Any] = {"reactor": reactor, "storer": self.storer, "settings": settings.smtp}
+        tls = self.certificates
+        self.smtp = {
+            "smtp": SmtpService(reception=self.reception, certificates=tls, **take_mail),
+            "submission": SmtpService(reception=self.submission, certificates=tls, login=self.login, **take_mail),
+            "submissions": SmtpService(
+                reception=self.submission, certificates=tls, login=self.login, implicit_tls=True, **take_mail
+            ),
+        }
+        self.control = Control(data, commands(self, reactor, settings))
+        self.stall = Stall(reactor)
+        self.loops = [
+            Periodic(reactor, "looking after IMAP sessions", LOOK, self.imap.look),
+            Periodic(reactor, "looking at certificates", DAY, self.certificates.warn),
+        ]
+
+    # ---- start ---------------------------------------------------------------------------------------------
 
     def listen(self) -> None:
-        """Accept connections."""
+        """Accept connections of mail from now on."""
+        for service, smtp in self.smtp.items():
+            self._serve(service, SmtpFactory(smtp), smtp.implicit_tls)
+        for service, secure in (("imap", False), ("imaps", True)):
+            self._serve(service, ImapFactory(self.imap, secure), secure)
 
     async def start(self) -> None:
-        self._stall.start()
+        """Wake up; raises what keeps the server from its work (a broken journal, say)."""
+        self.stall.start()
         self._watch()
-        self._awake = True
+        self.control.start(self._reactor)
+        await gatherResults(
+            [Deferred.fromCoroutine(self._wake_directory()), Deferred.fromCoroutine(self._wake_spool())],
+            consumeErrors=True,
+        )
+        for loop in self.loops:
+            loop.start()
         self._log.info("ready")
 
+    async def _wake_directory(self) -> None:
+        if self.redis_server is not None:
+            await self.redis_server.start()
+        await self.directory.start()
+        self.redis.start()
+        await self.directory.when_ready()
+        self._asleep.discard("directory")
+
+    async def _wake_spool(self) -> None:
+        await self.storer.start()
+        await self.spool.start()
+        self.relay.start()
+        self.outbound.start()
+        self._asleep.discard("spool")
+
+    # ---- stop ----------------------------------------------------------------------------------------------
+
     async def stop(self) -> None:
-        """No transaction is cut: those under way get `stop.grace` seconds."""
-        self._awake = False
+        """No transaction is cut within `stop.grace` seconds; what others rest on goes last."""
+        self._asleep |= {"everything: the server stops"}
+        grace = self._settings.stop.grace
         for port in self._ports:
             stopped = port.stopListening()
             if isinstance(stopped, Deferred):
                 await stopped
-        self._stall.stop()
+        for loop in self.loops:
+            await loop.stop()
+        await self.control.stop()
+        cut = self._reactor.callLater(grace, self._cut)
+        await gatherResults(
+            [
+                *(smtp.drain(grace) for smtp in self.smtp.values()),
+                Deferred.fromCoroutine(self.imap.drain()),
+                Deferred.fromCoroutine(self.relay.stop()),
+                Deferred.fromCoroutine(self.outbound.stop()),
+            ],
+            consumeErrors=True,
+        )
+        if cut.active():
+            cut.cancel()
+        await self.storer.stop()
+        await self.directory.stop()
+        await self.redis.stop()
+        if self.redis_server is not None:
+            await self.redis_server.stop()
+        self.stall.stop()
+
+    def _cut(self) -> None:
+        self.relay.cut()
+        self.outbound.cut()
+
+    # ---- between -------------------------------------------------------------------------------------------
 
     def reload(self, settings: Settings) -> None:
-        """Take on new settings."""
+        """Take on what can change while we run; the log says what waits for the next start."""
+        try:
+            self.certificates.load(settings.tls)
+        except Unusable as error:
+            self._log.error("ALERT certificates stay as they were: {error}", error=str(error))
         self._settings = settings
 
-    def _watch(self) -> None:
-        from emailgency.servers.web.local import site
-        from emailgency.servers.web.metrics import Figure
+    def _delivered(self, delivered: Delivered) -> None:
+        self.folders.event(delivered)
 
-        figures = [
-            Figure("emailgency_stall_seconds", "Longest stall of the last minutes.", lambda: self._stall.recent),
-        ]
-        self._ports += self._bound["local"].serve(self._reactor, site(figures, self._not_ready))
+    def _listening(self) -> Iterator[tuple[str, int]]:
+        return (address for bound in self._bound.values() for address in bound.addresses)
+
+    def _is_ours(self, host: str) -> bool:
+        host = host.rstrip(".").lower()
+        domain = self._settings.service_domain
+        return host in (self._settings.host_name, domain) or host.endswith(f".{domain}")
+
+    def _serve(self, service: str, factory: Any, secure: bool) -> None:
+        bound = self._bound[service]
+        wrapped = TLSMemoryBIOFactory(self.certificates, False, factory) if secure else factory
+        self._ports += bound.serve(self._reactor, wrapped)
+
+    def _watch(self) -> None:
+        from emailgency.figures import figures
+        from emailgency.servers.web.local import site
+
+        self._ports += self._bound["local"].serve(self._reactor, site(figures(self), self._not_ready))
 
     def _not_ready(self) -> list[str]:
-        return [] if self._awake else ["not started yet"]
+        return [f"not awake: {part}" for part in sorted(self._asleep)]

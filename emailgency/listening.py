@@ -12,7 +12,6 @@ from typing import Any
 
 from msgspec import Struct
 from twisted.internet.interfaces import IListeningPort, IReactorSocket
-from twisted.internet.protocol import ServerFactory
 
 from emailgency.settings_file import Mistake, Wrong
 
@@ -39,17 +38,15 @@ PORTS = (
 )
 
 
-class Bound(Struct):
-    """The listening sockets of one service."""
+class Bound:
+    """The listening sockets of one service; `addresses` are (host, port)."""
 
-    service: str
-    sockets: list[socket.socket]
+    def __init__(self, service: str, sockets: list[socket.socket]) -> None:
+        self.service = service
+        self.sockets = sockets
+        self.addresses: list[tuple[str, int]] = [bound.getsockname()[:2] for bound in sockets]
 
-    @property
-    def addresses(self) -> list[tuple[str, int]]:
-        return [bound.getsockname()[:2] for bound in self.sockets]
-
-    def serve(self, reactor: IReactorSocket, factory: ServerFactory[Any]) -> list[IListeningPort]:
+    def serve(self, reactor: IReactorSocket, factory: Any) -> list[IListeningPort]:
         """Accept connections from now on. The sockets belong to the reactor afterwards."""
         ports = []
         for bound in self.sockets:

@@ -17,7 +17,7 @@ class Lock:
     """
 
     def __init__(self, data: str) -> None:
-        self._path = os.path.join(data, "lock")
+        self._path = os.path.join(data, "server.lock")
         self._descriptor = -1
 
     def take(self, owner: Owner | None = None) -> None:

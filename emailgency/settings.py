@@ -13,19 +13,22 @@ from msgspec import Meta, Struct
 
 from emailgency.command.place import default_data
 from emailgency.flows.bounce import BounceSettings
+from emailgency.flows.customer_accounts import OperatorLimits
 from emailgency.flows.flush import FlushSettings
+from emailgency.flows.login import LoginSettings
 from emailgency.flows.outbound import OutboundSettings
 from emailgency.flows.relay import RelaySettings
 from emailgency.net.courier import CourierSettings
 from emailgency.net.dns import ResolverSettings
 from emailgency.net.egress import EgressSettings
 from emailgency.rules.retry import RetrySettings
-from emailgency.servers.connections import ConnectionLimits
 from emailgency.servers.imap.limits import Imap
 from emailgency.servers.smtp_service import SmtpSettings
 from emailgency.settings_file import read
 from emailgency.store.certificates import TlsSettings
+from emailgency.store.credentials import CredentialSettings
 from emailgency.store.directory import DirectorySettings
+from emailgency.store.failures import FailureSettings
 from emailgency.store.redis import RedisSettings
 from emailgency.store.storing.line import StorerSettings
 
@@ -47,12 +50,6 @@ class Listen(Struct, frozen=True, kw_only=True):
         ListenOn,
         Meta(description="Health and figures for watching programs, in clear. Port 8025, on 127.0.0.1."),
     ] = None
-
-
-class ImapSettings(Imap, frozen=True, kw_only=True):
-    """Mailboxes for mail programs."""
-
-    connections: ConnectionLimits = ConnectionLimits()
 
 
 class Log(Struct, frozen=True, kw_only=True):
@@ -86,7 +83,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     listen: Listen = Listen()
     tls: TlsSettings = TlsSettings()
     smtp: SmtpSettings = SmtpSettings()
-    imap: ImapSettings = ImapSettings()
+    imap: Imap = Imap()
+    login: LoginSettings = LoginSettings()
+    login_failures: FailureSettings = FailureSettings()
+    credentials: CredentialSettings = CredentialSettings()
+    operator: OperatorLimits = OperatorLimits()
     relay: RelaySettings = RelaySettings()
     outbound: OutboundSettings = OutboundSettings()
     bounces: BounceSettings = BounceSettings()

@@ -43,6 +43,7 @@ class CourierSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         str, Meta(pattern="^(never|may|must)$", description="STARTTLS: never, may (opportunistic) or must")
     ] = "may"
     chunking: Annotated[bool, Meta(description="Use BDAT (RFC 3030) where it is offered")] = True
+    connections: Annotated[int, Meta(ge=1, description="Connections to all servers together, at most")] = 300
     connect: Annotated[float, Meta(gt=0, description="Wait for a TCP connection, seconds")] = 30.0
     greeting: Annotated[float, Meta(gt=0, description="Wait for the banner and for EHLO, seconds")] = 300.0
     handshake: Annotated[float, Meta(gt=0, description="Wait for STARTTLS and the TLS handshake, seconds")] = 60.0
@@ -130,6 +131,16 @@ class Courier(Protocol):
         self._cargo = cargo
         self._settings = settings
         self._reactor = reactor
+        self._patience_for = {
+            smtp.Stage.BANNER.value: settings.greeting,
+            smtp.Stage.EHLO.value: settings.greeting,
+            smtp.Stage.HELO.value: settings.greeting,
+            smtp.Stage.STARTTLS.value: settings.handshake,
+            smtp.Stage.DATA.value: settings.data,
+            smtp.Stage.CHUNK.value: settings.block,
+            smtp.Stage.BODY.value: settings.end,
+            smtp.Stage.QUIT.value: QUIT_PATIENCE,
+        }
         self._tls_options = tls_options
         self._over: Deferred[Closure] = Deferred()
         self._closure = Closure(reason="not connected")
@@ -378,16 +389,7 @@ class Courier(Protocol):
             if self._current and self._current.rest:
                 return self._settings.block
             return self._settings.idle if self.idle else None
-        return {
-            smtp.Stage.BANNER: self._settings.greeting,
-            smtp.Stage.EHLO: self._settings.greeting,
-            smtp.Stage.HELO: self._settings.greeting,
-            smtp.Stage.STARTTLS: self._settings.handshake,
-            smtp.Stage.DATA: self._settings.data,
-            smtp.Stage.CHUNK: self._settings.block,
-            smtp.Stage.BODY: self._settings.end,
-            smtp.Stage.QUIT: QUIT_PATIENCE,
-        }.get(stage, self._settings.command)
+        return self._patience_for.get(stage.value, self._settings.command)
 
     def _wait(self, seconds: float | None) -> None:
         """Move the deadline. One timer a connection, which looks at the deadline when it fires: moving is free."""

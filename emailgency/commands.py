@@ -1,0 +1,42 @@
+"""The commands of the running server, put together: each room's table, in one."""
+
+from typing import TYPE_CHECKING, Any
+
+from emailgency.flows.addresses import Addresses
+from emailgency.flows.customer_accounts import CustomerAccounts
+from emailgency.flows.flush import Flush
+from emailgency.flows.forget_mail import ForgetMail
+from emailgency.flows.import_addresses import ImportAddresses
+from emailgency.flows.mailbox_status import MailboxStatus
+from emailgency.flows.passwords import Passwords
+from emailgency.flows.pending_view import PendingView
+from emailgency.flows.transport_check import TransportCheck
+from emailgency.servers.control.address_commands import AddressCommands
+from emailgency.servers.control.command import Commands
+from emailgency.servers.control.customer_commands import CustomerCommands
+from emailgency.servers.control.pending_commands import PendingCommands
+from emailgency.servers.control.upkeep_commands import UpkeepCommands
+
+if TYPE_CHECKING:
+    from emailgency.app import App
+    from emailgency.settings import Settings
+
+
+def commands(app: "App", reactor: Any, settings: "Settings") -> Commands:
+    """What the control socket answers."""
+    directory = app.directory
+    accounts = CustomerAccounts(directory, settings.service_domain, settings.operator)
+    addresses = Addresses(directory, settings.operator)
+    passwords = Passwords(directory, app.credentials)
+    view = PendingView(app.relay, app.outbound)
+    forget = ForgetMail(reactor, app.folders, view)
+    transports = TransportCheck(app.exchanges, app.egress)
+    status = MailboxStatus(directory, app.folders)
+    importing = ImportAddresses(directory, addresses, passwords, settings.operator)
+    flush = Flush(app.relay, app.clock, settings.flush)
+    return (
+        CustomerCommands(directory, accounts, transports, view, forget).table()
+        | AddressCommands(directory, accounts, addresses, passwords, status, forget).table()
+        | PendingCommands(directory, accounts, view, flush).table()
+        | UpkeepCommands(directory, importing, forget).table()
+    )
