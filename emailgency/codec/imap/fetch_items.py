@@ -58,13 +58,12 @@ def _read(cursor: Cursor, uid: bool) -> tuple[FetchItem, ...]:
         else:
             items[_item(cursor)] = None
         return tuple(items)
-    while True:
+    for _ in range(_ITEM_LIMIT):
         items[_item(cursor)] = None
         if cursor.skip(b")"):
             return tuple(items)
         cursor.space()
-        if len(items) > _ITEM_LIMIT:
-            raise ProtocolError("too many items")
+    raise ProtocolError("too many items")
 
 
 def _item(cursor: Cursor) -> FetchItem:

@@ -170,6 +170,8 @@ def _list(cursor: Cursor) -> Command:
     if several:
         while cursor.skip(b" "):
             patterns.append(cursor.pattern())
+            if len(patterns) > _LIST_LIMIT:
+                raise ProtocolError("too many patterns")
         cursor.need(b")")
     returns: tuple[str, ...] | None = None
     status: tuple[str, ...] = ()
@@ -178,8 +180,6 @@ def _list(cursor: Cursor) -> Command:
             raise ProtocolError("expected RETURN")
         cursor.space()
         returns, status = _return_options(cursor)
-    if len(patterns) > _LIST_LIMIT:
-        raise ProtocolError("too many patterns")
     extended = several or selection is not None or returns is not None
     return commands.List(reference, tuple(patterns), selection or (), returns or (), status, extended)
 

@@ -35,7 +35,7 @@ class Text:
         text = self._tail + piece.casefold()
         if self.folded in text:
             return True
-        self._tail = text[len(text) - len(self.folded) + 1 :] if len(self.folded) > 1 else ""
+        self._tail = text[max(0, len(text) - len(self.folded) + 1) :]
         return False
 
 
