@@ -83,6 +83,7 @@ class Spool:
         self._unrecorded: list[tuple[Live, bytes]] = []
         self._stuck: set[str] = set()
         self._calls: dict[str, Any] = {}
+        self._stopped = False
         storer.listeners.append(self._delivered)
         storer.on_restart.append(self._storer_restarted)
 
@@ -114,6 +115,7 @@ class Spool:
 
     async def stop(self) -> None:
         """Nothing more will be asked; the storer is stopped afterwards."""
+        self._stopped = True
         self._disk.stop()
         calls, self._calls = self._calls, {}
         for call in calls.values():
@@ -154,12 +156,17 @@ class Spool:
             live.acknowledged = True
         else:
             self._fingerprints[envelope.fingerprint] = envelope.id
-        done.callback(None)
         if any(isinstance(target, _REMOTE) for target in envelope.plan):
             for listener in self.listeners:
-                listener(live)
+                try:
+                    listener(live)
+                except Exception:
+                    self._log.failure(
+                        "{id}: telling of a message failed", id=envelope.id
+                    )  # it is accepted all the same
         if not envelope.plan:
             self._end_when_done(live)
+        done.callback(None)
 
     def _not_committed(self, failure: Failure, live: Live, done: "Deferred[None]") -> None:
         if failure.check(StorerDied):
@@ -193,8 +200,8 @@ class Spool:
 
         def recorded(_: Done) -> None:
             live.recording -= 1
-            done.callback(None)
             self._end_when_done(live)
+            done.callback(None)
 
         def refused(failure: Failure) -> None:
             self._unrecorded.append((live, line))
@@ -363,7 +370,7 @@ class Spool:
     # ---- small things ------------------------------------------------------------------------------------
 
     def _later(self, name: str, delay: float, deed: Callable[[], None]) -> None:
-        if name not in self._calls:
+        if name not in self._calls and not self._stopped:
             self._calls[name] = self._reactor.callLater(delay, deed)
 
     def _ask_quietly(self, request: Record | Redeliver | Settle) -> None:

@@ -1,6 +1,7 @@
 """codec.frames: length and payload."""
 
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ def test_split_anywhere_gives_the_same_payloads(payloads: list[bytes], cuts: lis
     octets = b"".join(map(frames.encode, payloads))
     reader, got = frames.Frames(), []
     edges = [0, *sorted(cut for cut in cuts if cut < len(octets)), len(octets)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         got += reader.feed(octets[start:end])
     assert got == payloads
 

@@ -1,5 +1,7 @@
 """codec.records: one line a record."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ def test_split_anywhere_gives_the_same_records(contents: list[bytes], cuts: list
     octets = b"".join(map(records.encode, contents))
     reader, got = records.Reader(), []
     edges = [0, *sorted(cut for cut in cuts if cut < len(octets)), len(octets)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         got += reader.feed(octets[start:end])
     assert got == contents
     assert reader.position == len(octets)

@@ -112,8 +112,9 @@ class Batch:
 
     @property
     def urgent(self) -> bool:
-        """Whether somebody waits for a sync of this turn."""
-        return bool(self._commits or self._appends or self._records or self._released or self._promised or self._void)
+        """Whether this turn has to be paid now."""
+        waiting = self._commits or self._appends or self._records or self._released or self._promised or self._void
+        return bool(waiting or self._forget_below)
 
     # ---- paying ------------------------------------------------------------------------------------------
 

@@ -193,8 +193,10 @@ class Storer:
             answer.callback(reply)
 
     def set_busy(self, busy: bool) -> None:
+        if busy == self.busy:
+            return
         self.busy = busy
-        for listener in self.on_busy:
+        for listener in tuple(self.on_busy):
             listener(busy)
 
     # ---- the process -------------------------------------------------------------------------------------
@@ -254,8 +256,7 @@ class Storer:
         self._writing.clear()
         for answer in asked.values():
             answer.errback(StorerDied("the storer died"))
-        if self.busy:
-            self.set_busy(False)
+        self.set_busy(False)
         if self._stopping:
             if self._stopped is not None:
                 self._stopped.callback(None)

@@ -1,0 +1,392 @@
+"""store.spool: the reactor's index of what is live, over a real storer."""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.trial import unittest
+
+from emailgency.model.address import Address
+from emailgency.model.envelope import (
+    Catchall,
+    Client,
+    Deliver,
+    Envelope,
+    Outcome,
+    Recipient,
+    Relay,
+    Target,
+    Undelivered,
+)
+from emailgency.model.errors import Temporary
+from emailgency.store import layout
+from emailgency.store.arrival import CHUNK, Arrival
+from emailgency.store.disk import DiskSettings
+from emailgency.store.spool import Spool
+from emailgency.store.storing.line import Storer, StorerSettings
+from emailgency.store.storing.messages import Open
+from emailgency.store.verify import verify
+
+RELAY = Relay(customer="c", address="a@mydomain.zz", recipient=0)
+INBOX = Deliver(customer="c", mailbox="m1", recipient=0)
+RELAYED = Outcome(word="relayed", code=250)
+LATER = Outcome(word="deferred", code=451)
+
+
+class SpoolCase(unittest.TestCase):
+    """One data folder; `start` and `stop` may follow each other."""
+
+    timeout = 20
+    segment_size = 1 << 20
+    relocate: Any = None
+
+    def setUp(self) -> None:
+        folder = tempfile.mkdtemp()
+        self.data = os.path.join(folder, "data")
+        self.now = 1_800_000_000.0
+        self.addCleanup(shutil.rmtree, folder)
+        self.storer: Storer | None = None
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.stop()))
+
+    async def start(self, disk: DiskSettings | None = None) -> Spool:
+        self.storer = Storer(reactor, self.data, StorerSettings(segment_size=self.segment_size, restart_delay=0.01))
+        await self.storer.start()
+        settings = disk or DiskSettings(reserve=0, files=0, ballast=0)
+        self.spool = Spool(reactor, self.storer, self.data, lambda: self.now, settings, self.relocate)
+        await self.spool.start()
+        return self.spool
+
+    async def stop(self) -> None:
+        if self.storer is not None:
+            storer, self.storer = self.storer, None
+            await self.spool.stop()
+            await storer.stop()
+            self.assertEqual(list(verify(self.data)), [])
+
+    async def crash(self) -> None:
+        """The reactor goes without a word: nothing is flushed, the storer is killed."""
+        storer, self.storer = self.storer, None
+        assert storer is not None
+        self.spool._stopped = True
+        for call in self.spool._calls.values():
+            call.cancel()
+        self.spool._calls.clear()
+        self.spool._disk.stop()
+        storer._stopping = True
+        storer._stopped = Deferred()
+        storer._kill()
+        await storer._stopped
+
+    async def accept(self, *plan: Target, octets: bytes = b"x", fingerprint: str | None = None) -> str:
+        arrival = self.spool.begin(self.now)
+        arrival.write(octets)
+        await self.spool.commit(arrival, self.envelope(arrival, plan, fingerprint))
+        return arrival.id
+
+    def envelope(self, arrival: Arrival, plan: tuple[Target, ...], fingerprint: str | None = None) -> Envelope:
+        return Envelope(
+            id=arrival.id,
+            customer="c",
+            sender="s@example.org",
+            received_at=self.now,
+            size=arrival.size,
+            return_path=0,
+            recipients=(Recipient(as_given="who@mydomain.zz"),),
+            plan=plan,
+            client=Client(ip="192.0.2.1"),
+            fingerprint=fingerprint,
+        )
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            tick: Deferred[None] = Deferred()
+            reactor.callLater(0.005, tick.callback, None)
+            await tick
+
+    async def messages(self, folder: str = layout.mailbox("c", "m1")) -> list[bytes]:
+        assert self.storer is not None
+        reply = await self.storer.ask(Open(self.storer.number(), folder))
+        texts = []
+        for place in reply.names:
+            with open(os.path.join(self.data, folder, *place), "rb") as stream:
+                texts.append(stream.read())
+        return texts
+
+    def segments(self) -> list[str]:
+        return sorted(os.listdir(os.path.join(self.data, layout.JOURNAL)))
+
+    def octets_in_spool(self) -> list[str]:
+        return [name for _, _, names in os.walk(f"{self.data}/spool") for name in names if name.endswith(".msg")]
+
+
+class ALife(SpoolCase):
+    async def test_a_local_message_ends_and_leaves_the_spool(self) -> None:
+        await self.start()
+        await self.accept(INBOX, octets=b"hello")
+        await self.until(lambda: not self.spool.live and not self.octets_in_spool())
+        self.assertEqual(await self.messages(), [b"hello"])
+
+    async def test_a_message_of_many_chunks_arrives_whole(self) -> None:
+        await self.start()
+        arrival = self.spool.begin(self.now)
+        octets = os.urandom(CHUNK * 3 + 17)
+        for at in range(0, len(octets), 60_001):
+            arrival.write(octets[at : at + 60_001])
+        await self.spool.commit(arrival, self.envelope(arrival, (INBOX,)))
+        await self.until(lambda: not self.spool.live)
+        self.assertEqual(await self.messages(), [octets])
+
+    async def test_remote_targets_stay_until_they_are_finished(self) -> None:
+        await self.start()
+        told = []
+        self.spool.listeners.append(told.append)
+        id = await self.accept(INBOX, RELAY)
+        self.assertEqual([live.envelope.id for live in told], [id])
+        await self.until(lambda: self.spool.live[id].remaining == {1})
+        await self.spool.tried(id, [1], self.now + 60, LATER)
+        self.assertEqual(self.spool.live[id].tried[1].next, self.now + 60)
+        await self.spool.finished(id, [1], RELAYED)
+        self.assertNotIn(id, self.spool.live)
+
+    async def test_what_is_live_survives_a_stop(self) -> None:
+        await self.start()
+        id = await self.accept(INBOX, RELAY, Relay(customer="c", address="b@mydomain.zz", recipient=0))
+        await self.until(lambda: self.spool.live[id].remaining == {1, 2})
+        await self.spool.finished(id, [2], RELAYED)
+        await self.spool.tried(id, [1], self.now + 60, LATER)
+        before = self.spool.live[id]
+        await self.stop()
+        await self.start()
+        after = self.spool.live[id]
+        self.assertEqual(after.envelope, before.envelope)
+        self.assertEqual((after.remaining, after.tried), (before.remaining, before.tried))
+        self.assertEqual(len(await self.messages()), 1)
+
+    async def test_a_caller_who_gives_up_changes_nothing(self) -> None:
+        await self.start()
+        waiting = Deferred.fromCoroutine(self.accept(INBOX, RELAY))
+        waiting.addErrback(lambda failure: None)
+        waiting.cancel()
+        await self.until(lambda: len(self.spool.live) == 1)
+        (live,) = self.spool.live.values()
+        await self.until(lambda: live.remaining == {1})
+
+    async def test_old_segments_are_given_up_and_nothing_live_with_them(self) -> None:
+        self.segment_size = 4096
+        await self.start()
+        old = await self.accept(RELAY, RELAY, fingerprint="f")
+        self.spool.acknowledged(old)
+        await self.spool.finished(old, [0], RELAYED)
+        await self.spool.tried(old, [1], self.now + 9, LATER)
+        for _ in range(12):
+            await gatherResults([Deferred.fromCoroutine(self.accept(INBOX, octets=b"y")) for _ in range(10)])
+        await self.until(lambda: len(self.spool.live) == 1 and self.segments()[0] > "00000003.log")
+        await self.crash()
+        await self.start()
+        live = self.spool.live[old]
+        self.assertEqual((live.remaining, live.tried[1].next, live.acknowledged), ({1}, self.now + 9, True))
+
+
+class Repetitions(SpoolCase):
+    """RFC 1047."""
+
+    async def test_a_repetition_is_known_until_the_sender_speaks_again(self) -> None:
+        await self.start()
+        id = await self.accept(INBOX, fingerprint="f")
+        self.assertEqual(self.spool.repeated("f"), id)
+        await self.until(lambda: not self.spool.live)
+        self.assertEqual(self.spool.repeated("f"), id)
+        self.spool.acknowledged(id)
+        self.assertIsNone(self.spool.repeated("f"))
+        await self.until(lambda: not self.octets_in_spool())
+
+    async def test_a_repetition_is_known_after_a_crash(self) -> None:
+        await self.start()
+        unheard = await self.accept(INBOX, fingerprint="f")
+        heard = await self.accept(RELAY, fingerprint="g")
+        self.spool.acknowledged(heard)
+        await self.until(lambda: not self.spool._acknowledged)
+        await self.spool.tried(heard, [0], 0.0, LATER)  # the journal is in order: the acknowledgement is in it too
+        await self.crash()
+        await self.start()
+        self.assertEqual(self.spool.repeated("f"), unheard)
+        self.assertIsNone(self.spool.repeated("g"))
+
+    async def test_after_a_day_nobody_is_expected_back(self) -> None:
+        await self.start()
+        await self.accept(INBOX, fingerprint="f")
+        await self.until(lambda: not self.spool.live)
+        await self.stop()
+        self.now += 25 * 3600
+        await self.start()
+        self.assertIsNone(self.spool.repeated("f"))
+        await self.until(lambda: not self.octets_in_spool())
+
+
+class Crashes(SpoolCase):
+    async def test_a_storer_that_dies_is_replaced_and_deliveries_go_on(self) -> None:
+        await self.start()
+        first = await self.accept(INBOX, RELAY)
+        assert self.storer is not None
+        pid = self.storer._process.pid
+        os.kill(pid, signal.SIGSTOP)
+        waiting = Deferred.fromCoroutine(self.accept(INBOX, octets=b"lost"))
+        recording = Deferred.fromCoroutine(self.spool.finished(first, [1], RELAYED))
+        os.kill(pid, signal.SIGKILL)
+        for asked in (waiting, recording):
+            with self.assertRaises(Temporary):
+                await asked
+        with self.assertRaises(Temporary):
+            await self.accept(INBOX)
+        await self.until(lambda: self.storer._transport is not None)
+        await self.accept(INBOX, octets=b"again")
+        await self.until(lambda: not self.spool.live)  # the record of `finished` was written by the next storer
+        self.assertEqual(sorted(await self.messages()), [b"again", b"x"])
+
+    async def test_a_message_whose_pieces_died_with_the_storer_is_refused(self) -> None:
+        await self.start()
+        assert self.storer is not None
+        arrival = self.spool.begin(self.now)
+        arrival.write(b"x" * CHUNK)
+        restarted: list[None] = []
+        self.storer.on_restart.append(lambda: restarted.append(None))
+        self.storer._kill()
+        await self.until(lambda: bool(restarted))
+        arrival.write(b"rest")
+        with self.assertRaises(Temporary):
+            await self.spool.commit(arrival, self.envelope(arrival, (INBOX,)))
+        await self.accept(INBOX)
+        await self.until(lambda: not self.spool.live)
+        self.assertEqual(await self.messages(), [b"x"])
+
+    async def test_a_commit_refused_by_a_dying_storer_never_arrives(self) -> None:
+        """Its Accepted may be on the disk; the sender was told 451 and comes again."""
+        await self.start()
+        assert self.storer is not None
+        arrival = self.spool.begin(self.now)
+        arrival.write(b"refused")
+        self.storer.replied = lambda reply: None  # what the storer says does not arrive any more
+        waiting = Deferred.fromCoroutine(self.spool.commit(arrival, self.envelope(arrival, (RELAY,))))
+        await self.until(lambda: any(self.journal_octets()))
+        self.storer._kill()
+        with self.assertRaises(Temporary):
+            await waiting
+        del self.storer.replied
+        await self.until(lambda: self.storer._transport is not None)
+        await self.accept(INBOX)
+        await self.crash()
+        await self.start()
+        self.assertNotIn(arrival.id, self.spool.live)
+
+    def journal_octets(self) -> list[int]:
+        return [os.stat(os.path.join(self.data, layout.JOURNAL, name)).st_size for name in self.segments()]
+
+    async def test_a_crash_before_local_delivery_is_made_good_at_the_next_start(self) -> None:
+        await self.start()
+        for target in (INBOX, Catchall(customer="c", address="who@mydomain.zz", recipient=0)):
+            await self.accept(target, Undelivered(customer="c", recipient=0))
+        await self.crash()
+        await self.start()
+        await self.until(lambda: not self.spool.live)
+        self.assertEqual(await self.messages(), [b"x"])
+        self.assertEqual(await self.messages(layout.catchall("c", Address("who", "mydomain.zz"))), [b"x"])
+        copies = await self.messages(layout.undelivered("c"))
+        self.assertEqual(copies, [b"X-Original-To: who@mydomain.zz\r\nx"] * 2)
+
+    async def test_a_message_whose_octets_are_wrong_is_put_aside_and_told(self) -> None:
+        await self.start()
+        id = await self.accept(RELAY, octets=b"good")
+        await self.crash()
+        with open(os.path.join(self.data, layout.message(id)), "wb") as stream:
+            stream.write(b"baad")
+        await self.start()
+        self.assertNotIn(id, self.spool.live)
+        corrupt = os.path.join(self.data, layout.CORRUPT)
+        self.assertEqual(sorted(os.listdir(corrupt)), [f"{id}.json", f"{id}.msg"])
+
+    async def test_a_bad_record_is_kept_as_evidence_and_costs_nothing_else(self) -> None:
+        await self.start()
+        first = await self.accept(RELAY)
+        second = await self.accept(RELAY)
+        await self.crash()
+        path = os.path.join(self.data, layout.JOURNAL, self.segments()[-1])
+        with open(path, "r+b") as stream:
+            stream.seek(40)
+            stream.write(b"#")
+        await self.start()
+        self.assertEqual([id in self.spool.live for id in (first, second)], [False, True])
+        self.assertEqual(len(os.listdir(os.path.join(self.data, layout.CORRUPT))), 1)
+        await self.crash()
+        os.unlink(path)
+
+    async def test_files_that_belong_to_nothing_go_after_an_hour(self) -> None:
+        await self.start()
+        id = self.spool.begin(self.now).id
+        await self.accept(RELAY)
+        for age, name in ((0, id), (7200, f"{id[:-1]}f")):
+            path = os.path.join(self.data, layout.hour(id), f"{name}.msg")
+            with open(path, "wb"):
+                os.utime(path, (self.now - age, self.now - age))
+        await self.crash()
+        await self.start()
+        await self.until(lambda: len(self.octets_in_spool()) == 2)
+        self.assertIn(f"{id}.msg", self.octets_in_spool())
+        os.unlink(os.path.join(self.data, layout.message(id)))
+
+
+class GoneMailboxes(SpoolCase):
+    async def relocate(self, envelope: Envelope, target: Target) -> Target:
+        return Undelivered(customer="c", recipient=0)
+
+    async def test_a_target_whose_mailbox_has_gone_is_resolved_again_at_start(self) -> None:
+        await self.start()
+        await self.accept(INBOX)
+        await self.crash()
+        shutil.rmtree(os.path.join(self.data, "customers"), ignore_errors=True)
+        path = os.path.join(self.data, layout.JOURNAL, self.segments()[-1])
+        with open(path, "rb") as stream:
+            accepted = stream.readline()
+        with open(path, "wb") as stream:
+            stream.write(accepted)  # as if the crash had come right after COMMIT
+        await self.start()
+        await self.until(lambda: not self.spool.live)
+        self.assertEqual(len(await self.messages(layout.undelivered("c"))), 1)
+
+
+class LowDisk(SpoolCase):
+    async def test_a_low_disk_refuses_mail_and_gives_the_ballast_up(self) -> None:
+        ballast = os.path.join(self.data, layout.BALLAST)
+        roomy = DiskSettings(reserve=0, files=0, ballast=1 << 20, interval=0.02)
+        await self.start(roomy)
+        self.assertIsNone(self.spool.accepting)
+        await self.until(lambda: os.path.exists(ballast) and os.stat(ballast).st_size == 1 << 20)
+        await self.stop()
+        await self.start(DiskSettings(reserve=1 << 60, files=0, ballast=1 << 20, interval=0.02))
+        assert self.spool.accepting is not None
+        self.assertEqual((self.spool.accepting.code, self.spool.accepting.enhanced), (452, "4.3.1"))
+        await self.until(lambda: not os.path.exists(ballast))
+        await self.accept(INBOX)
+        await self.until(lambda: not self.spool.live)
+
+
+class BackPressure(SpoolCase):
+    async def test_a_storer_that_does_not_keep_up_is_busy(self) -> None:
+        await self.start()
+        assert self.storer is not None
+        told: list[bool] = []
+        self.storer.on_busy.append(told.append)
+        arrival = self.spool.begin(self.now)
+        pid = self.storer._process.pid
+        os.kill(pid, signal.SIGSTOP)
+        for _ in range(48):
+            arrival.write(b"x" * CHUNK)
+        await self.until(lambda: bool(told))
+        self.assertTrue(self.storer.busy)
+        os.kill(pid, signal.SIGCONT)
+        await self.until(lambda: told == [True, False])
+        arrival.abort()
