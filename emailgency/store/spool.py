@@ -9,11 +9,12 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from emailgency.background import background
 from emailgency.model.envelope import Envelope, Outbound, Outcome, Relay, Target
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
@@ -84,6 +85,7 @@ class Spool:
         self._stuck: set[str] = set()
         self._calls: dict[str, Any] = {}
         self._stopped = False
+        self._sweeping: Deferred[None] = succeed(None)
         storer.listeners.append(self._delivered)
         storer.on_restart.append(self._storer_restarted)
 
@@ -121,6 +123,7 @@ class Spool:
         for call in calls.values():
             call.cancel()
         self._tidy()
+        await self._sweeping
 
     # ---- arrival -----------------------------------------------------------------------------------------
 
@@ -311,10 +314,11 @@ class Spool:
             if not live.acknowledged and live.envelope.received_at < now - _REMEMBERED:
                 self.acknowledged(live.envelope.id)
         known = frozenset(self.live) | frozenset(self._lingering) | frozenset(self._ended)
-        self._in_thread(replay.sweep, self._data, known, now).addErrback(
-            lambda failure: self._log.failure("sweeping the spool failed", failure)
-        )
+        self._sweeping = background("sweeping the spool", self._sweep(known, now))
         self._later("hourly", _HOUR, self._hourly)
+
+    async def _sweep(self, known: frozenset[str], now: float) -> None:
+        await self._in_thread(replay.sweep, self._data, known, now)
 
     # ---- recovery ----------------------------------------------------------------------------------------
 

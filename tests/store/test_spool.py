@@ -77,6 +77,7 @@ class SpoolCase(unittest.TestCase):
             call.cancel()
         self.spool._calls.clear()
         self.spool._disk.stop()
+        await self.spool._sweeping
         storer._stopping = True
         storer._stopped = Deferred()
         storer._kill()

@@ -200,7 +200,7 @@ def test_files_of_other_programs_get_a_uid_in_order_of_arrival(box: Box) -> None
 
 def test_flags_another_program_sets_keep_the_uid(box: Box) -> None:
     token = box.open().token
-    uid, name = box.messages()[1]
+    _, name = box.messages()[1]
     os.rename(os.path.join(box.data, BOX, "new", name), os.path.join(box.data, BOX, "cur", f"{name}:2,S"))
     reply = box.storer.ask(Open(box.storer.number(), BOX, token))
     assert isinstance(reply, Opened)
