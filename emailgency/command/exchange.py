@@ -18,11 +18,11 @@ LONGEST_ANSWER = 256 << 20  # octets; 100,000 addresses with all their fields ar
 
 def exchange(data: str, command: str, arguments: dict[str, Any], progress: Callable[[dict[str, Any]], None]) -> Any:
     """The server's result. Raises CommandFailed, with status NO_SERVER when nobody listens."""
-    with connect(data) as line:
-        request = {"command": command, "arguments": arguments}
-        line.sendall(json.dumps(request).encode() + b"\n")
-        with line.makefile("rb") as answers:
-            while answer := answers.readline(LONGEST_ANSWER):
+    request = {"command": command, "arguments": arguments}
+    with connect(data) as line, line.makefile("rb") as answers:
+        try:
+            line.sendall(json.dumps(request).encode() + b"\n")
+            while (answer := answers.readline(LONGEST_ANSWER)).endswith(b"\n"):
                 message = json.loads(answer)
                 if "progress" in message:
                     progress(message["progress"])
@@ -30,6 +30,8 @@ def exchange(data: str, command: str, arguments: dict[str, Any], progress: Calla
                     raise _failed(message["error"])
                 else:
                     return message["result"]
+        except ConnectionError:
+            pass
     raise CommandFailed("the server went away before it answered; look at its log", TROUBLE)
 
 

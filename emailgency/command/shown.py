@@ -36,14 +36,17 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def sheet(fields: dict[str, Any]) -> str:
-    """One line a field; a list of records becomes a table under its name."""
-    flat = {key: value for key, value in fields.items() if not _records(value)}
+    """One line a field; lists of records become tables under their names, after all else."""
+    tables = {key: value for key, value in fields.items() if isinstance(value, list) and all(map(_record, value))}
+    flat = {key: value for key, value in fields.items() if key not in tables or not value}
     width = max((len(title(key)) for key in flat), default=0)
-    lines = [f"{title(key).ljust(width)}{GAP}{cell(key, value)}".rstrip() for key, value in flat.items()]
-    for key, value in fields.items():
-        if _records(value):
-            lines += ["", title(key), *(GAP + line for line in table(value).splitlines())]
-    return "\n".join(lines)
+    parts = (
+        ["\n".join(f"{title(key).ljust(width)}{GAP}{cell(key, value)}" for key, value in flat.items())] if flat else []
+    )
+    for key, value in tables.items():
+        if value:
+            parts.append("\n".join([f"{title(key)}:", *(GAP + line for line in table(value).splitlines())]))
+    return "\n\n".join(parts)
 
 
 def cell(key: str, value: Any) -> str:
@@ -84,8 +87,8 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
 
 
-def _records(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+def _record(value: Any) -> bool:
+    return isinstance(value, dict)
 
 
 class Progress:

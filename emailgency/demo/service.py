@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import time
 from typing import Any
 
@@ -67,4 +68,5 @@ def service(options: Any) -> DemoService:
 
 
 def say(words: str) -> None:
-    print(words, flush=True)
+    """On the terminal: what is printed to sys.stdout goes to twistd's log."""
+    print(words, file=sys.__stdout__, flush=True)

@@ -18,7 +18,7 @@ from emailgency.flows.import_rows import WrongFile
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.servers.control.command import Asker, Command
 from emailgency.servers.control.line import LONGEST_LINE
-from emailgency.servers.control.listening import Control
+from emailgency.servers.control.listening import MOST_LINES, Control
 
 
 class Named(Struct, forbid_unknown_fields=True):
@@ -162,6 +162,10 @@ class ControlSocket(TestCase):
         while not self.asked:
             await deferToThread(lambda: None)
         self.assertEqual(self.asked[0][0], "gone")
+
+    async def test_more_persons_than_may_work_at_once_are_served_one_after_the_other(self) -> None:
+        for number in range(MOST_LINES + 5):
+            self.assertEqual(await self.ask("greet", name=str(number)), {"hello": str(number)})
 
     async def test_a_second_server_on_the_same_folder_is_refused(self) -> None:
         with self.assertRaises(Invalid):

@@ -9,6 +9,7 @@ import os
 import pwd
 import socket
 import struct
+from collections.abc import Callable
 from typing import cast
 
 import msgspec
@@ -42,8 +43,11 @@ class Error(Struct, frozen=True):
 class ControlLine(Protocol):
     _log = Logger()
 
-    def __init__(self, commands: Commands) -> None:
+    def __init__(self, commands: Commands, gone: Callable[["ControlLine"], None]) -> None:
+        """`gone` is told when the connection has ended."""
         self._commands = commands
+        self._gone = gone
+        self._open = False
         self._received = bytearray()
         self._busy = False
         self._choked = False
@@ -57,18 +61,21 @@ class ControlLine(Protocol):
             self._wire.abortConnection()
             return
         self._user = user_name(uid)
+        self._open = True
         self._wire.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
         if len(self._received) + len(data) > LONGEST_LINE:
             self._answer({"error": Error("usage", f"a request has at most {LONGEST_LINE} octets")})
-            self._end()
+            self.close()
             return
         self._received += data
         self._next(len(data))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._open = False
         self._received.clear()
+        self._gone(self)
 
     def _next(self, fresh: int) -> None:
         """Start the first complete request; only the `fresh` octets can hold a line end not seen before."""
@@ -88,7 +95,7 @@ class ControlLine(Protocol):
             self._answer(await self._done(line))
         finally:
             self._busy = False
-            if self.connected:
+            if self._open:
                 self._wire.resumeProducing()
                 self._next(len(self._received))
 
@@ -122,10 +129,10 @@ class ControlLine(Protocol):
             self._answer({"progress": {"what": what, "done": done, "of": of}})
 
     def _answer(self, message: dict[str, object]) -> None:
-        if self.connected:
+        if self._open:
             self._wire.write(msgspec.json.encode(message) + b"\n")
 
-    def _end(self) -> None:
+    def close(self) -> None:
         self._wire.unregisterProducer()
         self._wire.loseConnection()
 

@@ -46,14 +46,12 @@ class Control(Factory):
                 await stopped
             os.close(self._folder)
         for line in list(self._lines):
-            assert line.transport is not None
-            line.transport.loseConnection()
+            line.close()
 
     def buildProtocol(self, addr: IAddress | None) -> ControlLine | None:
-        self._lines = {line for line in self._lines if line.connected}
         if len(self._lines) >= MOST_LINES:
             return None
-        line = ControlLine(self.commands)
+        line = ControlLine(self.commands, self._lines.discard)
         self._lines.add(line)
         return line
 

@@ -86,6 +86,6 @@ def _message(line: MessageLine) -> dict[str, Any]:
         "size": line.size,
         "sender": line.sender or "<>",
         "recipients": msgspec.to_builtins(line.recipients),
-        "due_at": line.due,
+        "due_at": line.due or None,  # None: as soon as its server answers
         "last": line.last,
     }
