@@ -202,6 +202,13 @@ class Client(Protocol):
                     return line
             await self.more()
 
+    async def raw_line(self) -> bytes:
+        """The next line, whatever it announces."""
+        while (end := self.buffer.find(b"\r\n")) < 0:
+            await self.more()
+        line, self.buffer = self.buffer[:end], self.buffer[end + 2 :]
+        return line
+
     async def command(self, line: bytes) -> tuple[list[bytes], bytes]:
         """Untagged lines, and the tagged one without its tag."""
         self._number += 1

@@ -13,7 +13,7 @@ class Tree:
 
     def __init__(self, listing: FolderList, mailbox: str) -> None:
         found = (layout.folder_name(mailbox, path) for path in listing.folders)
-        self._existing = {name for name in found if names.speakable(name)} | {()}
+        self._existing = {name for name in found if names.speakable(name) and name != (names.INBOX,)} | {()}
         self._parents = _parents(self._existing)
         self.subscribed = {name for name in map(names.unstored, listing.subscriptions) if names.speakable(name)}
         self._subscribed_parents = _parents(self.subscribed)
@@ -50,4 +50,5 @@ class Tree:
 
 
 def _parents(found: Iterable[Name]) -> set[Name]:
-    return {name[:depth] for name in found for depth in range(1, len(name))}
+    parents = {name[:depth] for name in found for depth in range(1, len(name))}
+    return {() if name == (names.INBOX,) else name for name in parents}
