@@ -5,12 +5,13 @@ storer is behind or the client does not read, nothing is read from it (attack ro
 message has come, only its own answer ends the transaction: neither a timeout nor a stop cuts it.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IConsumer, IPushProducer, ITLSTransport
+from twisted.internet.interfaces import IAddress, IConsumer, IPushProducer, ISSLTransport, ITLSTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -89,7 +90,9 @@ class SmtpProtocol(Protocol):
         service = self._service
         reason = service.connections.admit(self, self._ip)
         self._admitted = reason is None
-        if service.implicit_tls:
+        if ISSLTransport.providedBy(self.transport):
+            self._secure = True  # a listener that speaks TLS alone
+        elif service.implicit_tls:
             if reason is not None:  # not worth a handshake
                 self.transport.abortConnection()
                 return
@@ -102,7 +105,7 @@ class SmtpProtocol(Protocol):
             self._connection.greet(STOPPING)
         else:
             self._connection.greet(service.banner)
-            self.transport.registerProducer(self, True)
+        self.transport.registerProducer(self, True)
         self._flush(self._connection)
 
     def dataReceived(self, data: bytes) -> None:
@@ -390,17 +393,16 @@ class SmtpProtocol(Protocol):
 
 async def _rest(work: Coroutine[Deferred[Any], Any, Verdict], awaited: Deferred[Any]) -> Verdict:
     """`work` from where it was left, waiting for `awaited`."""
+    step: Callable[[], Deferred[Any]]
     while True:
         try:
-            result = await awaited
+            step = partial(work.send, await awaited)
         except Exception as error:
-            step, argument = work.throw, error
-        else:
-            step, argument = work.send, result
+            step = partial(work.throw, error)
         try:
-            awaited = step(argument)
+            awaited = step()
         except StopIteration as done:
-            return done.value
+            return cast(Verdict, done.value)
 
 
 def _shown(event: Event) -> str:

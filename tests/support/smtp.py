@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
+from twisted.internet.testing import StringTransport
 
 from emailgency.codec.address import parse
 from emailgency.flows.receive import Reception, ReceptionLimits
@@ -129,3 +131,50 @@ def build(
     )
     service = SmtpService(reactor, reception, storer or IdleStorer(), settings or SmtpSettings(), certificates)
     return SmtpFactory(service)
+
+
+class Wire(StringTransport):
+    """A TCP connection in memory."""
+
+    def __init__(self, ip: str = "192.0.2.9") -> None:
+        super().__init__(peerAddress=IPv4Address("TCP", ip, 4711))
+        self.closed = self.half_closed = self.aborted = False
+
+    def setTcpNoDelay(self, enabled: bool) -> None: ...
+
+    def loseConnection(self) -> None:
+        self.closed = True
+
+    def loseWriteConnection(self) -> None:
+        self.half_closed = True
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+    def lines(self) -> list[str]:
+        """The reply lines since the last look; "<closed>" when no more will come."""
+        found = self.value().decode("ascii").split("\r\n")
+        assert found.pop() == "", "a reply without CRLF"
+        self.clear()
+        return found + ["<closed>"] * (self.closed or self.half_closed or self.aborted)
+
+
+class Talk:
+    """A client beside a real `SmtpProtocol`, without a socket."""
+
+    def __init__(self, factory: SmtpFactory, ip: str = "192.0.2.9") -> None:
+        self.wire = Wire(ip)
+        self.protocol = factory.buildProtocol(None)
+        self.protocol.makeConnection(self.wire)
+
+    def say(self, octets: bytes, piece: int = 0) -> list[str]:
+        """Send `octets`, in pieces if so asked; the replies."""
+        for at in range(0, len(octets), piece or len(octets)):
+            self.protocol.dataReceived(octets[at : at + (piece or len(octets))])
+        return self.wire.lines()
+
+    def codes(self, octets: bytes, piece: int = 0) -> list[int]:
+        return [int(line[:3]) for line in self.say(octets, piece) if line[3:4] == " "]
+
+    def hang_up(self) -> None:
+        self.protocol.connectionLost()
