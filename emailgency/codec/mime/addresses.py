@@ -11,7 +11,7 @@ from msgspec import Struct
 _ATEXT = rb"!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~"
 _SIMPLE = re.compile(
     rb"[ \t\r\n]*+(?:(?:\"([^\"\\\r\n]*+)\"[ \t]*+|([%b. \t]++))?<([%b.]++)@([%b.]++)>|([%b.]++)@([%b.]++))"
-    rb"[ \t\r\n]*+(?:,|\Z)" % (_ATEXT, _ATEXT, _ATEXT, _ATEXT, _ATEXT)
+    rb"[ \t\r\n]*+(,|;|\Z)" % (_ATEXT, _ATEXT, _ATEXT, _ATEXT, _ATEXT)
 )
 _TOKEN = re.compile(
     rb'(?P<space>[ \t\r\n]++)|(?P<quoted>"(?:[^"\\]|\\.)*+(?:"|\\?\Z))|(?P<special>[<>,;:@.(])'
@@ -21,8 +21,6 @@ _TOKEN = re.compile(
 _PARENTHESIS = re.compile(rb"[()]|\\.", re.DOTALL)
 _ESCAPE = re.compile(rb"\\(.)|\\\Z", re.DOTALL)
 _SPACES = re.compile(rb"[ \t\r\n]+")
-
-ADDRESSES = 5000  # of one field that are read
 
 
 class Mailbox(Struct, frozen=True):
@@ -40,18 +38,21 @@ _NO_DOMAIN = b"MISSING_DOMAIN"
 _GROUP_END = Mailbox(None, None, None, None)
 
 
-def parse(value: bytes) -> list[Mailbox]:
-    """The addresses of one field's unfolded value."""
+def parse(value: bytes, most: int = 5000) -> list[Mailbox]:
+    """The addresses of one field's unfolded value; of more than `most` the first ones."""
     found: list[Mailbox] = []
     at = 0
     in_group = False
-    while at < len(value) and len(found) < ADDRESSES:
+    while at < len(value) and len(found) < most:
         match = _SIMPLE.match(value, at)
         if match is not None:
-            quoted, words, local, domain, bare_local, bare_domain = match.groups()
+            quoted, words, local, domain, bare_local, bare_domain, terminator = match.groups()
             name = quoted or (_SPACES.sub(b" ", words.strip(b" \t")) if words else None)
             found.append(Mailbox(name or None, None, local or bare_local, domain or bare_domain))
             at = match.end()
+            if in_group and terminator == b";":
+                found.append(_GROUP_END)
+                in_group = False
             continue
         entry = _Entry(value, at)
         at = entry.end

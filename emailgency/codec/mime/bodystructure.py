@@ -1,23 +1,35 @@
 """BODY and BODYSTRUCTURE (RFC 3501 §7.4.2) serialised from the tree of parts."""
 
+from typing import NamedTuple
+
 from emailgency.codec.imap.strings import nstring, string
-from emailgency.codec.mime import structure
 from emailgency.codec.mime.content import Content, Parameters
 from emailgency.codec.mime.headers import Octets
 from emailgency.codec.mime.structure import Part
 
+_CHUNK = 65536
 
-def serialise(octets: Octets, part: Part) -> tuple[bytes, bytes]:
-    """BODYSTRUCTURE, and BODY, which is the same without extension data."""
+
+class Serialised(NamedTuple):
+    """One part and all inside it."""
+
+    extended: bytes  # BODYSTRUCTURE
+    body: bytes  # BODY, the same without extension data
+    lines: int | None  # of the content, where they had to be counted: messages in messages need not count again
+
+
+def serialise(octets: Octets, part: Part) -> Serialised:
+    """The answers for a part."""
     content = part.content
     if part.multipart:
         inner = [serialise(octets, child) for child in part.parts]
-        structures = b"".join([extended for extended, _ in inner])
-        bodies = b"".join([body for _, body in inner])
+        structures = b"".join([child.extended for child in inner])
+        bodies = b"".join([child.body for child in inner])
         subtype = string(content.subtype)
-        return (
+        return Serialised(
             b"(%b %b %b %b)" % (structures, subtype, _parameters(content.parameters), _extension(content)),
             b"(%b %b)" % (bodies, subtype),
+            None,
         )
     type, subtype = content.type, content.subtype
     if part.opaque:
@@ -35,15 +47,24 @@ def serialise(octets: Octets, part: Part) -> tuple[bytes, bytes]:
     extension = b"%b %b" % (nstring(content.md5), _extension(content))
     if part.message:
         message = part.parts[0]
-        structure_inside, body_inside = serialise(octets, message)
-        envelope, lines = message.envelope or b"NIL", structure.lines(octets, part)
-        return (
-            b"(%b %b %b %d %b)" % (basic, envelope, structure_inside, lines, extension),
-            b"(%b %b %b %d)" % (basic, envelope, body_inside, lines),
+        inside = serialise(octets, message)
+        lines = _lines(octets, message.header, message.body)
+        lines += _lines(octets, message.body, part.end) if inside.lines is None else inside.lines
+        envelope = message.envelope or b"NIL"
+        return Serialised(
+            b"(%b %b %b %d %b)" % (basic, envelope, inside.extended, lines, extension),
+            b"(%b %b %b %d)" % (basic, envelope, inside.body, lines),
+            lines,
         )
-    if type.lower() == b"text":
-        basic = b"%b %d" % (basic, structure.lines(octets, part))
-    return b"(%b %b)" % (basic, extension), b"(%b)" % basic
+    if type.lower() != b"text":
+        return Serialised(b"(%b %b)" % (basic, extension), b"(%b)" % basic, None)
+    lines = _lines(octets, part.body, part.end)
+    return Serialised(b"(%b %d %b)" % (basic, lines, extension), b"(%b %d)" % (basic, lines), lines)
+
+
+def _lines(octets: Octets, start: int, end: int) -> int:
+    """Line ends in octets[start:end]."""
+    return sum(octets[at : min(at + _CHUNK, end)].count(b"\n") for at in range(start, end, _CHUNK))
 
 
 def _extension(content: Content) -> bytes:

@@ -29,7 +29,7 @@ _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _SECTION = re.compile(rb"(.+?)\*([0-9]{1,3})(\*?)")
 _LANGUAGE = re.compile(rb"[^\s,]+")
 
-PARAMETERS = 100  # of one field that are read
+PARAMETERS = 50  # of one field that are read
 LANGUAGES = 100
 
 Parameters = tuple[tuple[bytes, bytes], ...]

@@ -14,11 +14,10 @@ from emailgency.codec.mime.headers import Octets
 
 DEPTH = 30
 PARTS = 1000
-HEADERS = 1048576  # octets of headers of one message that are read, all parts together
+HEADERS = 524288  # octets of headers of one message that are read, all parts together
 
 _MESSAGE_PATTERN = headers.wanted((*envelope.FIELDS, *content.FIELDS))
 _PART_PATTERN = headers.wanted(content.FIELDS)
-_CHUNK = 65536
 
 
 class Part(Struct):
@@ -48,11 +47,6 @@ def read(octets: Octets) -> Part:
     return _Scanner(octets).entity(0, 0, is_message=True, in_digest=False)[0]
 
 
-def lines(octets: Octets, part: Part) -> int:
-    """Line ends in the content of a part."""
-    return sum(octets[at : min(at + _CHUNK, part.end)].count(b"\n") for at in range(part.body, part.end, _CHUNK))
-
-
 class _Open(Struct):
     """A multipart that has not ended, as a thing to search for."""
 
@@ -78,6 +72,7 @@ class _Scanner:
         self._open: list[_Open] = []
         self._parts = 0
         self._header_budget = HEADERS
+        self._envelopes = envelope.Writer()
 
     def entity(self, start: int, depth: int, is_message: bool, in_digest: bool) -> tuple[Part, _Delimiter | None]:
         """The part or message that begins at `start`, and the delimiter of an outer multipart that ended it."""
@@ -92,7 +87,7 @@ class _Scanner:
             end=max(body, self._size if delimiter is None else delimiter.start),
             content=content.read(fields, in_digest),
             parts=[],
-            envelope=envelope.serialise(fields) if is_message else None,
+            envelope=self._envelopes.envelope(fields) if is_message else None,
         )
         if part.content.is_type(b"multipart"):
             delimiter = self._multipart(part, depth, delimiter)

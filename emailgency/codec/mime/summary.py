@@ -17,7 +17,7 @@ class Summary(Struct, frozen=True, array_like=True):
 
 
 def summarise(octets: Octets) -> Summary:
-    """Linear and bounded for any octets, but 20 MB of them still take some 50 ms: do large ones in a thread."""
+    """Linear and bounded for any octets, but 20 MB can take 300 ms: do large ones in a thread."""
     message = structure.read(octets)
-    extended, body = bodystructure.serialise(octets, message)
-    return Summary(message.envelope or b"NIL", extended, body, sections.places(message))
+    parts = bodystructure.serialise(octets, message)
+    return Summary(message.envelope or b"NIL", parts.extended, parts.body, sections.places(message))
