@@ -1,41 +1,21 @@
-"""The words of IMAP (RFC 3501 §9): a cursor that steps over one command and takes atoms, strings, sets, flags, dates.
+"""The words of IMAP (RFC 3501 §9): a cursor that steps over one command and takes atoms, strings, numbers.
 
 The command is whole: each literal's octets stand behind its `{n}CRLF`. Every step is one anchored match of a regular
 expression that cannot backtrack, so reading is linear.
 """
 
 import re
-from calendar import timegm
-from datetime import date
 
-from emailgency.codec.imap import mutf7, sets
-from emailgency.codec.imap.sets import SequenceSet
-
-# atom-char: not ( ) { SP CTL % * " \ ]; astring-char adds ]; a list pattern adds % and *; a tag lacks +
+# atom-char: not ( ) { SP CTL % * " \ ]; astring-char adds ]; a tag lacks +
 _ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]++")
 _ASTRING_ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]++")
-_PATTERN_ATOM = re.compile(rb"[!#$%&'*+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]++")
 _TAG = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,128}+(?= )")
 _QUOTED = re.compile(rb'"((?:[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x5b\x5d-\x7f]|\\["\\])*+)"')
 _QUOTED_UTF8 = re.compile(rb'"((?:[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x5b\x5d-\x7f\x80-\xff]|\\["\\])*+)"')
 _ESCAPED = re.compile(rb'\\(["\\])')
 _LITERAL = re.compile(rb"\{([0-9]{1,9})\+?\}\r\n")
 _ANNOUNCED = re.compile(rb"\{[0-9]++\+?\}\r\n")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/=]++")
 _NUMBER = re.compile(rb"[0-9]{1,10}+")
-_SET = re.compile(rb"[0-9*:,]++")
-_DAY = re.compile(rb'("?)([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})\1')
-_DATE_TIME = re.compile(
-    rb'"([ 0-9][0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})"'
-)
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        (b"JAN", b"FEB", b"MAR", b"APR", b"MAY", b"JUN", b"JUL", b"AUG", b"SEP", b"OCT", b"NOV", b"DEC"), 1
-    )
-}
-_SYSTEM_FLAGS = {word.upper(): "\\" + word for word in ("Answered", "Flagged", "Deleted", "Seen", "Draft", "Recent")}
-_KEYWORD_LIMIT = 255
 _LARGEST = (1 << 32) - 1
 
 
@@ -58,8 +38,6 @@ class Cursor:
         self.octets = octets
         self.at = 0
         self.utf8 = utf8  # quoted strings and names may be UTF-8 (RFC 6855)
-
-    # ---- structure
 
     def space(self) -> None:
         if not self.skip(b" "):
@@ -101,8 +79,6 @@ class Cursor:
         self.at = match.end()
         return match
 
-    # ---- words
-
     def tag(self) -> bytes:
         return self.match(_TAG, "a command begins with a tag").group()
 
@@ -140,9 +116,6 @@ class Cursor:
             raise ProtocolError("a string is missing or malformed")
         return octets
 
-    def base64(self) -> bytes:
-        return self.match(_BASE64, "base64 is missing").group()
-
     def nstring(self) -> bytes | None:
         octets = self.string()
         if octets is None and self.word() != "NIL":
@@ -151,112 +124,19 @@ class Cursor:
 
     def text(self) -> str:
         """An astring that must be UTF-8."""
-        return _utf8(self.astring())
-
-    # ---- numbers, sets, dates
+        return utf8(self.astring())
 
     def number(self) -> int:
+        """A number of 32 bits."""
         value = int(self.match(_NUMBER, "a number is missing").group())
         if value > _LARGEST:
             raise ProtocolError("a number is too large")
         return value
 
-    def sequence_set(self) -> SequenceSet:
-        if self.skip(b"$"):
-            return SequenceSet((), saved=True)
-        found = sets.parse(self.match(_SET, "a message set is missing").group())
-        if found is None:
-            raise ProtocolError("malformed message set")
-        return found
 
-    def day(self) -> date:
-        """`1-Feb-1994`, bare or quoted."""
-        _, day, month, year = self.match(_DAY, "a date is missing or malformed").groups()
-        return _date(year, month, day)
-
-    def date_time(self) -> int:
-        """`" 1-Jan-2026 00:00:00 +0100"` in seconds since the epoch."""
-        match = self.match(_DATE_TIME, "the date is malformed")
-        day, month, year, hours, minutes, seconds, sign, zone_hours, zone_minutes = match.groups()
-        when = _date(year, month, day)
-        clock = int(hours), int(minutes), min(int(seconds), 59)  # a leap second becomes the one before it
-        if clock[0] > 23 or clock[1] > 59 or int(seconds) > 60 or int(zone_minutes) > 59:
-            raise ProtocolError("no such time of day")
-        offset = int(zone_hours) * 3600 + int(zone_minutes) * 60
-        return timegm((when.year, when.month, when.day, *clock)) - (offset if sign == b"+" else -offset)
-
-    # ---- names and flags
-
-    def mailbox(self) -> str:
-        """A mailbox name, decoded; INBOX in any case is `INBOX`."""
-        octets = self.astring()
-        if octets.upper() == b"INBOX":
-            return "INBOX"
-        if self.utf8:
-            return _utf8(octets)
-        try:
-            return mutf7.decode(octets)
-        except ValueError:
-            raise ProtocolError("the mailbox name is not modified UTF-7") from None
-
-    def mailbox_prefix(self) -> str:
-        """The reference of LIST: a name or the beginning of one, spelled as it is."""
-        return self._name(self.astring())
-
-    def pattern(self) -> str:
-        """A mailbox name with wildcards."""
-        return self._name(self.astring(_PATTERN_ATOM))
-
-    def _name(self, octets: bytes) -> str:
-        """Decoded; what is no modified UTF-7 stays as it is and can match nothing but itself."""
-        try:
-            return _utf8(octets) if self.utf8 else mutf7.decode(octets)
-        except ValueError:
-            return octets.decode("latin-1")
-
-    def flag_list(self) -> tuple[str, ...]:
-        self.need(b"(")
-        if self.skip(b")"):
-            return ()
-        flags = self.flags()
-        self.need(b")")
-        return flags
-
-    def flags(self) -> tuple[str, ...]:
-        """Flags separated by spaces, each once. `\\Recent`, which no client can set but some copy along, is dropped."""
-        found: dict[str, None] = {}
-        while True:
-            flag = self.flag()
-            if flag != "\\Recent":
-                found[flag] = None
-            if not self.skip(b" "):
-                return tuple(found)
-
-    def flag(self) -> str:
-        if not self.skip(b"\\"):
-            return self.keyword()
-        flag = _SYSTEM_FLAGS.get(self.word())
-        if flag is None:
-            raise ProtocolError("no such system flag")
-        return flag
-
-    def keyword(self) -> str:
-        """A flag of the user's own, bounded: it will be written to a file beside the messages."""
-        octets = self.atom()
-        if len(octets) > _KEYWORD_LIMIT:
-            raise ProtocolError("a keyword is too long", "NO", b"LIMIT")
-        return octets.decode("ascii")
-
-
-def _utf8(octets: bytes) -> str:
+def utf8(octets: bytes) -> str:
+    """What a client's string says, once it may be more than ASCII."""
     try:
         return octets.decode("utf-8")
     except UnicodeDecodeError:
         raise ProtocolError("a string is not UTF-8") from None
-
-
-def _date(year: bytes, month: bytes, day: bytes) -> date:
-    try:
-        return date(int(year), _MONTHS[month.upper()], int(day))
-    except (KeyError, ValueError):
-        raise ProtocolError("no such day") from None

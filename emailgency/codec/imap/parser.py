@@ -3,13 +3,15 @@
 FETCH items and SEARCH keys are grammars of their own: `fetch_items`, `search_keys`.
 """
 
+import re
 from binascii import Error, a2b_base64
 from collections.abc import Callable
 
-from emailgency.codec.imap import commands, fetch_items, search_keys
+from emailgency.codec.imap import arguments, commands, fetch_items, search_keys
 from emailgency.codec.imap.commands import Append, Command, StoreMode
 from emailgency.codec.imap.grammar import Cursor, ProtocolError
 
+_BASE64 = re.compile(rb"[A-Za-z0-9+/=]++")
 _LIST_LIMIT = 128  # patterns, options, capabilities, ID pairs (RFC 2971 §3.3: 30 pairs)
 
 
@@ -43,15 +45,15 @@ def parse_append(octets: bytes, size: int, synchronising: bool, utf8: bool) -> t
     cursor.space()
     if cursor.announces():
         return None
-    name = cursor.mailbox()
+    name = arguments.mailbox(cursor)
     cursor.space()
     flags: tuple[str, ...] = ()
     date = None
     if cursor.octets.startswith(b"(", cursor.at):
-        flags = cursor.flag_list()
+        flags = arguments.flag_list(cursor)
         cursor.space()
     if cursor.octets.startswith(b'"', cursor.at):
-        date = cursor.date_time()
+        date = arguments.date_time(cursor)
         cursor.space()
     if not cursor.announces():
         raise ProtocolError("APPEND takes a mailbox, flags, a date and a literal")
@@ -68,16 +70,16 @@ def _bare(command: Command) -> Callable[[Cursor], Command]:
 def _with_name(make: Callable[[str], Command]) -> Callable[[Cursor], Command]:
     def read(cursor: Cursor) -> Command:
         cursor.space()
-        return make(cursor.mailbox())
+        return make(arguments.mailbox(cursor))
 
     return read
 
 
 def _rename(cursor: Cursor) -> Command:
     cursor.space()
-    name = cursor.mailbox()
+    name = arguments.mailbox(cursor)
     cursor.space()
-    return commands.Rename(name, cursor.mailbox())
+    return commands.Rename(name, arguments.mailbox(cursor))
 
 
 # ---- session -----------------------------------------------------------------------------------------------
@@ -88,7 +90,7 @@ def _authenticate(cursor: Cursor) -> Command:
     mechanism = cursor.word()
     initial = None
     if cursor.skip(b" "):
-        digits = cursor.base64()
+        digits = cursor.match(_BASE64, "base64 is missing").group()
         try:
             initial = b"" if digits == b"=" else a2b_base64(digits, strict_mode=True)
         except Error:
@@ -133,7 +135,7 @@ def _id(cursor: Cursor) -> Command:
 def _select(read_only: bool) -> Callable[[Cursor], Command]:
     def read(cursor: Cursor) -> Command:
         cursor.space()
-        name = cursor.mailbox()
+        name = arguments.mailbox(cursor)
         parameters: tuple[str, ...] = ()
         if cursor.skip(b" ("):
             parameters = _words(cursor)
@@ -145,7 +147,7 @@ def _select(read_only: bool) -> Callable[[Cursor], Command]:
 
 def _create(cursor: Cursor) -> Command:
     cursor.space()
-    name = cursor.mailbox()
+    name = arguments.mailbox(cursor)
     uses: list[str] = []
     if cursor.skip(b" ("):
         if cursor.word() != "USE":
@@ -163,13 +165,13 @@ def _list(cursor: Cursor) -> Command:
     selection = _options(cursor)
     if selection is not None:
         cursor.space()
-    reference = cursor.mailbox_prefix()
+    reference = arguments.mailbox_prefix(cursor)
     cursor.space()
     several = cursor.skip(b"(")
-    patterns = [cursor.pattern()]
+    patterns = [arguments.pattern(cursor)]
     if several:
         while cursor.skip(b" "):
-            patterns.append(cursor.pattern())
+            patterns.append(arguments.pattern(cursor))
             if len(patterns) > _LIST_LIMIT:
                 raise ProtocolError("too many patterns")
         cursor.need(b")")
@@ -213,14 +215,14 @@ def _return_options(cursor: Cursor) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _lsub(cursor: Cursor) -> Command:
     cursor.space()
-    reference = cursor.mailbox_prefix()
+    reference = arguments.mailbox_prefix(cursor)
     cursor.space()
-    return commands.Lsub(reference, cursor.pattern())
+    return commands.Lsub(reference, arguments.pattern(cursor))
 
 
 def _status(cursor: Cursor) -> Command:
     cursor.space()
-    name = cursor.mailbox()
+    name = arguments.mailbox(cursor)
     cursor.space()
     return commands.Status(name, _status_items(cursor))
 
@@ -244,9 +246,9 @@ def _append_without_literal(cursor: Cursor) -> Command:
 def _copy(make: type[commands.Copy] | type[commands.Move], uid: bool) -> Callable[[Cursor], Command]:
     def read(cursor: Cursor) -> Command:
         cursor.space()
-        messages = cursor.sequence_set()
+        messages = arguments.sequence_set(cursor)
         cursor.space()
-        return make(messages, cursor.mailbox(), uid)
+        return make(messages, arguments.mailbox(cursor), uid)
 
     return read
 
@@ -254,7 +256,7 @@ def _copy(make: type[commands.Copy] | type[commands.Move], uid: bool) -> Callabl
 def _store(uid: bool) -> Callable[[Cursor], Command]:
     def read(cursor: Cursor) -> Command:
         cursor.space()
-        messages = cursor.sequence_set()
+        messages = arguments.sequence_set(cursor)
         cursor.space()
         word = cursor.word()
         name = word.removesuffix(".SILENT")
@@ -262,7 +264,7 @@ def _store(uid: bool) -> Callable[[Cursor], Command]:
             raise ProtocolError("STORE takes FLAGS, +FLAGS or -FLAGS")
         cursor.space()
         listed = cursor.octets.startswith(b"(", cursor.at)
-        flags = cursor.flag_list() if listed else cursor.flags()
+        flags = arguments.flag_list(cursor) if listed else arguments.flags(cursor)
         return commands.Store(messages, _STORE_MODES[name], name != word, flags, uid)
 
     return read
@@ -271,7 +273,7 @@ def _store(uid: bool) -> Callable[[Cursor], Command]:
 def _fetch(uid: bool) -> Callable[[Cursor], Command]:
     def read(cursor: Cursor) -> Command:
         cursor.space()
-        messages = cursor.sequence_set()
+        messages = arguments.sequence_set(cursor)
         cursor.space()
         return commands.Fetch(messages, fetch_items.read(cursor, uid), uid)
 
@@ -288,7 +290,7 @@ def _search(uid: bool) -> Callable[[Cursor], Command]:
 
 def _uid_expunge(cursor: Cursor) -> Command:
     cursor.space()
-    return commands.Expunge(cursor.sequence_set())
+    return commands.Expunge(arguments.sequence_set(cursor))
 
 
 def _words(cursor: Cursor) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from emailgency.codec.imap import arguments
 from emailgency.codec.imap.commands import (
     All,
     And,
@@ -70,7 +71,7 @@ class _Reader:
             cursor.need(b")")
             return inner
         if cursor.at < len(cursor.octets) and cursor.octets[cursor.at] in b"0123456789*$":
-            return Numbers(cursor.sequence_set(), uid=False)
+            return Numbers(arguments.sequence_set(cursor), uid=False)
         word = cursor.word()
         plain = _PLAIN.get(word)
         if plain is not None:
@@ -99,11 +100,11 @@ def _or(reader: _Reader, depth: int) -> SearchKey:
 
 
 def _keyword(reader: _Reader, depth: int) -> SearchKey:
-    return HasFlag(reader.cursor.keyword())
+    return HasFlag(arguments.keyword(reader.cursor))
 
 
 def _unkeyword(reader: _Reader, depth: int) -> SearchKey:
-    return Not(HasFlag(reader.cursor.keyword()))
+    return Not(HasFlag(arguments.keyword(reader.cursor)))
 
 
 def _header(reader: _Reader, depth: int) -> SearchKey:
@@ -114,7 +115,7 @@ def _header(reader: _Reader, depth: int) -> SearchKey:
 
 
 def _uid(reader: _Reader, depth: int) -> SearchKey:
-    return Numbers(reader.cursor.sequence_set(), uid=True)
+    return Numbers(arguments.sequence_set(reader.cursor), uid=True)
 
 
 def _field(name: str) -> Callable[[_Reader, int], SearchKey]:
@@ -130,7 +131,7 @@ def _size(larger: bool) -> Callable[[_Reader, int], SearchKey]:
 
 
 def _day(sent: bool, when: When) -> Callable[[_Reader, int], SearchKey]:
-    return lambda reader, depth: Day(sent, when, reader.cursor.day())
+    return lambda reader, depth: Day(sent, when, arguments.day(reader.cursor))
 
 
 _FLAGS = {flag.upper(): HasFlag("\\" + flag) for flag in ("Answered", "Deleted", "Draft", "Flagged", "Seen", "Recent")}
