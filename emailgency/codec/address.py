@@ -42,10 +42,10 @@ _FOLD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
 
 def parse(text: str) -> Address:
     """'"Paul"@Exämple.zz' -> its canonical address; raises Invalid with words for the person."""
-    plain = _PLAIN.fullmatch(text)
+    plain = _PLAIN.fullmatch(text) if len(text) <= _LONGEST else None
     if plain is not None:
         local, domain = plain.groups()
-        if len(local) <= LOCAL_OCTETS and len(domain) <= DOMAIN_OCTETS and "/." not in local and "./" not in local:
+        if len(local) <= LOCAL_OCTETS and len(domain) <= DOMAIN_OCTETS:
             return Address(local.lower(), _named(domain.lower()))
     local, domain = _parts(text)
     return Address(_canonical_local(local), domain)
@@ -65,7 +65,10 @@ def wire(address: Address) -> str:
 
 
 def as_addressed(text: str, domain: str | None = None) -> str:
-    """The wire form that keeps the spelling of the local part; `domain` replaces the one addressed (row A9)."""
+    """The wire form of what `parse` accepts, with the local part as spelled; `domain` replaces the one addressed."""
+    plain = _PLAIN.fullmatch(text) if len(text) <= _LONGEST else None
+    if plain is not None:
+        return f"{plain[1]}@{domain or plain[2].lower()}"
     local, addressed = _parts(text)
     return f"{_quoted(local)}@{domain or addressed}"
 
@@ -100,13 +103,18 @@ def _local(text: str) -> str:
         raise Invalid(f"the part before the @, {text!r}, is malformed")
     if not text:
         raise Invalid("there is nothing before the @")
-    if not text.isascii() and any(unicodedata.category(c) in _UNFIT for c in text if c > "\x7f"):
-        raise Invalid("the part before the @ contains characters that cannot be seen")
+    if not text.isascii() and any(_unfit(character) for character in text if character > "\x7f"):
+        raise Invalid("the part before the @ contains characters that cannot be seen, or that only look like others")
     if _PATH_TRICK.search(text):
         raise Invalid("the part before the @ looks like a path")
     if len(text.encode()) > LOCAL_OCTETS:
         raise Invalid(f"the part before the @ is longer than {LOCAL_OCTETS} octets")
     return text
+
+
+def _unfit(character: str) -> bool:
+    """Invisible, or composed to ASCII: the Kelvin sign would become the name of somebody with a k (attack row 31)."""
+    return unicodedata.category(character) in _UNFIT or unicodedata.normalize("NFC", character).isascii()
 
 
 def _canonical_local(local: str) -> str:

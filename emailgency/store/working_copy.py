@@ -19,7 +19,6 @@ from emailgency.store.changes import Edit, row
 from emailgency.store.journal import Mark, Tables
 from emailgency.store.redis import Redis, Script
 
-CHANNEL = "directory:changes"
 _MARK = "directory:mark"
 _ROWS_A_COMMAND = 200
 _COMMANDS_A_BATCH = 20
@@ -41,7 +40,6 @@ for i = 2, #KEYS do
   if row == '' then redis.call('HDEL', KEYS[i], field) else redis.call('HSET', KEYS[i], field, row) end
 end
 redis.call('SET', KEYS[1], ARGV[2])
-redis.call('PUBLISH', ARGV[#ARGV], ARGV[2])
 return 1
 """)
 
@@ -86,7 +84,7 @@ class WorkingCopy:
             name, field = _place(edit.table, edit.key)
             keys.append(name)
             arguments += (field, row(edit.after) or b"")
-        if await self._redis.run(_APPLY, keys, [*arguments, CHANNEL]) != 1:
+        if await self._redis.run(_APPLY, keys, arguments) != 1:
             raise Stale
 
     async def rebuild(self, tables: Tables, mark: Mark) -> None:
