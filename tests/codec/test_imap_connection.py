@@ -111,6 +111,11 @@ def test_octets_of_a_refused_append_are_skipped() -> None:
     assert client.send(b"a APPEND x {2000+}\r\n" + b"b NOOP\r\n" * 250 + b"\r\nb NOOP\r\n") == [_append(2000), NOOP]
 
 
+def test_a_refused_append_that_would_never_end_ends_the_conversation() -> None:
+    client = Client(limits=Limits(discard=5000), most=10)
+    assert client.send(b"a APPEND x {50000000000+}\r\n") == [_append(50000000000), Fatal("the command is too long")]
+
+
 def test_a_client_that_waits_does_not_send_the_octets_of_a_refused_append() -> None:
     client = Client(most=10)
     assert client.send(b"a APPEND x {2000}\r\nb NOOP\r\n") == [_append(2000, synchronising=True), NOOP]
@@ -189,8 +194,8 @@ def test_attack_26_a_huge_literal_that_does_not_wait_is_skipped_or_ends_it() -> 
     after = b"x" * 4000 + b" more {10+}\r\n0123456789\r\nb NOOP\r\n"
     client = Client(limits=limits)
     assert client.send(b"a LOGIN {4000+}\r\n" + after) == [BadCommand(b"a", "the literal is too large"), NOOP]
-    assert Client(limits=limits).send(b"a LOGIN {6000+}\r\n") == [Fatal("the literal is too large")]
-    assert Client().send(b"a SELECT {999999999999999999999999+}\r\n") == [Fatal("the literal is too large")]
+    assert Client(limits=limits).send(b"a LOGIN {6000+}\r\n") == [Fatal("the command is too long")]
+    assert Client().send(b"a SELECT {999999999999999999999999+}\r\n") == [Fatal("the command is too long")]
 
 
 def test_attack_26_before_login_a_literal_holds_256_octets() -> None:

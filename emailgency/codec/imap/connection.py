@@ -18,6 +18,7 @@ from msgspec import Struct
 from emailgency.codec.imap import parser
 from emailgency.codec.imap.commands import Command
 from emailgency.codec.imap.grammar import ProtocolError
+from emailgency.codec.imap.literals import Skipped, Skipping, announced
 
 
 class Limits(Struct, frozen=True):
@@ -77,9 +78,6 @@ class Fatal(Struct, frozen=True):
 
 Event = Request | BadCommand | NeedContinuation | LiteralChunk | AppendEnd | Line | Fatal
 
-
-_LITERAL = re.compile(rb"\{([0-9]+)(\+?)\}\r\n\Z")
-_LITERAL_TAIL = 32  # octets that hold every literal announcement of a sane size
 _TAG = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,128}(?= )")
 _APPEND = re.compile(rb"[^\x00-\x20]{1,128} APPEND ", re.IGNORECASE)
 
@@ -107,11 +105,11 @@ class Connection:
         self._await = _Await.COMMAND
         self._line = 0  # where in the buffer the current line of the command begins: behind its last literal
         self._scanned = 0  # no LF before this
-        self._remaining = 0  # octets of a literal still to come, in BODY and SKIPPED
-        self._allowance = 0  # octets that may still be skipped
-        self._synchronising = False
+        self._append_tag = b"*"  # of the APPEND under way
+        self._synchronising = False  # its client waits
+        self._remaining = 0  # octets of its literal still to come
+        self._skipping = Skipping(0, 0)
         self._report: BadCommand | None = None  # to give when the skipped command ends
-        self._tag = b"*"  # of the APPEND under way
 
     def feed(self, data: bytes) -> None:
         """Take octets from the transport; never refuses, look at `full` afterwards."""
@@ -156,10 +154,9 @@ class Connection:
         """It is not: answer NO with its tag; octets the client sends all the same are skipped."""
         assert self._await is _Await.DECISION
         if self._synchronising:
-            self._remaining = 0
             self._await = _Await.COMMAND
         else:
-            self._begin_skip(None)
+            self._begin_skip(self._remaining, None)
 
     def expect_line(self) -> None:
         """The next event is the client's answer to a continuation: SASL, or DONE of IDLE."""
@@ -175,10 +172,10 @@ class Connection:
                 # A bare LF is how text meant for somebody else comes in (reliability decision 5).
                 return self._fatal("lines end in CRLF")
             end = newline + 1
-            announced = _literal_at(buffer, self._line, end)
-            if announced is None:
+            literal = announced(buffer, self._line, end)
+            if literal is None:
                 return self._complete(end)
-            size, synchronising = announced
+            size, synchronising = literal
             if self.authenticated and _APPEND.match(buffer, 0, end):
                 event = self._append(end, size, synchronising)
                 if event is not None:
@@ -191,8 +188,8 @@ class Connection:
         if newline < 0 and len(buffer) <= self._most:
             self._scanned = max(self._scanned, len(buffer))
             return None
-        self._remaining = 0
-        return self._begin_skip(BadCommand(self._peek_tag(), "the command is too long")) or self._skip()
+        self._begin_skip(0, BadCommand(self._peek_tag(), "the command is too long"))
+        return self._skip()
 
     def _complete(self, end: int) -> Event:
         octets = self._take(end)
@@ -211,11 +208,11 @@ class Connection:
         if found is None:
             return None
         self._take(end)
-        self._tag, command = found
+        self._append_tag, command = found
         self._remaining = size
         self._synchronising = synchronising
         self._await = _Await.DECISION
-        return Request(self._tag, command)
+        return Request(self._append_tag, command)
 
     def _peek_tag(self) -> bytes:
         match = _TAG.match(self._buffer, 0, self._most)
@@ -245,7 +242,8 @@ class Connection:
             self._take(2)
             self._await = _Await.COMMAND
             return AppendEnd()
-        return self._begin_skip(BadCommand(self._tag, "unexpected argument")) or self._skip()
+        self._begin_skip(0, BadCommand(self._append_tag, "unexpected argument"))
+        return self._skip()
 
     # ---- an answer to a continuation
 
@@ -271,57 +269,28 @@ class Connection:
         if not self.authenticated:
             return self._fatal(report.words)
         self._take(end)
-        self._remaining = size
-        return self._begin_skip(report) or self._skip()
+        self._begin_skip(size, report)
+        return self._skip()
 
-    def _begin_skip(self, report: BadCommand | None) -> Fatal | None:
-        self._report = report
+    def _begin_skip(self, literal: int, report: BadCommand | None) -> None:
         self._await = _Await.SKIPPED
-        self._allowance = self._limits.discard if self.authenticated else self._limits.guest_command
-        self._line = self._scanned = 0
-        if self._remaining > self._allowance:
-            return self._fatal("the literal is too large")
-        return None
+        self._skipping = Skipping(literal, self._limits.discard if self.authenticated else self._most)
+        self._report = report
 
     def _skip(self) -> Event | None:
-        while True:
-            self._drop(min(self._remaining, len(self._buffer)), literal=True)
-            if self._remaining:
+        self._line = self._scanned = 0
+        match self._skipping.step(self._buffer):
+            case Skipped.MORE:
                 return None
-            newline = self._buffer.find(b"\n")
-            end = newline + 1 if newline >= 0 else max(0, len(self._buffer) - _LITERAL_TAIL)
-            announced = _literal_at(self._buffer, 0, end) if newline >= 0 else None
-            self._drop(end, literal=False)
-            more = announced is not None and not announced[1]  # the client goes on without waiting
-            if announced is not None and more:
-                self._remaining = announced[0]
-            if self._remaining > self._allowance or self._allowance < 0:
+            case Skipped.TOO_MUCH:
                 return self._fatal("the command is too long")
-            if newline < 0:
-                return None
-            if not more:
-                self._await = _Await.COMMAND
-                report, self._report = self._report, None
-                return report or self._gather()
-
-    def _drop(self, octets: int, literal: bool) -> None:
-        self._take(octets)
-        self._allowance -= octets
-        if literal:
-            self._remaining -= octets
+        self._await = _Await.COMMAND
+        return self._report or self._gather()
 
     def _fatal(self, words: str) -> Fatal:
         self._await = _Await.NOTHING
         self._buffer.clear()
         return Fatal(words)
-
-
-def _literal_at(buffer: bytearray, line: int, end: int) -> tuple[int, bool] | None:
-    """Size, and whether the client waits for "+", of the literal announced by the line that ends at `end`."""
-    if end - line < 5 or buffer[end - 3] != 0x7D:
-        return None
-    match = _LITERAL.search(buffer[max(line, end - _LITERAL_TAIL) : end])
-    return (int(match.group(1)), not match.group(2)) if match else None
 
 
 def _refusal(octets: bytes, error: ProtocolError) -> BadCommand:
