@@ -16,6 +16,7 @@ from emailgency.servers.control.command import Commands
 from emailgency.servers.control.customer_commands import CustomerCommands
 from emailgency.servers.control.pending_commands import PendingCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
+from emailgency.servers.imap import names
 
 if TYPE_CHECKING:
     from emailgency.app import App
@@ -29,7 +30,8 @@ def commands(app: "App", reactor: Any, settings: "Settings") -> Commands:
     addresses = Addresses(directory, settings.operator)
     passwords = Passwords(directory, app.credentials)
     view = PendingView(app.relay, app.outbound)
-    forget = ForgetMail(reactor, app.folders, view)
+    new_folders = [names.parse(name, settings.imap.separator) for name in settings.imap.folders]
+    forget = ForgetMail(reactor, app.folders, view, new_folders)
     transports = TransportCheck(app.exchanges, app.egress)
     status = MailboxStatus(directory, app.folders)
     importing = ImportAddresses(directory, addresses, passwords, settings.operator)

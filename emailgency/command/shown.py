@@ -17,11 +17,11 @@ def as_json(value: Any) -> str:
 
 
 def as_words(value: Any) -> str:
-    """Never empty: a list without members says so."""
+    """Never empty: where there is nothing it says so."""
     if isinstance(value, list):
         return table(value) if value else "none"
     if isinstance(value, dict):
-        return sheet(value)
+        return sheet(value) if any(value.values()) else "none"
     return printable(str(value))
 
 

@@ -22,7 +22,7 @@ def picture(doors: Doors, passwords: dict[str, str], pending: int, server_port: 
     name, password = next(iter(passwords.items()))
     return f"""
 {DOMAIN} is a customer whose own mail server is down.
-{arrivals() if fresh else f"It and its mail are those of an earlier demo in {doors.data}."}
+{arrivals() if fresh else "Its mail came in during an earlier demo."}
 
 Read it in any mail program: IMAP server {HOST}
     port {doors.imaps} (TLS) or port {doors.imap} (STARTTLS); the certificate is self-signed, accept it

@@ -67,7 +67,8 @@ class Story:
 
     async def tell(self, doors: Doors) -> None:
         """From an empty or an earlier demo folder to mail that waits."""
-        fresh = await self._prepare()
+        await self._prepare()
+        fresh = not await self._pending()
         if fresh:
             await self._in_thread(deliver, doors.smtp, self._clock())
             await self._until(self._all_pending)
@@ -81,11 +82,9 @@ class Story:
 
     # ---- before: the customer, as an administrator makes him ------------------------------------------------
 
-    async def _prepare(self) -> bool:
-        """True when the customer was made just now."""
+    async def _prepare(self) -> None:
         transport = f"{HOST}:{self.server.port}"
-        fresh = DOMAIN not in [customer["domain"] for customer in await self._ask("customer list")]
-        if fresh:
+        if DOMAIN not in [customer["domain"] for customer in await self._ask("customer list")]:
             await self._ask("customer add", domain=DOMAIN, smtp_transport=transport)
             for person in PEOPLE:
                 self._notes.passwords[person] = f"Demo-{secrets.token_hex(3)}"
@@ -98,7 +97,6 @@ class Story:
             await self._ask("customer set", customer=DOMAIN, smtp_transport=transport)
         self._notes.port = self.server.port
         write_notes(self._data, self._notes)
-        return fresh
 
     async def _all_pending(self) -> bool:
         return len(await self._pending()) >= sum("banished" not in letter.what for letter in LETTERS)

@@ -2,11 +2,12 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.threads import deferToThreadPool
 
+from emailgency.flows.new_mailbox import furnish
 from emailgency.flows.pending_view import PendingView
 from emailgency.model.directory import Customer, Mailbox
 from emailgency.model.errors import Invalid
@@ -21,7 +22,9 @@ Progress = Callable[[str, int, int], None]  # what, done, of
 class ForgetMail:
     """The files go by the storer, their only writer; they are out of sight at once and off the disk a little later."""
 
-    def __init__(self, reactor: Any, folders: Folders, view: PendingView) -> None:
+    def __init__(self, reactor: Any, folders: Folders, view: PendingView, names: Sequence[tuple[str, ...]]) -> None:
+        """`names` are the folders that a new mailbox gets."""
+        self._names = names
         self._reactor = reactor
         self._folders = folders
         self._view = view
@@ -43,8 +46,15 @@ class ForgetMail:
         await self._in_thread(remove_empty, self._folders.root, path)
 
     async def of_mailbox(self, mailbox: Mailbox, progress: Progress) -> dict[str, int]:
-        """What there was. The next message, or the next login, makes the mailbox anew, under other UIDVALIDITYs."""
+        """Of one that is no longer in the directory; what there was."""
         return await self._delete(layout.mailbox(mailbox.customer, mailbox.id), progress)
+
+    async def wipe(self, mailbox: Mailbox, progress: Progress) -> dict[str, int]:
+        """What there was. The mailbox is as new afterwards, under other UIDVALIDITYs."""
+        path = layout.mailbox(mailbox.customer, mailbox.id)
+        gone = await self._delete(path, progress)
+        await furnish(self._folders, path, self._names)
+        return gone
 
     async def _delete(self, path: str, progress: Progress = lambda what, done, of: None) -> dict[str, int]:
         """A mailbox: its other folders first, one by one, so that whoever reads them is told; INBOX last."""

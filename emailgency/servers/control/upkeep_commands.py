@@ -39,4 +39,4 @@ class UpkeepCommands:
 
     async def wipe(self, asked: Named, asker: Asker) -> object:
         mailbox = await mailbox_at(self._directory, parse(asked.address))
-        return {"address": str(mailbox.address)} | await self._forget_mail.of_mailbox(mailbox, asker.progress)
+        return {"address": str(mailbox.address)} | await self._forget_mail.wipe(mailbox, asker.progress)

@@ -1,0 +1,219 @@
+"""The command `emailgency` against the real server."""
+
+import csv
+import imaplib
+import io
+import os
+import smtplib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import PROGRAM, answer, emailgency
+from tests.support.server import Server, environment
+
+PASSWORD = "Correct-horse"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """With the customer first.zz, whose relay is on hold."""
+    with Server(tmp_path_factory.mktemp("server")).start() as running:
+        answer(running.data, "customer", "add", "first.zz", "--relay", "hold", "--domain-alias", "first.example")
+        yield running
+
+
+def send(server: Server, recipient: str, text: str = "hello") -> None:
+    with smtplib.SMTP("127.0.0.1", server.ports["smtp"], timeout=20) as session:
+        session.sendmail("anna@sender.example", [recipient], f"Subject: test\r\n\r\n{text}\r\n")
+
+
+def imap(server: Server, user: str, password: str) -> imaplib.IMAP4_SSL:
+    import ssl
+
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    session = imaplib.IMAP4_SSL("127.0.0.1", server.ports["imaps"], ssl_context=context, timeout=20)
+    session.login(user, password)
+    return session
+
+
+def test_a_customer_comes_changes_and_goes(server: Server) -> None:
+    data = server.data
+    made = answer(data, "customer", "add", "Second.ZZ", "--smtp-transport", "mail.second.zz:2525", "--plan", "premium")
+    assert (made["domain"], made["alternate_domain"]) == ("second.zz", "secondzz.emailgency.zz")
+    assert "second.zz" in [customer["domain"] for customer in answer(data, "customer", "list")]
+    changed = answer(
+        data, "customer", "set", "second.zz", "--stealth", "on", "--smtp-transport", "", "--role", "primary"
+    )
+    assert (changed["stealth"], changed["smtp_transport"], changed["role"]) == (True, None, "primary")
+    assert answer(data, "customer", "show", "secondzz.emailgency.zz")["mailboxes"] == 1  # postmaster
+    emailgency(data, "customer", "remove", "second.zz", "--yes")
+    assert answer(data, "customer", "show", "second.zz", status=1)["error"] == "there is no customer second.zz"
+
+
+def test_a_target_the_operator_does_not_allow_is_refused_when_it_is_saved(server: Server) -> None:
+    for transport in ("127.0.0.1:25", "10.0.0.1", "[::1]:25", "192.0.2.1:6379"):
+        refused = answer(server.data, "customer", "set", "first.zz", "--smtp-transport", transport, status=1)
+        assert transport in refused["error"]
+    assert answer(server.data, "customer", "show", "first.zz")["smtp_transport"] is None
+
+
+def test_addresses_of_each_kind_come_and_go(server: Server) -> None:
+    data = server.data
+    emailgency(data, "mailbox", "add", "paul@first.zz", "--vip", "on", "--forward", "paul@elsewhere.example")
+    emailgency(data, "mailbox", "add", "ringo@first.example")
+    emailgency(data, "alias", "add", "george@first.zz", "paul@first.zz")
+    emailgency(data, "list", "add", "beatles@first.zz", "paul@first.zz", "ringo@first.zz")
+    emailgency(data, "banish", "i.am.spam@first.zz")
+    shown = answer(data, "mailbox", "show", "paul@first.zz")
+    assert (shown["vip"], shown["forward"]) == (True, ["paul@elsewhere.example"])
+    assert (shown["aliases"], shown["lists"]) == (["george@first.zz"], ["beatles@first.zz"])
+    assert answer(data, "list", "show", "beatles@first.zz")["members"] == ["paul@first.zz", "ringo@first.zz"]
+    assert answer(data, "list", "set", "beatles@first.zz", "ringo@first.zz")["members"] == ["ringo@first.zz"]
+    assert answer(data, "mailbox", "set", "paul@first.zz", "--forward", "")["forward"] == []
+    assert answer(data, "banished", "list", "first.zz") == [{"address": "i.am.spam@first.zz"}]
+    refused = answer(data, "alias", "remove", "paul@first.zz", status=1)
+    assert refused["error"] == "paul@first.zz is a mailbox"
+    emailgency(data, "mailbox", "remove", "paul@first.zz", "--yes")
+    assert answer(data, "alias", "list", "first.zz") == []
+    for words in (("list", "remove", "beatles@first.zz"), ("banished", "remove", "i.am.spam@first.zz")):
+        emailgency(data, *words)
+    emailgency(data, "mailbox", "remove", "ringo@first.zz", "--yes")
+    assert [one["address"] for one in answer(data, "mailbox", "list", "first.zz")] == ["postmaster@first.zz"]
+
+
+def test_a_password_comes_from_standard_input_and_keeps_the_policy(server: Server) -> None:
+    emailgency(server.data, "mailbox", "add", "pass@first.zz")
+    refused = emailgency(server.data, "password", "pass@first.zz", text="short\n", status=1)
+    assert "8 characters" in refused.stderr
+    emailgency(server.data, "password", "pass@first.zz", text=f"{PASSWORD}\n")
+    imap(server, "pass@first.zz", PASSWORD).logout()
+    with pytest.raises(imaplib.IMAP4.error):
+        imap(server, "pass@first.zz", "Wrong-horse")
+
+
+def test_who_did_what_stands_in_the_change_journal(server: Server) -> None:
+    import getpass
+
+    emailgency(server.data, "banish", "journal@first.zz")
+    journal = Path(server.data, "journal")
+    lines = "".join(file.read_text() for file in sorted(journal.glob("*.log"))).splitlines()
+    line = next(line for line in lines if "journal@first.zz" in line)
+    assert f'"who":"{getpass.getuser()}","source":"command line"' in line
+
+
+def test_what_destroys_asks_first_and_does_nothing_without_an_answer(server: Server) -> None:
+    emailgency(server.data, "mailbox", "add", "safe@first.zz")
+    for words in (("mailbox", "remove"), ("wipe-mailbox",)):
+        refused = emailgency(server.data, *words, "safe@first.zz", text="yes\n", status=2)
+        assert "--yes" in refused.stderr
+    assert answer(server.data, "mailbox", "show", "safe@first.zz")["address"] == "safe@first.zz"
+
+
+def test_hundreds_of_addresses_come_in_at_once_or_not_at_all(server: Server, tmp_path: os.PathLike[str]) -> None:
+    data, path = server.data, os.path.join(tmp_path, "people.csv")
+    rows = [[f"person{number}@first.zz", "mailbox", "", ""] for number in range(300)]
+    rows += [[f"alias{number}@first.zz", "alias", f"person{number}@first.zz", ""] for number in range(100)]
+    rows += [["everybody@first.zz", "list", " ".join(row[0] for row in rows[:300]), ""]]
+    rows[7][3] = PASSWORD
+
+    def write(some: list[list[str]]) -> None:
+        text = io.StringIO()
+        csv.writer(text).writerows([["address", "type", "target", "password"], *some])
+        with open(path, "w") as file:
+            file.write(text.getvalue())
+
+    write([*rows, ["postmaster@first.zz", "banished", "", ""], ["x@first.zz", "alias", "nobody@first.zz", ""]])
+    refused = answer(data, "import", path, status=1)
+    assert refused["details"] == [
+        "line 403: postmaster@first.zz is a mailbox already",
+        "line 404: there is no mailbox nobody@first.zz, neither here nor in this file",
+    ]
+    assert answer(data, "mailbox", "show", "person0@first.zz", status=1)
+    write(rows)
+    begun = time.monotonic()
+    assert answer(data, "import", path) == {"mailboxes": 300, "aliases": 100, "lists": 1, "banished": 0}
+    assert time.monotonic() - begun < 10
+    assert len(answer(data, "list", "show", "everybody@first.zz")["members"]) == 300
+    imap(server, "alias7@first.zz", PASSWORD).logout()
+    refused = answer(data, "import", path, status=1)
+    assert refused["details"][0] == "line 2: person0@first.zz is a mailbox already"
+    assert len(refused["details"]) == 101  # a hundred lines, and how many more
+
+
+def test_pending_mail_is_listed_shown_and_flushed(server: Server) -> None:
+    data = server.data
+    emailgency(data, "mailbox", "add", "pending@first.zz")
+    send(server, "pending@first.zz")
+    server.wait(lambda: answer(data, "pending", "list", "first.zz")["messages"])
+    listed = answer(data, "pending", "list", "first.example")
+    assert listed["hops"][0]["customer"] == "first.zz"
+    assert listed["messages"][0]["sender"] == "anna@sender.example"
+    id = listed["messages"][0]["id"]
+    assert answer(data, "pending", "show", id)[0]["recipients"] == ["pending@first.zz"]
+    assert answer(data, "pending", "show", "no-such-id", status=1)
+    assert answer(data, "pending", "list", "--limit", "0")["messages"] == []
+    refused = answer(data, "customer", "remove", "first.zz", "--yes", status=1)
+    assert "pending" in refused["error"]
+
+
+def test_wiping_destroys_all_mail_and_the_mailbox_lives_on(server: Server) -> None:
+    data = server.data
+    emailgency(data, "mailbox", "add", "wiped@first.zz")
+    emailgency(data, "password", "wiped@first.zz", text=f"{PASSWORD}\n")
+    session = imap(server, "wiped@first.zz", PASSWORD)
+    session.create("Private")
+    session.append("Private", "", None, b"Subject: secret\r\n\r\nx\r\n")  # type: ignore[arg-type]
+    send(server, "wiped@first.zz")
+    server.wait(lambda: answer(data, "mailbox", "show", "wiped@first.zz")["folders"][0]["messages"])
+    session.select("INBOX")
+    validity = session.response("UIDVALIDITY")[1]
+    session.logout()
+    assert answer(data, "wipe-mailbox", "wiped@first.zz", "--yes")["messages"] == 2
+    session = imap(server, "wiped@first.zz", PASSWORD)
+    assert session.select("INBOX") == ("OK", [b"0"])
+    assert session.response("UIDVALIDITY")[1] != validity
+    assert b"Private" not in b"".join(session.list()[1])  # type: ignore[arg-type]
+    session.logout()
+    send(server, "wiped@first.zz")
+    server.wait(lambda: answer(data, "mailbox", "show", "wiped@first.zz")["folders"][0]["messages"])
+
+
+def test_tables_are_for_people_and_json_for_programs(server: Server) -> None:
+    told = emailgency(server.data, "customer", "list").stdout
+    assert told.splitlines()[0].split()[:3] == ["DOMAIN", "ALTERNATE", "DOMAIN"]
+    assert "first.zz" in told
+    assert isinstance(answer(server.data, "customer", "list"), list)
+    assert emailgency(server.data, "customer", "add", "empty.zz").stdout.startswith("empty.zz is here")
+    assert emailgency(server.data, "alias", "list", "empty.zz").stdout == "none\n"
+
+
+def test_without_a_server_the_status_is_3_and_the_words_say_what_to_do(tmp_path: os.PathLike[str]) -> None:
+    told = emailgency(str(tmp_path), "customer", "list", status=3)
+    assert "no server is running" in told.stderr
+    assert "twistd -n emailgency" in told.stderr
+
+
+def test_a_command_starts_quickly(server: Server) -> None:
+    """150 ms: the best of five, since other work goes on on this machine. Twisted alone would take 300."""
+    times = []
+    for _ in range(5):
+        begun = time.monotonic()
+        emailgency(server.data, "customer", "list")
+        times.append(time.monotonic() - begun)
+    assert min(times) < 0.3
+    loaded = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", PROGRAM, "customer", "list", "--data", server.data],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "twisted" not in loaded.stderr
+    assert "msgspec" not in loaded.stderr
