@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from typing import Protocol as Shape
 
 from msgspec import Struct
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
@@ -112,6 +113,7 @@ class Lane:
         self._clear: dict[str, float] = {}  # ip -> until when TLS is not tried, after a failed handshake
         self._alarm: IDelayedCall | None = None
         self._stopped = False
+        self._home: Deferred[None] | None = None  # fires when the last courier is back after `stop`
 
     def add(self, waiting: Waiting) -> None:
         self.queue.add(waiting, self._means.clock())
@@ -124,12 +126,15 @@ class Lane:
         self.wake()
 
     async def stop(self) -> None:
-        """No new work; what is on the way ends, or is cut off by whoever has no patience left."""
+        """No new work; returns when what is on the way has ended, or was cut off by whoever has no patience left."""
         self._stopped = True
         if self._alarm and self._alarm.active():
             self._alarm.cancel()
         for courier in list(self._couriers):
             courier.leave()
+        if self._journeys:
+            self._home = Deferred()
+            await self._home
 
     def cut(self) -> None:
         for courier in list(self._couriers):
@@ -195,6 +200,8 @@ class Lane:
             self._journeys -= 1
             self._means.connections.leave()
             self._returned(closure)
+            if self._home and not self._journeys:
+                self._home.callback(None)
 
     async def _travel(self) -> Closure:
         try:

@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IDelayedCall
 
 from emailgency.background import background
@@ -87,8 +88,7 @@ class OutboundFlow:
         self._stopped = True
         if self._tick and self._tick.active():
             self._tick.cancel()
-        for lane in self._lanes.values():
-            await lane.stop()
+        await gatherResults([Deferred.fromCoroutine(lane.stop()) for lane in self._lanes.values()])
 
     def cut(self) -> None:
         """No more patience: close every connection now."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
@@ -128,8 +129,7 @@ class RelayFlow:
         self._stopped = True
         if self._tick and self._tick.active():
             self._tick.cancel()
-        for lane in self._lanes.values():
-            await lane.stop()
+        await gatherResults([Deferred.fromCoroutine(lane.stop()) for lane in self._lanes.values()])
 
     def cut(self) -> None:
         """No more patience: close every connection now."""

@@ -154,12 +154,15 @@ class Courier(Protocol):
         self._securing = False
         self._deadline = 0.0
         self._timer: IDelayedCall | None = None
+        self._connector: IConnector | None = None
 
     def visit(self, destination: Destination) -> Deferred[Closure]:
         """Connect to this very address. Never fails: whatever happens is in the Closure."""
         self.destination = destination
         self.peer = str(destination)
-        self._reactor.connectTCP(destination.ip, destination.port, _Visit(self), timeout=self._settings.connect)
+        self._connector = self._reactor.connectTCP(
+            destination.ip, destination.port, _Visit(self), timeout=self._settings.connect
+        )
         return self._over
 
     @property
@@ -179,16 +182,21 @@ class Courier(Protocol):
             self._flush()
 
     def leave(self) -> None:
-        """Finish what was begun, then QUIT."""
+        """Finish what was begun, then QUIT; nothing was begun before the greeting."""
         self._closing = True
-        if self._ready and not (self._current or self._coming or self._recording):
+        if not self._closure.greeted:
+            self.abort("we are leaving")
+        elif self._ready and not (self._current or self._coming or self._recording):
             self._quit()
 
     def abort(self, reason: str) -> None:
         self._ready = False
         if self._closure.reason in ("", "not connected"):
             self._closure = replace(self._closure, reason=reason)
-        self.transport.abortConnection()
+        if self.connected:
+            self.transport.abortConnection()
+        elif self._connector:
+            self._connector.disconnect()
 
     # ---- the connection ------------------------------------------------------------------------------------
 
