@@ -31,20 +31,8 @@ def serialise(octets: Octets, part: Part) -> Serialised:
             b"(%b %b)" % (bodies, subtype),
             None,
         )
-    type, subtype = content.type, content.subtype
-    if part.opaque:
-        # A multipart or message without parts cannot be written; RFC 2046 §4.5.1: so it is octets.
-        type, subtype = b"application", b"octet-stream"
-    basic = b"%b %b %b %b %b %b %d" % (
-        string(type),
-        string(subtype),
-        _parameters(content.parameters),
-        nstring(content.id),
-        nstring(content.description),
-        string(content.encoding),
-        part.end - part.body,
-    )
-    extension = b"%b %b" % (nstring(content.md5), _extension(content))
+    fields, extension = _fields(content, part.opaque)
+    basic = b"%b %d" % (fields, part.end - part.body)
     if part.message:
         message = part.parts[0]
         inside = serialise(octets, message)
@@ -56,10 +44,32 @@ def serialise(octets: Octets, part: Part) -> Serialised:
             b"(%b %b %b %d)" % (basic, envelope, inside.body, lines),
             lines,
         )
-    if type.lower() != b"text":
+    if part.opaque or not content.is_type(b"text"):
         return Serialised(b"(%b %b)" % (basic, extension), b"(%b)" % basic, None)
     lines = _lines(octets, part.body, part.end)
     return Serialised(b"(%b %d %b)" % (basic, lines, extension), b"(%b %d)" % (basic, lines), lines)
+
+
+def _fields(content: Content, opaque: bool) -> tuple[bytes, bytes]:
+    """What stands before the size of a part that is no multipart, and the extension data."""
+    if content.written is not None and not opaque:
+        return content.written
+    type, subtype = content.type, content.subtype
+    if opaque:
+        # A multipart or message without parts cannot be written; RFC 2046 §4.5.1: so it is octets.
+        type, subtype = b"application", b"octet-stream"
+    basic = b"%b %b %b %b %b %b" % (
+        string(type),
+        string(subtype),
+        _parameters(content.parameters),
+        nstring(content.id),
+        nstring(content.description),
+        string(content.encoding),
+    )
+    written = basic, b"%b %b" % (nstring(content.md5), _extension(content))
+    if not opaque:
+        content.written = written
+    return written
 
 
 def _lines(octets: Octets, start: int, end: int) -> int:

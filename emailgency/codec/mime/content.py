@@ -1,6 +1,7 @@
 """What a part says of itself: Content-Type and its companions (RFC 2045 §5, RFC 2183, RFC 3066, RFC 2557, RFC 1864)."""
 
 import re
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,14 +30,15 @@ _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _SECTION = re.compile(rb"(.+?)\*([0-9]{1,3})(\*?)")
 _LANGUAGE = re.compile(rb"[^\s,]+")
 
+_REMEMBERED = 256  # octets of all values
 PARAMETERS = 50  # of one field that are read
 LANGUAGES = 100
 
 Parameters = tuple[tuple[bytes, bytes], ...]
 
 
-class Content(Struct, frozen=True):
-    """The fields of one part, unfolded, spelled as they are; None for an absent one."""
+class Content(Struct):
+    """The fields of one part, unfolded, spelled as they are; None for an absent one. Many parts share one of these."""
 
     type: bytes
     subtype: bytes
@@ -48,6 +50,7 @@ class Content(Struct, frozen=True):
     languages: tuple[bytes, ...] = ()
     location: bytes | None = None
     md5: bytes | None = None
+    written: tuple[bytes, bytes] | None = None  # what `bodystructure` made of it, for the next part that says the same
 
     def is_type(self, type: bytes, subtype: bytes | None = None) -> bool:
         """Whether it is of this (lower-case) type."""
@@ -66,31 +69,41 @@ _MESSAGE = Content(b"message", b"rfc822", ())
 
 def as_text(content: Content) -> Content:
     """What a part is whose Content-Type cannot be used: plain text, with all else it says."""
-    return replace(content, type=_TEXT.type, subtype=_TEXT.subtype, parameters=_TEXT.parameters)
+    return replace(content, type=_TEXT.type, subtype=_TEXT.subtype, parameters=_TEXT.parameters, written=None)
 
 
 def read(fields: dict[bytes, list[bytes]], in_digest: bool) -> Content:
     """The first of each of `FIELDS` as `headers.read` has found them."""
     if not fields:
         return _MESSAGE if in_digest else _TEXT
-    type, subtype, parameters = _type(_first(fields, b"content-type"), in_digest)
+    values = tuple([fields[name][0] if name in fields else None for name in FIELDS])
+    if sum([len(value) for value in values if value]) > _REMEMBERED:
+        return _read(values, in_digest)
+    return _remembered(values, in_digest)
+
+
+def _read(values: tuple[bytes | None, ...], in_digest: bool) -> Content:
+    """The raw values of `FIELDS` in their order."""
+    type_, encoding, id, description, disposition, languages, location, md5 = (
+        None if value is None else headers.unfold(value) for value in values
+    )
+    type, subtype, parameters = _type(type_, in_digest)
     return Content(
         type,
         subtype,
         parameters,
-        _token(_first(fields, b"content-transfer-encoding")) or b"7bit",
-        _first(fields, b"content-id"),
-        _first(fields, b"content-description"),
-        _disposition(_first(fields, b"content-disposition")),
-        _languages(_first(fields, b"content-language")),
-        _first(fields, b"content-location"),
-        _first(fields, b"content-md5"),
+        _token(encoding) or b"7bit",
+        id,
+        description,
+        _disposition(disposition),
+        _languages(languages),
+        location,
+        md5,
     )
 
 
-def _first(fields: dict[bytes, list[bytes]], name: bytes) -> bytes | None:
-    values = fields.get(name)
-    return headers.unfold(values[0]) if values else None
+# Most parts of most messages say one of a few things.
+_remembered = lru_cache(maxsize=256)(_read)
 
 
 def _type(value: bytes | None, in_digest: bool) -> tuple[bytes, bytes, Parameters]:
