@@ -130,7 +130,9 @@ class Office:
         return client
 
     async def close_port(self) -> None:
-        await self._port.stopListening()
+        stopped = self._port.stopListening()
+        if stopped is not None:
+            await stopped
         for client in self.clients:
             client.transport.abortConnection()
         await self.until(lambda: not self.server.sessions)
