@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from emailgency.net.dns import Resolver, Status
+from emailgency.net.dns import Answer, Resolver, Status
 from emailgency.net.egress import Egress
-from emailgency.rules.next_hop import MX_LIMIT, Choice, Destination, Exchange, choose, parse_transport
+from emailgency.rules.next_hop import MX_LIMIT, Destination, Exchange, Lack, choose, parse_transport
 
 
 class Unroutable(Exception):
@@ -36,10 +36,14 @@ class Exchanges:
         # Without MX the domain's own address is the one implicit MX
         records = [record.partition(" ") for record in answer.records] or [("0", " ", domain)]
         ranked = sorted((int(preference), host) for preference, _, host in records)[:MX_LIMIT]
-        found = [Deferred.fromCoroutine(self._exchange(preference, host)) for preference, host in ranked]
-        choice = choose(await gatherResults(found, consumeErrors=True), self._is_ours)
-        if not choice.hosts:
-            raise _unroutable(choice, implicit=not answer.records)
+        looked_up = [Deferred.fromCoroutine(self._addresses(host)) for _, host in ranked]
+        found = await gatherResults(looked_up, consumeErrors=True)
+        exchanges = [Exchange(*rank, answer.records) for rank, answer in zip(ranked, found, strict=True)]
+        choice = choose(exchanges, self._is_ours)
+        if choice.lack is Lack.NO_ADDRESS and any(answer.status is Status.FAILURE for answer in found):
+            raise Unroutable(f"addresses of the MX hosts of {domain} cannot be looked up", "4.4.3")
+        if choice.lack:
+            raise _unroutable(choice.lack, implicit=not answer.records)
         return [Destination(exchange.host, ip) for exchange in choice.hosts for ip in exchange.addresses]
 
     async def of_transport(self, transport: str) -> list[Destination]:
@@ -52,18 +56,18 @@ class Exchanges:
             raise Unroutable(f"SMTP transport {target.host}: {answer.reason or answer.status.value}")
         return [Destination(target.host, ip, target.port) for ip in answer.records]
 
-    async def _exchange(self, preference: int, host: str) -> Exchange:
-        if not host:  # null MX
-            return Exchange(preference, host, ())
-        return Exchange(preference, host, (await self._resolver.addresses(host)).records)
+    async def _addresses(self, host: str) -> Answer:
+        return await self._resolver.addresses(host) if host else Answer(Status.NO_DATA)  # null MX
 
     def _is_ours(self, exchange: Exchange) -> bool:
         return self._our_names(exchange.host) or any(map(self._egress.is_ours, exchange.addresses))
 
 
-def _unroutable(choice: Choice, implicit: bool) -> Unroutable:
-    if choice.nowhere:
-        return Unroutable(choice.reason, "5.1.10", permanent=True)  # RFC 7505 section 4.2
-    if implicit and choice.reason == "no MX host has an address":
+def _unroutable(lack: Lack, implicit: bool) -> Unroutable:
+    if lack is Lack.NULL_MX:
+        return Unroutable(lack.value, "5.1.10", permanent=True)  # RFC 7505 section 4.2
+    if lack is Lack.OURS:  # RFC 5321 section 5.1: mail would come back to us
+        return Unroutable(lack.value, "5.4.6", permanent=True)
+    if implicit:
         return Unroutable("the domain has neither MX nor address", "5.1.2", permanent=True)
-    return Unroutable(choice.reason, "4.4.4")
+    return Unroutable(lack.value, "4.4.4")

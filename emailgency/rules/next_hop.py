@@ -6,6 +6,7 @@ is final, so nothing here says "give up": an empty choice has a reason, and the 
 
 import re
 from collections.abc import Callable
+from enum import Enum
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from msgspec import Struct
@@ -45,12 +46,19 @@ class Destination(Struct, frozen=True):
         return f"{self.host}[{self.ip}]:{self.port}"
 
 
-class Choice(Struct, frozen=True):
-    """Hosts in the order to try; when there is none, why. `nowhere`: the domain says that it takes no mail."""
+class Lack(Enum):
+    """Why there is no host to try, in words for people."""
 
-    hosts: tuple[Exchange, ...]
-    reason: str = ""
-    nowhere: bool = False
+    NULL_MX = "the domain takes no mail (null MX)"
+    OURS = "no MX is better than ours"
+    NO_ADDRESS = "no MX host has an address"
+
+
+class Choice(Struct, frozen=True):
+    """Hosts in the order to try, or what is lacking."""
+
+    hosts: tuple[Exchange, ...] = ()
+    lack: Lack | None = None
 
 
 def parse_transport(text: str) -> Transport:
@@ -78,15 +86,15 @@ def parse_transport(text: str) -> Transport:
 
 
 def choose(exchanges: list[Exchange], is_ours: Callable[[Exchange], bool]) -> Choice:
-    """The hosts strictly better than ours (RFC 5321 section 5.1), best first; equal ones stay in the given order."""
+    """The hosts strictly better than ours (RFC 5321 section 5.1), best first; at least one exchange is given."""
     if len(exchanges) == 1 and exchanges[0].host in ("", "."):  # null MX, RFC 7505
-        return Choice((), "the domain takes no mail (null MX)", nowhere=True)
+        return Choice(lack=Lack.NULL_MX)
     ours = [exchange.preference for exchange in exchanges if is_ours(exchange)]
     better = [e for e in exchanges if not ours or e.preference < min(ours)]
     if not better:
-        return Choice((), "no MX is better than ours" if ours else "the domain has no MX and no address")
+        return Choice(lack=Lack.OURS)
     if not (usable := sorted((e for e in better if e.addresses), key=lambda e: e.preference)):
-        return Choice((), "no MX host has an address")
+        return Choice(lack=Lack.NO_ADDRESS)
     return Choice(tuple(usable))
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emailgency.model.errors import Invalid
-from emailgency.rules.next_hop import Exchange, Transport, choose, parse_transport
+from emailgency.rules.next_hop import Exchange, Lack, Transport, choose, parse_transport
 
 WELL_FORMED = {
     "mail.mydomain.zz": Transport("mail.mydomain.zz"),
@@ -72,7 +72,6 @@ def test_only_hosts_strictly_better_than_ours_are_tried():
 
 
 def test_null_mx_and_hosts_without_address_are_told_apart():
-    null = choose([exchange(0, "")], lambda _: False)
-    assert null.nowhere
-    homeless = choose([exchange(10, "a")], lambda _: False)
-    assert (homeless.nowhere, homeless.reason) == (False, "no MX host has an address")
+    assert choose([exchange(0, "")], lambda _: False).lack is Lack.NULL_MX
+    assert choose([exchange(10, "a")], lambda _: False).lack is Lack.NO_ADDRESS
+    assert choose([exchange(10, OURS)], lambda _: True).lack is Lack.OURS
