@@ -155,12 +155,9 @@ class Addresses:
             if mailbox.customer != customer.id:
                 raise Invalid(f"{address} is no mailbox of {customer.domain}")
             ids[mailbox.id] = None
-        self.check_members(len(ids))
-        return tuple(ids)
-
-    def check_members(self, count: int) -> None:
-        if not 1 <= count <= self._limits.list_members:
+        if not 1 <= len(ids) <= self._limits.list_members:
             raise Invalid(f"a list has from 1 to {self._limits.list_members} members")
+        return tuple(ids)
 
     # -- changes -------------------------------------------------------------------------------------------
 

@@ -4,13 +4,18 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.address import parse
-from emailgency.flows.import_addresses import ImportAddresses
+from emailgency.flows.customer_accounts import OperatorLimits
+from emailgency.flows.import_addresses import ImportAddresses, Imported
 from emailgency.flows.import_rows import Row, WrongFile
 from emailgency.model.address import Address
 from emailgency.model.directory import DomainKind, Plan, Role
 from emailgency.model.errors import Invalid
 from emailgency.store.changes import edit
 from tests.support.customers import AUTHOR, PASSWORD, RealCustomers
+
+
+def silent(what: str, done: int, of: int) -> None:
+    """Progress nobody looks at."""
 
 
 class CustomersCase(TestCase):
@@ -171,7 +176,7 @@ class ImportTests(CustomersCase):
     async def setUp(self) -> None:
         await super().setUp()
         self.customer = await self.real.customer(domain_aliases=("mydomain.yy",))
-        self.importing = ImportAddresses(self.directory, self.real.addresses, self.real.passwords)
+        self.importing = ImportAddresses(self.directory, self.real.addresses, self.real.passwords, OperatorLimits())
 
     async def test_a_file_becomes_one_change(self) -> None:
         changes = []
@@ -185,7 +190,7 @@ class ImportTests(CustomersCase):
             ),
             Row(line=53, type="banished", address=parse("spam@mydomain.zz")),
         ]
-        self.assertEqual(await self.importing.run(AUTHOR, rows), 53)
+        self.assertEqual(await self.importing.run(AUTHOR, rows, silent), Imported(50, 1, 1, 1))
         self.assertEqual(len(changes), 1)
         self.assertEqual(len(await self.directory.entries(self.customer.id)), 54)
 
@@ -197,7 +202,7 @@ class ImportTests(CustomersCase):
             Row(line=5, type="mailbox", address=parse("eve@elsewhere.zz")),
         ]
         try:
-            await self.importing.run(AUTHOR, rows)
+            await self.importing.run(AUTHOR, rows, silent)
         except WrongFile as wrong:
             self.assertEqual([line.split(":")[0] for line in wrong.lines], ["line 3", "line 4", "line 5"])
         else:
