@@ -207,7 +207,7 @@ class Outgoing(OutboundCase):
             await self.accept(to("anna@far.zz"))
             await until(lambda: outbound.lanes and outbound.lanes[0].health.failures)
             self.dns.vice = None
-            await until(lambda: not self.spool.live)
+            await until(lambda: not self.spool.live and not outbound.lanes)
             assert len(self.server.messages) == count
 
     @run
