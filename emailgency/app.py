@@ -36,7 +36,7 @@ from emailgency.servers.smtp import SmtpFactory
 from emailgency.servers.smtp_service import SmtpService
 from emailgency.servers.stall import Stall
 from emailgency.settings import Settings
-from emailgency.store.certificates import Certificates, Unusable
+from emailgency.store.certificates import Certificates, TlsSettings, Unusable
 from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
 from emailgency.store.failures import Failures
@@ -158,9 +158,18 @@ class App:
             [Deferred.fromCoroutine(self._wake_directory()), Deferred.fromCoroutine(self._wake_spool())],
             consumeErrors=True,
         )
+        self._load_certificates()
         for loop in self.loops:
             loop.start()
         self._log.info("ready")
+
+    def _load_certificates(self) -> None:
+        """Mail goes on with a certificate that nobody knows; without one it would go in clear."""
+        try:
+            self.certificates.load()
+        except Unusable as error:
+            self._log.error("ALERT a self-signed certificate stands in: {error}", error=str(error))
+            self.certificates.load(TlsSettings())
 
     async def _wake_directory(self) -> None:
         if self.redis_server is not None:

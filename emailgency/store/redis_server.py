@@ -26,6 +26,7 @@ from emailgency.store.redis import RedisSettings
 
 SOCKET = "socket"
 CONFIGURATION = "redis.conf"
+FILES = "appendonlydir"
 
 # Attack row 32. SCRIPT and EVAL stay: our own fixed scripts need them.
 _REMOVED = (
@@ -34,6 +35,7 @@ _REMOVED = (
 )
 _HEALTHY_AFTER = 60.0  # seconds of life that make earlier deaths forgotten
 _SLOWEST_RESTART = 30.0
+_HOPELESS = 3  # ends by itself, one soon after the other, after which its files are taken for unreadable
 _LEFT_OVER_PATIENCE = 5.0  # seconds before a left-over is killed
 
 
@@ -51,6 +53,7 @@ class RedisServer:
         self._restart: IDelayedCall | None = None
         self._started_at = 0.0
         self._deaths = 0
+        self._refusals = 0
         self._stopping = False
 
     @property
@@ -100,6 +103,9 @@ class RedisServer:
 
     def _spawn(self) -> None:
         self._restart = None
+        if self._refusals >= _HOPELESS:
+            self._refusals = 0
+            self._set_files_aside()
         self._started_at = self._reactor.seconds()
         self._child = _Child(self._ended)
         self._reactor.spawnProcess(
@@ -110,15 +116,25 @@ class RedisServer:
             path=self._folder,
         )
 
-    def _ended(self, why: str) -> None:
+    def _ended(self, why: str, by_itself: bool) -> None:
         self._child = None
         if self._stopping:
             return
         now = self._reactor.seconds()
-        self._deaths = 1 if now - self._started_at > _HEALTHY_AFTER else self._deaths + 1
+        healthy = now - self._started_at > _HEALTHY_AFTER
+        self._deaths = 1 if healthy else self._deaths + 1
+        self._refusals = self._refusals + 1 if by_itself and not healthy else 0
         delay = min(_SLOWEST_RESTART, 0.05 * 2.0 ** min(self._deaths - 1, 10))
         self.log.error("the Redis server ended ({why}), starting it again in {delay} s", why=why, delay=delay)
         self._restart = self._reactor.callLater(delay, self._spawn)
+
+    def _set_files_aside(self) -> None:
+        """Damaged, or of another program's version. Redis holds no sole copy: it is filled from the journal."""
+        place, aside = (os.path.join(self._folder, name) for name in (FILES, f"{FILES}.broken"))
+        if os.path.isdir(place):
+            shutil.rmtree(aside, ignore_errors=True)
+            os.rename(place, aside)
+            self.log.error("ALERT the Redis server does not start on its files; they lie in {aside} now", aside=aside)
 
     def _write_configuration(self) -> None:
         lines = [
@@ -145,7 +161,7 @@ class RedisServer:
 class _Child(ProcessProtocol):
     """The process, as twisted sees it; what it says on its standard output goes to its log file already."""
 
-    def __init__(self, on_end: Callable[[str], None]) -> None:
+    def __init__(self, on_end: Callable[[str, bool], None]) -> None:
         self.ended: Deferred[None] = Deferred()
         self._on_end = on_end
 
@@ -163,7 +179,8 @@ class _Child(ProcessProtocol):
                 self.transport.signalProcess(name)
 
     def processEnded(self, reason: Failure) -> None:
-        self._on_end(reason.getErrorMessage())
+        status = getattr(reason.value, "exitCode", None)  # None: ended by a signal
+        self._on_end(reason.getErrorMessage(), status not in (None, 0))
         self.ended.callback(None)
 
 

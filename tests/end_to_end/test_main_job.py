@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from emailgency.command.exchange import exchange
 from tests.support.server import Server
 from tests.support.sink import Sink
 
@@ -35,15 +34,11 @@ def server(tmp_path, sink: Sink) -> Iterator[Server]:
         yield server
 
 
-def command(server: Server, words: str, **arguments: object) -> object:
-    return exchange(server.data, words, arguments, lambda report: None)
-
-
 def make_customer(server: Server, sink: Sink) -> None:
-    command(server, "customer add", domain=DOMAIN, smtp_transport=f"127.0.0.1:{sink.port}")
-    command(server, "mailbox add", address=f"paul@{DOMAIN}")
-    command(server, "password", address=f"paul@{DOMAIN}", password=PASSWORD)
-    command(server, "alias add", address=f"george@{DOMAIN}", mailbox=f"paul@{DOMAIN}")
+    server.command("customer add", domain=DOMAIN, smtp_transport=f"127.0.0.1:{sink.port}")
+    server.command("mailbox add", address=f"paul@{DOMAIN}")
+    server.command("password", address=f"paul@{DOMAIN}", password=PASSWORD)
+    server.command("alias add", address=f"george@{DOMAIN}", mailbox=f"paul@{DOMAIN}")
 
 
 def send(server: Server, to: str, subject: str) -> None:
@@ -76,11 +71,11 @@ def test_mail_is_taken_in_read_and_given_back(server: Server, sink: Sink) -> Non
     send(server, f"nobody.knows@{DOMAIN}", "three")
 
     server.wait(lambda: subjects(server) == ["one", "two"])
-    pending = command(server, "pending list", customer=DOMAIN)
+    pending = server.command("pending list", customer=DOMAIN)
     assert len(pending["messages"]) == 3
 
     sink.up()
-    command(server, "pending flush", customer=DOMAIN)
+    server.command("pending flush", customer=DOMAIN)
     server.wait(lambda: len(sink.messages) >= 3)
     assert sorted(message.recipients[0] for message in sink.messages) == [
         f"george@{DOMAIN}",
@@ -91,5 +86,5 @@ def test_mail_is_taken_in_read_and_given_back(server: Server, sink: Sink) -> Non
         assert message.sender == "anna@example.org"
         assert message.octets.endswith(b"\r\n\r\nHello,\r\n.a line with a dot\r\n\r\nAnna\r\n")
         assert message.octets.startswith(b"Received: ")
-    server.wait(lambda: not command(server, "pending list", customer=DOMAIN)["messages"])
+    server.wait(lambda: not server.command("pending list", customer=DOMAIN)["messages"])
     assert subjects(server) == ["one", "two"]

@@ -66,6 +66,17 @@ class RedisServerTests(TestCase):
         self.assertNotEqual(self.server.pid, pid)
         self.assertEqual(await self.redis.execute("GET", "a"), b"0012")
 
+    async def test_files_it_cannot_read_are_set_aside_and_it_lives(self) -> None:
+        await self.redis.execute("SET", "a", "1")
+        os.kill(self.server.pid, signal.SIGSTOP)
+        for name in os.listdir(f"{self.folder}/redis/appendonlydir"):
+            with open(f"{self.folder}/redis/appendonlydir/{name}", "wb") as file:
+                file.write(b"this is of no version\r\n")
+        os.kill(self.server.pid, signal.SIGKILL)
+        await self.again()
+        self.assertIsNone(await self.redis.execute("GET", "a"))
+        self.assertTrue(os.path.isdir(f"{self.folder}/redis/appendonlydir.broken"))
+
     async def test_a_server_left_behind_is_ended_before_another_starts(self) -> None:
         await self.redis.execute("SET", "a", "1")
         orphan = self.server.pid

@@ -14,6 +14,7 @@ from typing import Any
 import tomli_w
 
 import emailgency
+from emailgency.command.exchange import exchange
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SERVICES = ("smtp", "submission", "submissions", "imap", "imaps", "local")
@@ -47,13 +48,23 @@ class Server:
         with open(self.settings_path, "wb") as file:
             tomli_w.dump(table, file)
 
-    def start(self, *, ready: bool = True, prefix: tuple[str, ...] = (), timeout: float = 60) -> "Server":
-        """Returns when it listens and, with `ready`, takes mail in. `prefix`: a program to run it under (strace)."""
+    def start(
+        self,
+        *,
+        ready: bool = True,
+        prefix: tuple[str, ...] = (),
+        options: tuple[str, ...] = (),
+        timeout: float = 60,
+    ) -> "Server":
+        """Returns when it listens and, with `ready`, takes mail in.
+
+        `prefix`: a program to run it under (strace); `options`: of twistd itself.
+        """
         assert self.process is None, "it runs already"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._listening)
         twistd = os.path.join(os.path.dirname(sys.executable), "twistd")
-        words = [*prefix, sys.executable, twistd, "-n", "--pidfile=", "emailgency"]
+        words = [*prefix, sys.executable, twistd, "-n", "--pidfile=", *options, "emailgency"]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [*words, "--settings", self.settings_path, "--data", self.data],
@@ -96,6 +107,10 @@ class Server:
         finally:
             line.close()
 
+    def command(self, words: str, **arguments: object) -> Any:
+        """A command as `emailgency` gives it to the running server, and its result. Raises CommandFailed."""
+        return exchange(self.data, words, arguments, lambda report: None)
+
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
@@ -104,13 +119,13 @@ class Server:
         if self.process is None:
             return 0
         self.process.terminate()
-        return self._ended(timeout)
+        return self.ended(timeout)
 
     def kill(self) -> None:
         """SIGKILL: no instruction of it runs any more."""
         if self.process is not None:
             self.process.kill()
-            self._ended(20)
+            self.ended(20)
 
     def log(self) -> str:
         with open(self.log_path, encoding="utf-8", errors="replace") as file:
@@ -132,11 +147,8 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    @property
-    def _listening(self) -> str:
-        return os.path.join(self.data, "listening")
-
-    def _ended(self, timeout: float) -> int:
+    def ended(self, timeout: float = 40) -> int:
+        """Wait for its end, and the exit status; raises NotReady."""
         assert self.process is not None
         try:
             status = self.process.wait(timeout)
@@ -147,6 +159,10 @@ class Server:
         finally:
             self.process = None
         return status
+
+    @property
+    def _listening(self) -> str:
+        return os.path.join(self.data, "listening")
 
 
 def environment() -> dict[str, str]:
