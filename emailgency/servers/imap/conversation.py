@@ -38,6 +38,8 @@ async def _answer(session: Session, event: Event) -> None:
     match event:
         case Request(tag, command):
             await _do(session, tag, command)
+            if session.principal is not None:
+                session.mistakes = 0
         case NeedContinuation():
             line.write(responses.continuation())
         case BadCommand(tag, words, condition, code):
