@@ -1,5 +1,6 @@
 """The commands that work on the files of a data folder, without a server to ask."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from emailgency.command.exchange import runs
 from emailgency.command.failure import REFUSED, TROUBLE, CommandFailed
 from emailgency.command.parser import Asked
+from emailgency.command.place import redis_settings
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -52,9 +54,21 @@ def restore(asked: Asked, data: str, progress: Progress) -> Any:
     return msgspec.to_builtins(restore(asked.arguments["folder"], data, time.time, progress))
 
 
+def verify(asked: Asked, data: str, progress: Progress) -> Any:
+    import msgspec
+
+    from emailgency.flows.verify import verify_all
+
+    stopped(data)
+    if not os.path.isdir(os.path.join(data, "journal")):
+        raise CommandFailed(f"{data} is not the data folder of a server", REFUSED)
+    redis = redis_settings(asked.everywhere["settings"])
+    return msgspec.to_builtins(verify_all(data, redis.get("url", ""), redis.get("program", ""), progress))
+
+
 def stopped(data: str) -> None:
     if runs(data):
         raise CommandFailed(f"a server is running on {data}: stop it first", REFUSED)
 
 
-DEEDS = {"completion": completion, "backup": backup, "restore": restore}
+DEEDS = {"completion": completion, "backup": backup, "restore": restore, "verify": verify}

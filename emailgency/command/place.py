@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from typing import Any
 
 from emailgency.command.failure import USAGE, CommandFailed
 
@@ -19,9 +20,19 @@ def default_data() -> str:
     return os.path.join(base, "emailgency")
 
 
+def redis_settings(settings: str | None) -> dict[str, str]:
+    """The section [redis] of the settings file, as far as it is there."""
+    section = _table(settings).get("redis", {}) if settings else {}
+    return {key: value for key, value in section.items() if isinstance(value, str)}
+
+
 def _of_settings(path: str) -> str:
+    return str(_table(path).get("data", ""))
+
+
+def _table(path: str) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
-            return str(tomllib.load(file).get("data", ""))
+            return tomllib.load(file)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise CommandFailed(f"cannot read the settings file {path}: {error}", USAGE) from None

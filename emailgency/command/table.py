@@ -190,6 +190,7 @@ COMMANDS = (
         "verify",
         "check spool, mailboxes and Redis of a stopped server, changing nothing",
         doer=Doer.HERE,
+        said="nothing is wrong: {messages} messages in {mailboxes} mailboxes, spool, change journal and Redis",
     ),
     Command(
         "reconstruct",

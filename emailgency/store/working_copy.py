@@ -19,7 +19,7 @@ from emailgency.store.changes import Edit, row
 from emailgency.store.journal import Mark, Tables
 from emailgency.store.redis import Redis, Script
 
-_MARK = "directory:mark"
+MARK = "directory:mark"
 _ROWS_A_COMMAND = 200
 _COMMANDS_A_BATCH = 20
 
@@ -55,14 +55,14 @@ class WorkingCopy:
         self._redis = redis
 
     async def at(self, mark: Mark) -> bool:
-        return bool(await self._redis.execute("GET", _MARK) == str(mark).encode())
+        return bool(await self._redis.execute("GET", MARK) == str(mark).encode())
 
     async def rows(self, places: Sequence[tuple[str, str]], marks: Iterable[Mark]) -> list[bytes | None]:
         """The rows at (table, key), as of one of `marks`; raises Stale."""
-        keys: list[str | bytes] = [_MARK]
+        keys: list[str | bytes] = [MARK]
         fields: list[str | bytes | int] = []
         for table, key in places:
-            name, field = _place(table, key)
+            name, field = place(table, key)
             keys.append(name)
             fields.append(field)
         mark, *rows = await self._redis.run(_ROWS, keys, fields)
@@ -71,17 +71,17 @@ class WorkingCopy:
 
     async def table(self, name: str, marks: Iterable[Mark], customer: str = "") -> list[bytes]:
         """All rows of a table, of the entries those of one customer; raises Stale."""
-        key = _place(name, f"{customer}/")[0] if customer else f"directory:{name}"
-        mark, rows = await self._redis.run(_TABLE, [_MARK, key], [])
+        key = place(name, f"{customer}/")[0] if customer else f"directory:{name}"
+        mark, rows = await self._redis.run(_TABLE, [MARK, key], [])
         _check(mark, marks)
         return list(rows)
 
     async def apply(self, before: Mark, after: Mark, edits: Iterable[Edit]) -> None:
         """Raises Stale when Redis was not at `before`."""
-        keys: list[str | bytes] = [_MARK]
+        keys: list[str | bytes] = [MARK]
         arguments: list[str | bytes | int] = [str(before), str(after)]
         for edit in edits:
-            name, field = _place(edit.table, edit.key)
+            name, field = place(edit.table, edit.key)
             keys.append(name)
             arguments += (field, row(edit.after) or b"")
         if await self._redis.run(_APPLY, keys, arguments) != 1:
@@ -89,7 +89,7 @@ class WorkingCopy:
 
     async def rebuild(self, tables: Tables, mark: Mark) -> None:
         """Empty and fill; until the mark is set, at the end, every reader finds Redis stale."""
-        await self._redis.execute("DEL", _MARK)
+        await self._redis.execute("DEL", MARK)
         cursor = b"0"
         while True:
             cursor, names = await self._redis.execute("SCAN", cursor, "MATCH", "directory:*", "COUNT", 1000)
@@ -100,7 +100,7 @@ class WorkingCopy:
         commands = _filling(tables)
         while batch := list(islice(commands, _COMMANDS_A_BATCH)):
             await self._pipeline(batch)
-        await self._redis.execute("SET", _MARK, str(mark))
+        await self._redis.execute("SET", MARK, str(mark))
 
     async def _pipeline(self, commands: list[list[str | bytes]]) -> None:
         try:
@@ -116,7 +116,7 @@ def _check(mark: bytes | None, marks: Iterable[Mark]) -> None:
         raise Stale
 
 
-def _place(table: str, key: str) -> tuple[str, str]:
+def place(table: str, key: str) -> tuple[str, str]:
     """Hash and field. Customer ids are our own, so no address can name the hash of another customer."""
     if table == "entry":
         customer, _, local = key.partition("/")
@@ -129,7 +129,7 @@ def _filling(tables: Tables) -> Iterator[list[str | bytes]]:
     hashes: dict[str, list[tuple[str, Raw]]] = {}
     for table, rows in tables.items():
         for key, raw in rows.items():
-            name, field = _place(table, key)
+            name, field = place(table, key)
             hashes.setdefault(name, []).append((field, raw))
     for name, pairs in hashes.items():
         for start in range(0, len(pairs), _ROWS_A_COMMAND):
