@@ -29,7 +29,7 @@ def server(tmp_path) -> Iterator[Server]:
     try:
         yield server
     finally:
-        server.kill()
+        server.close()
 
 
 def smtp(server: Server) -> smtplib.SMTP:
@@ -293,5 +293,5 @@ def test_root_binds_and_becomes_another_user() -> None:
         assert os.stat(server.data).st_uid == nobody.pw_uid
         server.stop()
     finally:
-        server.kill()
+        server.close()
         shutil.rmtree(folder)

@@ -83,7 +83,7 @@ class Server:
             if ready:
                 self.wait(self.ready, deadline)
         except NotReady:
-            self.kill()
+            self.close()
             raise
         return self
 
@@ -127,6 +127,13 @@ class Server:
             self.process.kill()
             self.ended(20)
 
+    def close(self) -> None:
+        """Nothing of it runs any more: a killed server leaves its Redis to the next start, and here is none."""
+        self.kill()
+        for pid in left_in(self.data):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def log(self) -> str:
         with open(self.log_path, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -145,7 +152,10 @@ class Server:
         return self if self.process is not None else self.start()
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        try:
+            self.stop()
+        finally:
+            self.close()
 
     def ended(self, timeout: float = 40) -> int:
         """Wait for its end, and the exit status; raises NotReady."""
@@ -163,6 +173,16 @@ class Server:
     @property
     def _listening(self) -> str:
         return os.path.join(self.data, "listening")
+
+
+def left_in(folder: str) -> list[int]:
+    """Process ids of whoever works in `folder` or below it."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{name}/cwd").startswith(folder + "/"):
+                found.append(int(name))
+    return found
 
 
 def environment() -> dict[str, str]:
