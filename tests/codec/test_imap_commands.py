@@ -1,8 +1,11 @@
 """Every command and argument of IMAP, as octets and as what it means."""
 
+from contextlib import suppress
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emailgency.codec.imap import commands as c
 from emailgency.codec.imap import parser
@@ -318,3 +321,23 @@ def test_search_is_at_most_32_deep() -> None:
     for opening in (b"(", b"NOT ", b"OR SEEN "):
         with pytest.raises(ProtocolError, match="complex"):
             parser.parse(b"a SEARCH " + opening * 5000 + b"SEEN\r\n")
+
+
+_WORDS = st.sampled_from(
+    [word for text in GOOD for word in text.encode("latin-1").replace(b"(", b" ( ").replace(b")", b" ) ").split(b" ")]
+    + [b" ", b" ", b" ", b"(", b")", b'"', b"{3}\r\nabc", b"[", b"]", b"<", b"\\", b"*", b":", b",", b"\0", b"\xff"]
+)
+
+
+@given(st.sampled_from(sorted(GOOD)), st.lists(_WORDS, max_size=12))
+def test_any_words_make_a_command_or_a_refusal(text: str, words: list[bytes]) -> None:
+    name = text.encode("latin-1").split(b" ")[0]
+    for octets in (
+        b" ".join([b"a", name, *words]),
+        b"a " + b"".join(words),
+        b"a UID " + b"".join([name, b" ", *words]),
+    ):
+        with suppress(ProtocolError):
+            assert isinstance(parser.parse(octets + b"\r\n"), tuple)
+        with suppress(ProtocolError):
+            parser.parse_append(octets + b" {3}\r\n", 3, True, False)

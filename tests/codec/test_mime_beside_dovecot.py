@@ -1,5 +1,7 @@
 """What we say of a message is what Dovecot says of it; where it is not, the RFC's words stand beside the name."""
 
+from random import Random
+
 import pytest
 
 from emailgency.codec.imap import fetch_items
@@ -7,6 +9,7 @@ from emailgency.codec.imap.commands import Section, Text
 from emailgency.codec.imap.grammar import Cursor
 from emailgency.codec.mime import sections
 from emailgency.codec.mime.summary import summarise
+from tests.support import mime_shapes
 from tests.support.dovecot import Dovecot, parse
 from tests.support.mime_corpus import MESSAGES
 
@@ -77,6 +80,22 @@ def test_sizes_envelopes_and_structures_agree_with_dovecot(theirs: Dovecot) -> N
     assert different["ENVELOPE"] == ENVELOPES_DIFFER.keys()
     assert different["BODYSTRUCTURE"] == STRUCTURES_DIFFER.keys()
     assert different["BODY"] == STRUCTURES_DIFFER.keys() - {"structure: disposition nonsense"}  # extension data
+
+
+@pytest.mark.peer("dovecot")
+def test_messages_put_together_at_random_agree_with_dovecot() -> None:
+    random = Random(2)
+    messages = [mime_shapes.message(random) for _ in range(400)]
+    dovecot = Dovecot(messages)
+    try:
+        answers = dovecot.fetch("RFC822.SIZE ENVELOPE BODYSTRUCTURE")
+    finally:
+        dovecot.close()
+    for number, message in enumerate(messages, 1):
+        theirs, summary = _pairs(answers[number]), summarise(message)
+        assert theirs["RFC822.SIZE"] == str(len(message))
+        assert theirs["ENVELOPE"] == parse(summary.envelope)[0]
+        assert theirs["BODYSTRUCTURE"] == parse(summary.bodystructure)[0], message
 
 
 _SECTIONS = (

@@ -112,6 +112,8 @@ def test_body_text_comes_back_across_chunks(text: str, encoding: str, charset: s
 
     octets = (text * 3).encode(charset, "surrogatepass" if charset == "utf-8" else "replace")
     encoded = {"base64": base64.encodebytes, "quoted-printable": quopri.encodestring}.get(encoding, bytes)(octets)
+    if encoding == "quoted-printable":  # encoding makes all line ends alike
+        octets = quopri.decodestring(encoded)
     for chunk in (7, 16, 65536):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(decoding, "CHUNK", chunk)
