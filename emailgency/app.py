@@ -159,6 +159,8 @@ class App:
             consumeErrors=True,
         )
         self._load_certificates()
+        self.relay.start()  # what waits finds its customer at once when the directory is awake
+        self.outbound.start()
         for loop in self.loops:
             loop.start()
         self._log.info("ready")
@@ -182,8 +184,6 @@ class App:
     async def _wake_spool(self) -> None:
         await self.storer.start()
         await self.spool.start()
-        self.relay.start()
-        self.outbound.start()
         self._asleep.discard("spool")
 
     # ---- stop ----------------------------------------------------------------------------------------------
