@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
@@ -18,6 +19,7 @@ from emailgency.commands import commands
 from emailgency.flows.bounce import Bounces
 from emailgency.flows.customers import Customers
 from emailgency.flows.exchanges import Exchanges
+from emailgency.flows.flush import Flush
 from emailgency.flows.lane import Connections, Means
 from emailgency.flows.login import Login
 from emailgency.flows.outbound import OutboundFlow
@@ -50,6 +52,10 @@ from emailgency.store.storing.messages import Delivered
 from emailgency.store.summaries import Summaries
 
 DAY = 86_400.0
+
+# Sections taken on while we run; all others are looked at when we start.
+LIVE = {"tls", "smtp", "imap", "egress", "courier", "retry", "relay", "outbound", "bounces", "flush", "stop"}
+FIXED = set(Settings.__struct_fields__) - LIVE
 
 
 class App:
@@ -96,8 +102,8 @@ class App:
         # Mail goes out
         self.egress = Egress(settings.egress, self._listening)
         self.exchanges = Exchanges(Dns(settings.dns, reactor), self.egress, self._is_ours)
-        bounces = Bounces(self.spool, resolver, reactor, clock, name, settings.bounces)
-        means = Means(
+        self.bounces = Bounces(self.spool, resolver, reactor, clock, name, settings.bounces)
+        self.means = Means(
             spool=self.spool,
             egress=self.egress,
             reactor=reactor,
@@ -108,8 +114,9 @@ class App:
             retry=settings.retry,
             connections=Connections(settings.courier.connections),
         )
-        self.relay = RelayFlow(Customers(self.directory), self.exchanges, bounces, means, settings.relay)
-        self.outbound = OutboundFlow(self.exchanges, bounces, means, settings.outbound)
+        self.relay = RelayFlow(Customers(self.directory), self.exchanges, self.bounces, self.means, settings.relay)
+        self.flush = Flush(self.relay, clock, settings.flush)
+        self.outbound = OutboundFlow(self.exchanges, self.bounces, self.means, settings.outbound)
 
         # Who talks to us
         self.imap = ImapServer(
@@ -225,12 +232,26 @@ class App:
     # ---- between -------------------------------------------------------------------------------------------
 
     def reload(self, settings: Settings) -> None:
-        """Take on what can change while we run; the log says what waits for the next start."""
+        """Take on what can change while we run; the log names what waits for the next start."""
         try:
             self.certificates.load(settings.tls)
         except Unusable as error:
             self._log.error("ALERT certificates stay as they were: {error}", error=str(error))
-        self._settings = settings
+        for smtp in self.smtp.values():
+            smtp.adopt(settings.smtp)
+        self.reception.limits = self.submission.limits = settings.smtp.reception
+        self.imap.adopt(settings.imap)
+        self.egress.adopt(settings.egress)
+        self.means.courier, self.means.retry = settings.courier, settings.retry
+        self.relay.settings, self.outbound.settings = settings.relay, settings.outbound
+        self.bounces.settings, self.flush.settings = settings.bounces, settings.flush
+        waiting = sorted(name for name in FIXED if getattr(settings, name) != getattr(self._settings, name))
+        if waiting:
+            self._log.warn("settings read again; for the next start: {waiting}", waiting=", ".join(waiting))
+        else:
+            self._log.info("settings read again")
+        kept = {name: getattr(self._settings, name) for name in FIXED}
+        self._settings = msgspec.structs.replace(settings, **kept)
 
     def _delivered(self, delivered: Delivered) -> None:
         self.folders.event(delivered)

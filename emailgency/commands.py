@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from emailgency.flows.addresses import Addresses
 from emailgency.flows.customer_accounts import CustomerAccounts
-from emailgency.flows.flush import Flush
 from emailgency.flows.forget_mail import ForgetMail
 from emailgency.flows.import_addresses import ImportAddresses
 from emailgency.flows.mailbox_status import MailboxStatus
@@ -35,10 +34,9 @@ def commands(app: "App", reactor: Any, settings: "Settings") -> Commands:
     transports = TransportCheck(app.exchanges, app.egress)
     status = MailboxStatus(directory, app.folders)
     importing = ImportAddresses(directory, addresses, passwords, settings.operator)
-    flush = Flush(app.relay, app.clock, settings.flush)
     return (
         CustomerCommands(directory, accounts, transports, view, forget).table()
         | AddressCommands(directory, accounts, addresses, passwords, status, forget).table()
-        | PendingCommands(directory, accounts, view, flush).table()
+        | PendingCommands(directory, accounts, view, app.flush).table()
         | UpkeepCommands(directory, importing, forget).table()
     )

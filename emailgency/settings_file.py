@@ -72,7 +72,8 @@ def mistakes(table: dict[str, Any], kind: type[Struct], path: Path = ()) -> Iter
             continue
         inner = section(fields[key].type)
         if inner is not None and isinstance(value, dict):
-            yield from mistakes(value, inner, here)
+            found = list(mistakes(value, inner, here))
+            yield from found or _rules_broken(value, inner, here)
             continue
         inner = listed(fields[key].type)
         if inner is not None and isinstance(value, list) and all(isinstance(one, dict) for one in value):
@@ -86,6 +87,16 @@ def mistakes(table: dict[str, Any], kind: type[Struct], path: Path = ()) -> Iter
     for field in fields.values():
         if field.required and field.encode_name not in table:
             yield path, f"{_dotted(path)} lacks the key {field.encode_name}"
+
+
+def _rules_broken(table: dict[str, Any], kind: type[Struct], path: Path) -> Iterator[tuple[Path, str]]:
+    """A rule that a section keeps in its __post_init__: "key: what is wrong", or about the section as a whole."""
+    try:
+        msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        words = str(error).partition(" - at `$")[0]
+        key, colon, rest = words.partition(": ")
+        yield ((*path, key), f"{_dotted((*path, key))}: {rest}") if colon and key in table else (path, words)
 
 
 def section(kind: Any) -> type[Struct] | None:

@@ -64,7 +64,7 @@ class Bounces:
         self._reactor = reactor
         self._clock = clock
         self._hostname = hostname
-        self._settings = settings
+        self.settings = settings
         self._hour = 0
         self._told: dict[str, int] = {}  # sender -> notifications in the current hour
 
@@ -120,7 +120,7 @@ class Bounces:
         if hour != self._hour:
             self._hour, self._told = hour, {}
         self._told[sender] = self._told.get(sender, 0) + 1
-        return self._told[sender] <= self._settings.per_hour
+        return self._told[sender] <= self.settings.per_hour
 
     # ---- a notification ------------------------------------------------------------------------------------
 
@@ -133,7 +133,7 @@ class Bounces:
         if not plan:
             return False
         now = self._clock()
-        whole = action is Action.FAILED and envelope.ret == "FULL" and envelope.size <= self._settings.whole
+        whole = action is Action.FAILED and envelope.ret == "FULL" and envelope.size <= self.settings.whole
         arrival = self.spool.begin(now)
         report = Report(
             reporting=self._hostname,

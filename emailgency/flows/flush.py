@@ -24,16 +24,16 @@ class Flush:
     def __init__(self, relay: RelayFlow, clock: Callable[[], float], settings: FlushSettings) -> None:
         self._relay = relay
         self._clock = clock
-        self._settings = settings
+        self.settings = settings
         self._last: dict[str, float] = {}
 
     def flush(self, customer: str, who: str) -> int | Verdict:
         """How many messages are due now, or why not."""
         now = self._clock()
-        wait = self._last.get(customer, float("-inf")) + self._settings.interval - now
+        wait = self._last.get(customer, float("-inf")) + self.settings.interval - now
         if wait > 0:
             return Verdict(450, "4.7.0", f"flushed a moment ago, possible again in {int(wait) + 1} s")
-        self._last = {id: at for id, at in self._last.items() if now - at < self._settings.interval}
+        self._last = {id: at for id, at in self._last.items() if now - at < self.settings.interval}
         self._last[customer] = now
         count = self._relay.flush(customer)
         self._log.info("{customer} flushed by {who}: {count} pending", customer=customer, who=who, count=count)

@@ -54,8 +54,8 @@ class Connections:
         self._open -= 1
 
 
-class Means(Struct, frozen=True, kw_only=True):
-    """What every lane travels with."""
+class Means(Struct, kw_only=True):
+    """What every lane travels with; `courier` and `retry` change when the settings are read again."""
 
     spool: "Spool"
     egress: Egress

@@ -70,7 +70,7 @@ class OutboundFlow:
         self._exchanges = exchanges
         self._bounces = bounces
         self._means = means
-        self._settings = settings
+        self.settings = settings
         self._lanes: dict[str, Lane] = {}
         self._young: deque[tuple[float, Live]] = deque()  # by arrival; the sender of these knows of no delay yet
         self._tick: IDelayedCall | None = None
@@ -115,7 +115,7 @@ class OutboundFlow:
 
     def _lane(self, domain: str) -> Lane:
         if domain not in self._lanes:
-            errand = DomainErrand(domain, self._exchanges, self._bounces, self._settings)
+            errand = DomainErrand(domain, self._exchanges, self._bounces, self.settings)
             self._lanes[domain] = Lane(Hop(domain), errand, self._means)
         return self._lanes[domain]
 
@@ -124,7 +124,7 @@ class OutboundFlow:
     def _again(self) -> None:
         if not self._stopped:
             self._tick = self._means.reactor.callLater(
-                self._settings.look, lambda: background("looking after outbound mail", self._look_after())
+                self.settings.look, lambda: background("looking after outbound mail", self._look_after())
             )
 
     async def _look_after(self) -> None:
@@ -133,7 +133,7 @@ class OutboundFlow:
                 lane.expire()
                 if lane.forgettable:
                     del self._lanes[domain]
-            late = self._means.clock() - self._settings.notice * HOUR
+            late = self._means.clock() - self.settings.notice * HOUR
             while self._young and self._young[0][0] < late:
                 _, live = self._young.popleft()
                 await self._tell_of_delay(live)
@@ -142,12 +142,12 @@ class OutboundFlow:
 
     def _was_told(self, live: "Live") -> bool:
         """Each notice leaves a `Tried` record: one after the hour of the notice is its memory over a restart."""
-        hour = live.envelope.received_at + self._settings.notice * HOUR
+        hour = live.envelope.received_at + self.settings.notice * HOUR
         return any(tried.at >= hour for tried in live.tried.values())
 
     async def _tell_of_delay(self, live: "Live") -> None:
         envelope = live.envelope
-        until = envelope.received_at + self._settings.lifetime * DAY
+        until = envelope.received_at + self.settings.lifetime * DAY
         for index in sorted(live.remaining):
             if not isinstance(envelope.plan[index], Outbound):
                 continue

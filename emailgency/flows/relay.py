@@ -112,7 +112,7 @@ class RelayFlow:
         self._exchanges = exchanges
         self._bounces = bounces
         self._means = means
-        self._settings = settings
+        self.settings = settings
         self._lanes: dict[Hop, Lane] = {}
         self._homeless: dict[str, list[Waiting]] = {}  # by customer, while the directory does not answer
         self._tick: IDelayedCall | None = None
@@ -178,7 +178,7 @@ class RelayFlow:
         domain = "" if customer.smtp_transport else target.address.rpartition("@")[2].lower()
         hop = Hop(domain, customer.id)
         if hop not in self._lanes:
-            errand = CustomerErrand(hop, self._customers, self._exchanges, self._bounces, self._settings.connections)
+            errand = CustomerErrand(hop, self._customers, self._exchanges, self._bounces, self.settings.connections)
             self._lanes[hop] = Lane(hop, errand, self._means)
             self._lanes[hop].held = customer.relay is not RelayMode.ON
         return self._lanes[hop]
@@ -197,7 +197,7 @@ class RelayFlow:
     def _again(self) -> None:
         if not self._stopped:
             self._tick = self._means.reactor.callLater(
-                self._settings.refresh, lambda: background("looking after pending mail", self._look_after())
+                self.settings.refresh, lambda: background("looking after pending mail", self._look_after())
             )
 
     async def _look_after(self) -> None:

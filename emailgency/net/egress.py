@@ -48,9 +48,13 @@ class Egress:
     """`listening` gives the (address, port) pairs we listen on; those are refused whatever the settings say."""
 
     def __init__(self, settings: EgressSettings, listening: Callable[[], Iterable[tuple[str, int]]]) -> None:
+        self._listening = listening
+        self.adopt(settings)
+
+    def adopt(self, settings: EgressSettings) -> None:
+        """These settings from now on."""
         self._networks = tuple(ip_network(network) for network in settings.networks)
         self._ports = frozenset(settings.ports)
-        self._listening = listening
 
     def check(self, ip: str, port: int) -> str | None:
         """None when a connection to this very address may be made, else the reason why not."""

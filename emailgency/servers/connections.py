@@ -41,7 +41,7 @@ class Connections(Generic[C]):
 
     def __init__(self, limits: ConnectionLimits, reactor: IReactorTime) -> None:
         self.refused = 0
-        self._limits = limits
+        self.limits = limits
         self._reactor = reactor
         self._open: dict[C, str] = {}
         self._networks: dict[str, int] = {}
@@ -59,12 +59,12 @@ class Connections(Generic[C]):
         `ip` is None until a proxy has told it; the connection is admitted again then.
         """
         self.leave(connection)
-        free = self._limits.total - len(self._open)
+        free = self.limits.total - len(self._open)
         where = network(ip) if ip else ""
-        if free <= 0 or (free <= self._limits.reserved and not (ip and is_loopback(ip))):
+        if free <= 0 or (free <= self.limits.reserved and not (ip and is_loopback(ip))):
             self.refused += 1
             return "too many connections"
-        if where and self._networks.get(where, 0) >= self._limits.per_network:
+        if where and self._networks.get(where, 0) >= self.limits.per_network:
             self.refused += 1
             return "too many connections from your network"
         self._open[connection] = where

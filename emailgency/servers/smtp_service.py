@@ -80,19 +80,24 @@ class SmtpService:
         self.reactor = reactor
         self.reception = reception
         self.storer = storer
-        self.limits = settings.limits
-        self.proxies = frozenset(settings.proxies)
         self.certificates = certificates
         self.login = login
         self.implicit_tls = implicit_tls
         self.connections = Connections[Client](settings.connections, reactor)
+        self.adopt(settings)
         self.banner = Verdict(220, "", f"{reception.hostname} ESMTP")
         self.stopping = False
         self.committing = 0  # messages whose last octet has come
-        self._clear_login = settings.clear_login
         self._pressed: set[Client] = set()
         self._drained: Deferred[None] | None = None
         storer.on_busy.append(self._storer_changed)
+
+    def adopt(self, settings: SmtpSettings) -> None:
+        """These settings for connections from now on."""
+        self.limits = settings.limits
+        self.proxies = frozenset(settings.proxies)
+        self.connections.limits = settings.connections
+        self._clear_login = settings.clear_login
 
     def offer(self, secure: bool, ip: str) -> Offer:
         """What a client may use: STARTTLS once and AUTH under TLS, each only where it can work."""

@@ -33,9 +33,21 @@ class One(Struct, frozen=True, kw_only=True):
     chain: Annotated[str, Meta(description="a file")]
 
 
+class Ruled(Struct, frozen=True, kw_only=True):
+    low: int = 1
+    nets: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if "bad" in self.nets:
+            raise ValueError("nets: bad is no network")
+        if self.low > 5:
+            raise ValueError("too high together")
+
+
 class Outer(Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(description="name")] = ""
     inner: Inner = Inner()
+    ruled: Ruled = Ruled()
     ones: Annotated[tuple[One, ...], Meta(description="several")] = ()
 
 
@@ -88,6 +100,11 @@ def test_a_section_that_comes_several_times_is_checked_each_time() -> None:
     assert [words.split(" ")[0] for words in lines] == ["eg.toml:4:", "eg.toml:5:", "eg.toml:8:"]
     assert lines[0].endswith("ones lacks the key chain")
     assert parse('[[ones]]\nchain = "a"\n', "eg.toml", Outer).ones == (One(chain="a"),)
+
+
+def test_a_rule_of_a_section_is_told_with_the_line_of_its_key_or_section() -> None:
+    assert told('[ruled]\nlow = 2\nnets = ["bad"]\n') == ["eg.toml:3: ruled.nets: bad is no network"]
+    assert told("\n[ruled]\nlow = 6\n") == ["eg.toml:2: too high together"]
 
 
 def test_text_that_is_not_toml_is_refused_with_its_line() -> None:

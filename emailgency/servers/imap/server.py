@@ -16,6 +16,7 @@ from emailgency.store.directory import Directory
 from emailgency.store.folders import Folders
 from emailgency.store.summaries import Summaries
 
+GRACE = 20.0  # seconds that running commands get at the end, unless the caller says else
 LOOK = 10.0  # seconds between looks at folders in use (another Maildir program) and at the rights of who is logged in
 
 
@@ -42,7 +43,6 @@ class ImapServer:
         connection_limits: ConnectionLimits,
         tls: IOpenSSLServerConnectionCreator | None,
     ) -> None:
-        self.settings = settings
         self.host_name = host_name
         self.reactor = reactor
         self.clock = clock
@@ -55,9 +55,15 @@ class ImapServer:
         self.sessions: set[Session] = set()
         self.prepared: set[str] = set()  # mailboxes whose first folders are known to be there
         self.usage: dict[str, Usage] = {}  # octets in use by mailbox, see `quota`
-        self.proxies = frozenset(settings.proxies)
         self._started = 0
         self._emptied: Deferred[None] | None = None
+        self.adopt(settings)
+
+    def adopt(self, settings: Imap) -> None:
+        """These settings from now on; a command under way may still see the old ones."""
+        self.settings = settings
+        self.proxies = frozenset(settings.proxies)
+        self.connections.limits = settings.connections
 
     # -- sessions ------------------------------------------------------------------------------------------
 
@@ -101,10 +107,21 @@ class ImapServer:
             if generations[principal.mailbox] != principal.generation:
                 session.end("Your password or rights have changed, log in again.")
 
-    async def drain(self) -> None:
-        """Graceful stop: running commands finish, then BYE. Returns when the last session has ended."""
+    async def drain(self, grace: float = GRACE) -> None:
+        """Graceful stop: running commands finish, then BYE; what still runs after `grace` seconds is cut off.
+
+        Returns when the last session has ended.
+        """
         for session in tuple(self.sessions):
             session.end("The server stops.")
-        if self.sessions:
-            self._emptied = Deferred()
-            await self._emptied
+        if not self.sessions:
+            return
+        self._emptied = Deferred()
+        cut = self.reactor.callLater(grace, self._cut)
+        await self._emptied
+        if cut.active():
+            cut.cancel()
+
+    def _cut(self) -> None:
+        for session in tuple(self.sessions):
+            session.line.cut()
