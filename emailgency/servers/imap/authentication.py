@@ -9,6 +9,7 @@ from emailgency.codec.imap import commands, responses
 from emailgency.codec.imap.connection import Line as LineEvent
 from emailgency.flows.login import Principal, Source
 from emailgency.flows.new_mailbox import furnish
+from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.rules.networks import is_loopback
 from emailgency.servers.imap import names
@@ -50,7 +51,10 @@ async def capability(session: Session, command: commands.Capability) -> Complete
 async def noop(session: Session, command: commands.Noop) -> Completed:
     """Also the way to poll: other programs' changes are looked for (RFC 3501 section 6.1.2)."""
     if session.selected is not None:
-        await session.server.folders.refresh(session.selected.folder)
+        try:
+            await session.server.folders.refresh(session.selected.folder)
+        except Temporary as error:  # no reason to alarm a client that asked for nothing
+            session.log.warn("imap {number}: folder not looked at: {error}", number=session.number, error=str(error))
     return Completed("Nothing done.")
 
 

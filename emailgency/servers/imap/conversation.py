@@ -28,6 +28,9 @@ async def converse(session: Session) -> None:
             await line.breathe()
     except ConnectionLost:
         pass
+    except Exception:
+        session.log.failure("imap {number}: session failed", number=session.number)
+        line.close("We have trouble of our own, try again later.")
     finally:
         session.server.left(session)
         line.hang_up()

@@ -14,19 +14,19 @@ async def idle(session: Session, command: commands.Idle) -> Completed:
     def tell() -> None:
         if view is not None and view.folder.gone:
             line.close("The folder has been deleted or made anew.")
-        elif not line.blocked:  # a client that does not read hears all of it at DONE
+        elif not line.blocked:  # a client that does not read hears all of it when it does
             session.tell_news(expunges=True, with_uid=False)
 
     if view is not None:
         tell()
-        view.woken = tell
+        view.woken = line.relieved = tell
     line.at_rest = True
     try:
         event = await line.event()
     finally:
         line.at_rest = False
         if view is not None:
-            view.woken = None
+            view.woken = line.relieved = None
     if isinstance(event, Line) and event.octets.upper() == b"DONE":
         return Completed("Done.")
     return bad("Only DONE ends IDLE.")

@@ -5,6 +5,7 @@ command while one runs. Output is bounded because whoever writes much does so by
 deadline, looked at by the timer common to all connections (`servers.connections`).
 """
 
+from collections.abc import Callable
 from math import inf
 from typing import Protocol
 
@@ -52,6 +53,7 @@ class Line:
         "ip",
         "login_by",
         "patience",
+        "relieved",
         "secure",
         "stalled",
         "transport",
@@ -66,6 +68,7 @@ class Line:
         self.patience = inf  # seconds the client may let us wait for the next event
         self.stalled = stalled  # seconds it may leave unread what we sent
         self.deadline = login_by
+        self.relieved: Callable[[], None] | None = None  # called when the client reads again
         self.at_rest = True  # no command runs, so BYE may come at any time
         self._reactor = reactor
         self._waiting: Deferred[None] | None = None  # for octets
@@ -146,6 +149,8 @@ class Line:
         if self._drained is not None:
             drained, self._drained = self._drained, None
             drained.callback(None)
+        if self.relieved is not None:
+            self.relieved()
 
     def stopProducing(self) -> None:
         """The connection is lost; `lost` comes as well."""
