@@ -77,11 +77,13 @@ class Login:
         address = self._address(name)
         mailbox = None if address is None else await self._mailbox(address)
         account = mailbox.id if mailbox is not None else str(address or name)
-        attempt = await self._failures.take(account, source.ip)
+        generation = mailbox.generation if mailbox is not None else 0
+        attempt = await self._failures.take(account, source.ip, f"{generation} {password}")
         if attempt is None:
             self._tell("refused, too many failures", name, source)
             return TOO_MANY
-        if not await self._credentials.right(mailbox, password):
+        if attempt.repeated or not await self._credentials.right(mailbox, password):
+            self._failures.failed(attempt)
             self._tell("failed", name, source)
             await self._wait(attempt.failures)
             return WRONG

@@ -2,11 +2,13 @@
 
 An attempt takes its place in every bucket before the password is tried and gives it back when it was right: however
 many attempts run at once, no more than the budget is ever tried. Who has logged in to the account from this network
-lately is only held to the pair's own budget, so nobody can lock an owner out from elsewhere.
+lately is only held to the pair's own budget, so nobody can lock an owner out from elsewhere. The same guess made again
+counts once: a telephone that keeps an old password must not lock out the desk beside it.
 
 The counts live in memory and, as far as Redis is there, in Redis, where they outlive a restart.
 """
 
+import hmac
 import secrets
 from collections.abc import Callable, Sequence
 from hashlib import sha256
@@ -20,6 +22,7 @@ from emailgency.store.redis import Redis, Script
 
 _BUCKETS_AT_MOST = 50_000
 _KNOWN_AT_MOST = 50_000
+_WRONG_AT_MOST = 50_000
 _DAY = 86_400.0
 
 # KEYS: the buckets; ARGV: now, window, attempt, then the budget of each. Answers 0, or the bucket that is full.
@@ -57,10 +60,11 @@ class FailureSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Attempt(Struct, frozen=True):
     """A place taken in each of these buckets."""
 
-    id: str
+    id: str  # of the guess, a keyed digest that means nothing outside this process
     buckets: tuple[str, ...]
-    known: str  # the name of account and network together
-    failures: int  # earlier ones of this pair, within the window
+    pair: str  # of account and network
+    failures: int  # other guesses of this pair within the window
+    repeated: bool  # this very guess was wrong, within the window
 
 
 class Failures:
@@ -75,11 +79,13 @@ class Failures:
         self._redis = redis
         self._clock = clock
         self._settings = settings
+        self._key = secrets.token_bytes(32)
         self._buckets: dict[str, dict[str, float]] = {}  # attempt -> when; oldest bucket first
+        self._wrong: dict[str, float] = {}  # attempts known to be wrong -> when; oldest first
         self._known: dict[str, float] = {}  # pair -> when it last logged in; oldest first
 
-    async def take(self, account: str, ip: str) -> Attempt | None:
-        """None: the budget is spent, the password must not be tried."""
+    async def take(self, account: str, ip: str, guess: str) -> Attempt | None:
+        """`guess`: the password, with whatever makes it right or wrong anew. None: it must not be tried."""
         settings, place = self._settings, network(ip)
         pair = _name("pair", account, place)
         budgets = [(pair, settings.pair)]
@@ -89,9 +95,10 @@ class Failures:
                 (_name("network", place), settings.network),
                 (_name("total"), settings.total),
             ]
-        attempt = Attempt(
-            secrets.token_hex(8), tuple(name for name, _ in budgets), pair, len(self._buckets.get(pair, ()))
-        )
+        id = self._digest(account, guess)
+        others = self._buckets.get(pair, {}).keys() - {id}
+        repeated = self._wrong.get(id, 0.0) > self._clock() - settings.window
+        attempt = Attempt(id, tuple(name for name, _ in budgets), pair, len(others), repeated)
         if not self._take_here(attempt, budgets):
             return None
         if not await self._take_there(attempt, budgets):
@@ -99,20 +106,27 @@ class Failures:
             return None
         return attempt
 
+    def failed(self, attempt: Attempt) -> None:
+        """It was wrong, and stays counted."""
+        self._wrong.pop(attempt.id, None)
+        if len(self._wrong) >= _WRONG_AT_MOST:
+            del self._wrong[next(iter(self._wrong))]
+        self._wrong[attempt.id] = self._clock()
+
     async def succeeded(self, attempt: Attempt) -> None:
         """It was the right password: the attempt does not count, and the network is known from now on."""
         self._give_back_here(attempt)
         now = self._clock()
-        self._known.pop(attempt.known, None)
+        self._known.pop(attempt.pair, None)
         if len(self._known) >= _KNOWN_AT_MOST:
             del self._known[next(iter(self._known))]
-        self._known[attempt.known] = now
+        self._known[attempt.pair] = now
         if self._redis is not None:
             try:
                 await self._redis.run(_GIVE_BACK, list(attempt.buckets), [attempt.id])
                 seconds = int(self._settings.known_days * _DAY)
                 if seconds:
-                    await self._redis.execute("SET", f"{attempt.known}:known", str(now), "EX", seconds)
+                    await self._redis.execute("SET", f"{attempt.pair}:known", str(now), "EX", seconds)
             except Temporary:
                 pass  # counted here
 
@@ -131,7 +145,7 @@ class Failures:
     def _take_here(self, attempt: Attempt, budgets: Sequence[tuple[str, int]]) -> bool:
         now = self._clock()
         taken = [(self._current(name, now), budget) for name, budget in budgets]
-        if any(len(bucket) >= budget for bucket, budget in taken):
+        if any(len(bucket) >= budget and attempt.id not in bucket for bucket, budget in taken):
             return False
         for bucket, _ in taken:
             bucket[attempt.id] = now
@@ -155,6 +169,10 @@ class Failures:
         except Temporary:
             return True
         return bool(full == 0)
+
+    def _digest(self, account: str, guess: str) -> str:
+        octets = f"{account}\0{guess}".encode("utf-8", "surrogatepass")
+        return hmac.digest(self._key, octets, "sha256").hex()[:32]
 
     def _give_back_here(self, attempt: Attempt) -> None:
         for name in attempt.buckets:

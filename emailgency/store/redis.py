@@ -11,7 +11,6 @@ from typing import Annotated, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Meta, Struct
-from twisted.application.internet import ClientService
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
@@ -20,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from emailgency.background import background
-from emailgency.model.errors import Temporary
+from emailgency.model.errors import Invalid, Temporary
 
 
 class RedisSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -89,7 +88,7 @@ class _Connections(Factory):
         """A refused password is tried again: the operator may be about to set it."""
 
     def connectionError(self, why: str) -> None:
-        """The connection is closed by its protocol; the service connects anew."""
+        """The protocol has closed the connection."""
 
 
 class Location(Struct, frozen=True):
@@ -105,12 +104,19 @@ class Location(Struct, frozen=True):
 
 
 def locate(url: str) -> Location:
-    """Raises ValueError for what is no URL of ours."""
+    """Raises Invalid for what is no URL of ours."""
+    try:
+        return _located(url)
+    except ValueError:  # its text might hold the password
+        raise Invalid("the URL of Redis is no redis://, rediss:// or unix:// URL") from None
+
+
+def _located(url: str) -> Location:
     parts = urlsplit(url)
     if parts.scheme == "unix" and parts.path:
-        return Location(path=parts.path, user=parts.username, password=_decoded(parts.password))
+        return Location(path=parts.path, user=_decoded(parts.username), password=_decoded(parts.password))
     if parts.scheme not in ("redis", "rediss") or not parts.hostname:
-        raise ValueError(f"{url!r} is no redis://, rediss:// or unix:// URL")
+        raise ValueError(parts.scheme)
     number = parts.path.strip("/")
     return Location(
         host=parts.hostname,
@@ -128,7 +134,7 @@ def endpoint(reactor: Any, location: Location) -> IStreamClientEndpoint:
 
     if location.path:
         return UNIXClientEndpoint(reactor, location.path, timeout=2)
-    plain = HostnameEndpoint(reactor, location.host.encode("idna"), location.port, timeout=5)
+    plain = HostnameEndpoint(reactor, location.host, location.port, timeout=5)
     return wrapClientTLS(optionsForClientTLS(location.host), plain) if location.tls else plain
 
 
@@ -140,35 +146,75 @@ class Redis:
     def __init__(self, reactor: IReactorTime, location: Location, reply_timeout: float = 1.0) -> None:
         self.on_connect: list[Callable[[], Coroutine[Deferred[Any], Any, None]]] = []
         self._reactor = reactor
+        self._endpoint = endpoint(reactor, location)
+        self._factory = _Connections(reply_timeout, location)
         self._protocol: _RedisProtocol | None = None
-        factory = _Connections(reply_timeout, location)
-        self._service = ClientService(
-            endpoint(reactor, location),
-            factory,
-            retryPolicy=_retry_delay,
-            clock=reactor,
-            prepareConnection=self._prepare,
-        )
+        self._loop: Deferred[None] | None = None
+        self._waiting: list[Deferred[None]] = []  # for the outcome of the next attempt
 
     @property
     def connected(self) -> bool:
         return self._protocol is not None
 
     def start(self) -> None:
-        """Connects in the background, for ever."""
-        self._service.startService()
+        """Connects in the background, until stopped."""
+        self._loop = Deferred()  # the first attempt may fail at once
+        self._loop = background("staying connected to Redis", self._stay_connected())
 
     async def wait(self, attempts: int) -> bool:
         """True when connected, False after so many failed attempts."""
-        try:
-            await self._service.whenConnected(failAfterFailures=attempts)
-        except Exception:  # whatever the endpoint failed with
-            return False
-        await deferLater(self._reactor, 0)  # the service must not be stopped from within its own change of state
+        while not self.connected and attempts > 0:
+            outcome: Deferred[None] = Deferred()
+            self._waiting.append(outcome)
+            await outcome
+            attempts -= 1
         return self.connected
 
     async def stop(self) -> None:
-        await self._service.stopService()
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.cancel()
+        protocol, self._protocol = self._protocol, None
+        if protocol is not None:
+            gone = protocol.whenDisconnected()
+            protocol.transport.loseConnection()
+            await gone
+
+    async def _stay_connected(self) -> None:
+        """A stopped Redis still takes connections, so none counts before it has answered."""
+        failures = 0
+        while True:
+            protocol: _RedisProtocol | None = None
+            try:
+                protocol = await self._endpoint.connect(self._factory)  # type: ignore[assignment]
+                assert protocol is not None
+                await _greeted(protocol)
+            except Exception as error:
+                _abort(protocol)
+                if self._loop is None:
+                    return  # stopped; a connection that is cancelled fails in its endpoint's own way
+                failures += 1
+                if failures == 1:
+                    self.log.warn("no connection to Redis: {error}", error=str(error))
+                self._tell_waiting()
+                await deferLater(self._reactor, _retry_delay(failures))
+                continue
+            failures = 0
+            gone = protocol.whenDisconnected()
+            self._protocol = protocol
+            for begin in self.on_connect:
+                background("greeting Redis", begin())
+            self._tell_waiting()
+            await gone
+            self._protocol = None
+            if self._loop is None:
+                return
+            self.log.warn("Redis is away")
+
+    def _tell_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for outcome in waiting:
+            self._reactor.callLater(0, outcome.callback, None)  # who waits may stop us
 
     async def execute(self, *arguments: str | bytes | int) -> Any:
         """The reply: bytes, int, None or a list of these. Raises Temporary."""
@@ -202,32 +248,32 @@ class Redis:
     async def _answer(self, *arguments: str | bytes | int) -> Any:
         import txredisapi
 
+        protocol = self._protocol
         try:
             reply = await self.send(*arguments)
         except txredisapi.ConnectionError as error:
+            if self._protocol is protocol:
+                self._protocol = None  # it is about to be aborted
             raise Temporary("Redis is away") from error
         if isinstance(reply, txredisapi.ResponseError):
             raise reply
         return reply
 
-    def _prepare(self, protocol: Any) -> Deferred[None]:
-        """Fires when the connection may be used; a failure makes the service connect anew."""
-        ready: Deferred[None] = Deferred()
-        protocol.whenConnected().addCallback(lambda _: None if ready.called else ready.callback(None))
-        protocol.whenDisconnected().addCallback(lambda _: self._disconnected(protocol, ready))
-        return ready.addCallback(lambda _: self._connected(protocol))
 
-    def _connected(self, protocol: _RedisProtocol) -> None:
-        self._protocol = protocol
-        for begin in self.on_connect:
-            background("greeting Redis", begin())
+async def _greeted(protocol: _RedisProtocol) -> None:
+    """Password and database number are sent when the connection is made; then PING must be answered."""
+    ready: Deferred[None] = Deferred()
+    protocol.whenConnected().addCallback(lambda _: None if ready.called else ready.callback(None))
+    protocol.whenDisconnected().addCallback(
+        lambda _: None if ready.called else ready.errback(Failure(Temporary("it closed the connection")))
+    )
+    await ready
+    await protocol.execute_command("PING")
 
-    def _disconnected(self, protocol: _RedisProtocol, ready: Deferred[None]) -> None:
-        if not ready.called:
-            ready.errback(Failure(Temporary("Redis closed the connection, or refused the password")))
-        if self._protocol is protocol:
-            self._protocol = None
-            self.log.warn("Redis is away")
+
+def _abort(protocol: _RedisProtocol | None) -> None:
+    if protocol is not None:
+        protocol.transport.abortConnection()
 
 
 def _retry_delay(attempt: int) -> float:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from itertools import count
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
@@ -13,7 +14,7 @@ from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.store.credentials import Credentials, CredentialSettings
 from emailgency.store.failures import Failures, FailureSettings
-from tests.support.customers import CHEAP, PASSWORD, RealCustomers
+from tests.support.customers import AUTHOR, CHEAP, PASSWORD, RealCustomers
 
 HOME = Source("imap", "192.0.2.7")
 SERVICES = ("imap", "smtp", "web")
@@ -54,7 +55,10 @@ class LoginAttackTests(TestCase):
             self.assertIsInstance(await self.guess("paul@mydomain.zz", "192.0.2.99", service, PASSWORD), Principal)
 
     async def test_attack_07_guesses_at_once_are_bounded_too(self) -> None:
-        work = [Deferred.fromCoroutine(self.guess("paul@mydomain.zz", "198.51.100.1")) for _ in range(50)]
+        work = [
+            Deferred.fromCoroutine(self.guess("paul@mydomain.zz", "198.51.100.1", password=f"guess {number}"))
+            for number in range(50)
+        ]
         answers = await gatherResults(work)
         self.assertEqual(answers.count(WRONG), self.budgets.pair)
         self.assertEqual(answers.count(TOO_MANY), 50 - self.budgets.pair)
@@ -70,17 +74,17 @@ class LoginAttackTests(TestCase):
         self.assertEqual(self.tried, self.budgets.total)
 
     async def test_attack_07_a_restart_forgives_nothing(self) -> None:
-        for _ in range(self.budgets.pair + 1):
-            answer = await self.guess("paul@mydomain.zz", "198.51.100.1")
+        for number in range(self.budgets.pair + 1):
+            answer = await self.guess("paul@mydomain.zz", "198.51.100.1", password=f"guess {number}")
         self.assertEqual(answer, TOO_MANY)
         fresh = Failures(self.real.connection, lambda: self.real.now, self.budgets)
-        self.assertIsNone(await fresh.take(self.paul.id, "198.51.100.1"))
-        self.assertIsNotNone(await fresh.take(self.paul.id, "203.0.113.1"))
+        self.assertIsNone(await fresh.take(self.paul.id, "198.51.100.1", "x"))
+        self.assertIsNotNone(await fresh.take(self.paul.id, "203.0.113.1", "x"))
 
     async def test_attack_07_without_redis_the_process_counts_alone(self) -> None:
         await self.guess("paul@mydomain.zz", "203.0.113.1")  # the directory knows him now
         self.real.redis.kill()
-        answers = [await self.guess("paul@mydomain.zz", "198.51.100.1") for _ in range(20)]
+        answers = [await self.guess("paul@mydomain.zz", "198.51.100.1", password=f"guess {n}") for n in range(20)]
         self.assertEqual(answers.count(WRONG), self.budgets.pair)
         self.real.redis.start()
 
@@ -88,9 +92,27 @@ class LoginAttackTests(TestCase):
         for _ in range(40):
             self.assertIsInstance(await self.guess("paul@mydomain.zz", "198.51.100.1", password=PASSWORD), Principal)
 
+    async def test_the_same_wrong_password_counts_once_whoever_it_is_for(self) -> None:
+        for name in ("paul@mydomain.zz", "nobody@mydomain.zz"):
+            self.tried = 0
+            for _ in range(40):
+                self.assertEqual(await self.guess(name, "198.51.100.1", password="an old one 1"), WRONG)
+            self.assertEqual(self.tried, 1)
+        self.assertIsInstance(await self.guess("paul@mydomain.zz", "198.51.100.1", password=PASSWORD), Principal)
+
+    async def test_a_wrong_password_that_becomes_the_right_one_is_right(self) -> None:
+        self.assertEqual(await self.guess("paul@mydomain.zz", HOME.ip, password="another 12"), WRONG)
+        await self.real.passwords.set(AUTHOR, self.paul.address, "another 12")
+        self.assertIsInstance(await self.guess("paul@mydomain.zz", HOME.ip, password="another 12"), Principal)
+
+    async def test_many_connections_at_once_with_the_right_password_all_get_in(self) -> None:
+        work = [Deferred.fromCoroutine(self.guess("paul@mydomain.zz", HOME.ip, password=PASSWORD)) for _ in range(30)]
+        for answer in await gatherResults(work):
+            self.assertIsInstance(answer, Principal)
+
     async def test_budgets_come_back_with_time(self) -> None:
-        for _ in range(self.budgets.pair):
-            await self.guess("paul@mydomain.zz", "198.51.100.1")
+        for number in range(self.budgets.pair):
+            await self.guess("paul@mydomain.zz", "198.51.100.1", password=f"guess {number}")
         self.assertEqual(await self.guess("paul@mydomain.zz", "198.51.100.1", password=PASSWORD), TOO_MANY)
         self.real.now += self.budgets.window + 1
         self.assertIsInstance(await self.guess("paul@mydomain.zz", "198.51.100.1", password=PASSWORD), Principal)
@@ -101,9 +123,9 @@ class LoginAttackTests(TestCase):
 
         login = Login(self.real.directory, self.real.credentials, self.real.failures, reactor, settings)  # type: ignore[arg-type]
         waits = []
-        for _ in range(4):
+        for number in range(4):
             started = time.monotonic()
-            await login.authenticate("paul@mydomain.zz", "guess 1", Source("imap", "198.51.100.1"))
+            await login.authenticate("paul@mydomain.zz", f"guess {number}", Source("imap", "198.51.100.1"))
             waits.append(time.monotonic() - started)
         for wait, least in zip(waits, (0.01, 0.02, 0.04, 0.04), strict=True):
             self.assertGreaterEqual(wait, least * 0.99)
@@ -137,6 +159,7 @@ class EnumerationTests(TestCase):
         self.real.login._credentials = self.real.credentials = self.credentials()
         self.real.passwords._credentials = self.real.credentials
         await self.real.mailbox("paul@mydomain.zz", PASSWORD)
+        self.guesses = count()
 
     def credentials(self) -> Credentials:
         from twisted.internet import reactor
@@ -147,8 +170,9 @@ class EnumerationTests(TestCase):
         await self.real.stop()
 
     async def seconds(self, name: str) -> float:
+        guess = f"guess {next(self.guesses)}"
         started = time.perf_counter()
-        self.assertEqual(await self.real.login.authenticate(name, "guess 1", HOME), WRONG)
+        self.assertEqual(await self.real.login.authenticate(name, guess, HOME), WRONG)
         return time.perf_counter() - started
 
     async def test_attack_08_time_does_not_tell_who_exists(self) -> None:

@@ -20,16 +20,33 @@ class RealRedis:
         self.folder = tempfile.mkdtemp(prefix="redis-", dir="/tmp")
         self.path = os.path.join(self.folder, "socket")
         self.process: subprocess.Popen[bytes] | None = None
+        self.port = 0
 
     @property
     def url(self) -> str:
         return f"unix://{self.path}"
 
-    def start(self, *options: str) -> None:
+    def start(self, *options: str, tcp: bool = False) -> None:
+        """`options` are the server's own; with `tcp` it listens on `port` of 127.0.0.1 too."""
+        if tcp:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                self.port = free.getsockname()[1]
         self.process = subprocess.Popen(
             [
                 str(get_binary_path()),
-                *("--port", "0", "--unixsocket", "socket", "--unixsocketperm", "600", "--save", ""),
+                *(
+                    "--port",
+                    str(self.port),
+                    "--bind",
+                    "127.0.0.1",
+                    "--unixsocket",
+                    "socket",
+                    "--unixsocketperm",
+                    "600",
+                    "--save",
+                    "",
+                ),
                 *("--loglevel", "warning", "--logfile", "log"),
                 *options,
             ],
@@ -45,7 +62,7 @@ class RealRedis:
         with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
             probe.connect(self.path)
             probe.sendall(b"PING\r\n")
-            return probe.recv(100).startswith(b"+PONG")
+            return probe.recv(100).startswith((b"+PONG", b"-NOAUTH"))
         return False
 
     def command(self, *words: str) -> bytes:
