@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from emailgency.codec.address import parse_domain
 from emailgency.command.place import default_data
 from emailgency.flows.bounce import BounceSettings
 from emailgency.flows.customer_accounts import OperatorLimits
@@ -18,6 +19,7 @@ from emailgency.flows.flush import FlushSettings
 from emailgency.flows.login import LoginSettings
 from emailgency.flows.outbound import OutboundSettings
 from emailgency.flows.relay import RelaySettings
+from emailgency.listening import parse
 from emailgency.net.courier import CourierSettings
 from emailgency.net.dns import ResolverSettings
 from emailgency.net.egress import EgressSettings
@@ -50,6 +52,14 @@ class Listen(Struct, frozen=True, kw_only=True):
         ListenOn,
         Meta(description="Health and figures for watching programs, in clear. Port 8025, on 127.0.0.1."),
     ] = None
+
+    def __post_init__(self) -> None:
+        for service in self.__struct_fields__:
+            for text in getattr(self, service) or ():
+                try:
+                    parse(text)
+                except (ValueError, OSError):
+                    raise ValueError(f'{service}: "{text}" is not "address:port"') from None
 
 
 class Log(Struct, frozen=True, kw_only=True):
@@ -101,6 +111,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     storer: StorerSettings = StorerSettings()
     log: Log = Log()
     stop: Stop = Stop()
+
+    def __post_init__(self) -> None:
+        for key in ("host_name", "service_domain"):
+            name = getattr(self, key)
+            try:
+                if name and parse_domain(name) != name:
+                    raise ValueError(f"write it as {parse_domain(name)}")
+            except ValueError as error:
+                raise ValueError(f"{key}: {error}") from None
 
 
 def load(path: str | None, data: str | None = None) -> Settings:

@@ -53,13 +53,11 @@ def parse(text: str, name: str, kind: type[S]) -> S:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise Wrong([Mistake(name, _line_told(error, text), f"is not TOML: {error}")]) from None
-    found = [Mistake(name, line_of(text, path), words) for path, words in mistakes(table, kind)]
-    if found:
+    wrong = list(mistakes(table, kind)) or list(_rules_broken(table, kind, ()))
+    if wrong:
+        found = [Mistake(name, line_of(text, path) if path else 0, words) for path, words in wrong]
         raise Wrong(sorted(found, key=lambda mistake: mistake.line))
-    try:
-        return msgspec.convert(table, kind)
-    except msgspec.ValidationError as error:  # a rule between fields, which a struct keeps in __post_init__
-        raise Wrong([Mistake(name, 0, str(error))]) from None
+    return msgspec.convert(table, kind)
 
 
 def mistakes(table: dict[str, Any], kind: type[Struct], path: Path = ()) -> Iterator[tuple[Path, str]]:

@@ -65,6 +65,13 @@ class ResolverSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     longest_ttl: Annotated[float, Meta(ge=0, description="Seconds an answer is kept at most")] = 3600.0
     ipv6: Annotated[bool, Meta(description="Also look for IPv6 addresses of mail servers")] = True
 
+    def __post_init__(self) -> None:
+        for text in self.addresses:
+            try:
+                _server(text)
+            except ValueError as error:
+                raise ValueError(f"addresses: {error}") from None
+
 
 class Resolver:
     """`addresses` of the settings are asked in order; a silent one is passed over to the next."""

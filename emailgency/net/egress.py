@@ -43,6 +43,13 @@ class EgressSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = ()
     ports: Annotated[tuple[int, ...], Meta(description="Ports we may connect to")] = (25, 465, 587, 2525)
 
+    def __post_init__(self) -> None:
+        for network in self.networks:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"networks: {error}") from None
+
 
 class Egress:
     """`listening` gives the (address, port) pairs we listen on; those are refused whatever the settings say."""

@@ -4,6 +4,7 @@ A connection keeps its `deadline` as a plain number; once a second all deadlines
 connections cost 1 ms of that second, and an octet that arrives costs no timer at all.
 """
 
+from ipaddress import ip_address
 from typing import Annotated, Generic, Protocol, TypeVar
 
 from msgspec import Meta, Struct
@@ -22,6 +23,15 @@ class ConnectionLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     per_network: Annotated[
         int, Meta(ge=1, description="Most connections from one network, /24 for IPv4 and /64 for IPv6.")
     ] = 100
+
+
+def check_proxies(addresses: tuple[str, ...]) -> None:
+    """Raises ValueError, in the words of settings, for what is no IP address."""
+    for text in addresses:
+        try:
+            ip_address(text)
+        except ValueError as error:
+            raise ValueError(f"proxies: {error}") from None
 
 
 class Watched(Protocol):

@@ -13,7 +13,7 @@ from emailgency.flows.receive import Reception, ReceptionLimits
 from emailgency.flows.submit import SubmissionLimits
 from emailgency.model.verdict import Verdict
 from emailgency.rules.networks import is_loopback
-from emailgency.servers.connections import ConnectionLimits, Connections, Watched
+from emailgency.servers.connections import ConnectionLimits, Connections, Watched, check_proxies
 
 STOPPING = Verdict(421, "4.3.2", "stopping, try again later")
 
@@ -35,6 +35,9 @@ class SmtpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     clear_login: Annotated[
         bool, Meta(description="Let users on this machine (loopback) log in without TLS; nobody else ever may.")
     ] = False
+
+    def __post_init__(self) -> None:
+        check_proxies(self.proxies)
 
 
 class Logs(Protocol):

@@ -120,6 +120,24 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path) -> None:
         load(str(tmp_path / "binary.toml"))
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('host_name = "a b"\n', "eg.toml:1: host_name: "),
+        ('host_name = "MX.Example.Net"\n', "eg.toml:1: host_name: write it as mx.example.net"),
+        ('[listen]\nsmtp = ["mail.zz:25"]\n', 'eg.toml:2: listen.smtp: "mail.zz:25" is not "address:port"'),
+        ('[egress]\nnetworks = ["10.0.0.1/8"]\n', "eg.toml:2: egress.networks: 10.0.0.1/8 has host bits set"),
+        ('[dns]\naddresses = ["dns.zz"]\n', "eg.toml:2: dns.addresses: 'dns.zz' does not appear to be"),
+        ('[smtp]\nproxies = ["10.0.0.0/8"]\n', "eg.toml:2: smtp.proxies: '10.0.0.0/8' does not appear to be"),
+        ('[imap]\nproxies = ["x"]\n', "eg.toml:2: imap.proxies: 'x' does not appear to be"),
+    ],
+)
+def test_names_and_addresses_are_checked_before_they_are_used(text: str, words: str) -> None:
+    with pytest.raises(Wrong) as caught:
+        parse(text, "eg.toml", Settings)
+    assert str(caught.value).startswith(words)
+
+
 keys = st.text("abcdef", min_size=1, max_size=4)
 
 

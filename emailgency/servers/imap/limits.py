@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from emailgency.model.directory import HARD_MESSAGE_LIMIT
-from emailgency.servers.connections import ConnectionLimits
+from emailgency.servers.connections import ConnectionLimits, check_proxies
 
 SLICE = 0.006  # seconds a command may hold the reactor at once; many clients at once still see NOOP in under 200 ms
 READ = 65536  # octets read from a file at once (docs/architecture.md: at most this much in the reactor)
@@ -58,3 +58,6 @@ class Imap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mailbox_connections: Annotated[
         int, Meta(ge=1, le=10_000, description="Connections logged in to one mailbox at once.")
     ] = 100
+
+    def __post_init__(self) -> None:
+        check_proxies(self.proxies)
