@@ -168,8 +168,8 @@ def test_responses_are_spelled_as_the_rfc_spells_them() -> None:
     assert responses.permanent_flags(["\\Seen"], new_keywords=True) == b"PERMANENTFLAGS (\\Seen \\*)"
     assert responses.copy_uid(7, [1, 2, 5], [8, 9, 10]) == b"COPYUID 7 1:2,5 8:10"
     assert responses.date_attribute(1767225600) == b'INTERNALDATE "01-Jan-2026 00:00:00 +0000"'
-    assert responses.fetch(2, [responses.uid_attribute(5), responses.flags_attribute(["\\Seen"])]) == (
-        b"* 2 FETCH (UID 5 FLAGS (\\Seen))\r\n"
+    assert responses.fetch_start(2) + responses.size_attribute(7) + responses.FETCH_END == (
+        b"* 2 FETCH (RFC822.SIZE 7)\r\n"
     )
     assert responses.section_attribute(b"BODY[1]", b"ab") == b"BODY[1] {2}\r\nab"
     assert responses.section_attribute(b"BODY[9]", None) == b"BODY[9] NIL"

@@ -6,10 +6,9 @@ Free text and names from outside are made safe here: no CR, LF, NUL or 8-bit oct
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from emailgency.codec.imap import mutf7
-from emailgency.codec.imap.commands import Attribute
 from emailgency.codec.imap.sets import compress
 from emailgency.codec.imap.strings import astring, nstring, string
 
@@ -147,31 +146,12 @@ def enabled(names: Iterable[str]) -> bytes:
 # ---- FETCH -------------------------------------------------------------------------------------------------
 
 
-def fetch(sequence: int, attributes: Sequence[bytes]) -> bytes:
-    """`* 12 FETCH (...)` of attributes made by the functions below.
-
-    To stream a body, write `fetch_start`, the attributes joined by spaces with `section_start` and the octets for
-    the long one, and `FETCH_END`.
-    """
-    return b"* %d FETCH (%b)\r\n" % (sequence, b" ".join(attributes))
-
-
 def fetch_start(sequence: int) -> bytes:
-    """`* 12 FETCH (`."""
+    """`* 12 FETCH (`: then attributes separated by spaces, and `FETCH_END`."""
     return b"* %d FETCH (" % sequence
 
 
 FETCH_END = b")\r\n"
-
-
-def flags_attribute(names: Iterable[str]) -> bytes:
-    """`FLAGS (\\Seen)`."""
-    return b"FLAGS " + flag_list(names)
-
-
-def uid_attribute(uid: int) -> bytes:
-    """`UID 5`."""
-    return b"UID %d" % uid
 
 
 def size_attribute(octets: int) -> bytes:
@@ -190,11 +170,6 @@ def date_attribute(at: float) -> bytes:
         day.tm_min,
         day.tm_sec,
     )
-
-
-def summary_attribute(attribute: Attribute, serialised: bytes) -> bytes:
-    """ENVELOPE, BODY or BODYSTRUCTURE with what `codec.mime` serialised."""
-    return attribute.value + b" " + serialised
 
 
 def section_attribute(label: bytes, octets: bytes | None) -> bytes:

@@ -140,31 +140,27 @@ class _Scanner:
             return None
         first = max(start - 1, 0)  # the LF before the line
         nearest = self._size
-        found: tuple[int, int, int] | None = None  # (place, minus length, minus level): the least one counts
-        for level, one in enumerate(self._open):
-            at = self._place(one, first, nearest)
-            if at >= 0:
-                candidate = (at, -len(one.delimiter), -level)
-                if found is None or candidate < found:
-                    found = candidate
-                    nearest = at
-        return None if found is None else self._delimiter(*found)
+        length = level = 0
+        for candidate, one in enumerate(self._open):
+            at = one.at if one.at >= first else self._search(one, first, nearest)
+            # At the same place the longest counts, and of equal ones the innermost.
+            if 0 <= at < nearest or (at == nearest and len(one.delimiter) >= length):
+                nearest, length, level = at, len(one.delimiter), candidate
+        return self._delimiter(nearest, length, level) if length else None
 
-    def _place(self, one: _Open, first: int, nearest: int) -> int:
+    def _search(self, one: _Open, first: int, nearest: int) -> int:
         """Where `one` stands next, or -1: not up to `nearest`, where another stands."""
-        if one.at >= first:
-            return one.at
         length = len(one.delimiter)
-        begin = max(first, one.searched - length + 1)
-        end = min(self._size, nearest + length)
-        one.at = self._octets.find(one.delimiter, begin, end) if end > begin else -1
-        one.searched = max(one.searched, end) if one.at < 0 else one.at + length
-        return one.at
+        begin = one.searched - length + 1
+        end = nearest + length
+        one.at = at = self._octets.find(one.delimiter, max(first, begin), end)
+        one.searched = end if at < 0 else at + length
+        return at
 
-    def _delimiter(self, at: int, minus_length: int, minus_level: int) -> _Delimiter:
+    def _delimiter(self, at: int, length: int, level: int) -> _Delimiter:
         octets = self._octets
-        behind = at - minus_length
+        behind = at + length
         newline = octets.find(b"\n", behind)
         start = at - 1 if at > 0 and octets[at - 1 : at] == b"\r" else at
         closing = octets[behind : behind + 2] == b"--"
-        return _Delimiter(start, at + 1, newline + 1 if newline >= 0 else self._size, -minus_level, closing)
+        return _Delimiter(start, at + 1, newline + 1 if newline >= 0 else self._size, level, closing)
