@@ -9,6 +9,7 @@ from emailgency.flows.import_addresses import ImportAddresses
 from emailgency.flows.mailbox_status import MailboxStatus
 from emailgency.flows.passwords import Passwords
 from emailgency.flows.pending_view import PendingView
+from emailgency.flows.reconstruct import Reconstruction
 from emailgency.flows.transport_check import TransportCheck
 from emailgency.servers.control.address_commands import AddressCommands
 from emailgency.servers.control.command import Commands
@@ -34,9 +35,10 @@ def commands(app: "App", reactor: Any, settings: "Settings") -> Commands:
     transports = TransportCheck(app.exchanges, app.egress)
     status = MailboxStatus(directory, app.folders)
     importing = ImportAddresses(directory, addresses, passwords, settings.operator)
+    reconstruction = Reconstruction(reactor, app.storer, app.folders)
     return (
         CustomerCommands(directory, accounts, transports, view, forget).table()
         | AddressCommands(directory, accounts, addresses, passwords, status, forget).table()
         | PendingCommands(directory, accounts, view, app.flush).table()
-        | UpkeepCommands(directory, importing, forget).table()
+        | UpkeepCommands(directory, importing, reconstruction, forget).table()
     )

@@ -196,6 +196,7 @@ COMMANDS = (
         "reconstruct",
         "rebuild a mailbox's indexes from its files",
         (ADDRESS._replace(help="local@domain of a mailbox"),),
+        said="{address} is reconstructed: {messages} messages in {folders} folders",
     ),
     Command(
         "backup",

@@ -185,6 +185,32 @@ def test_wiping_destroys_all_mail_and_the_mailbox_lives_on(server: Server) -> No
     server.wait(lambda: answer(data, "mailbox", "show", "wiped@first.zz")["folders"][0]["messages"])
 
 
+def test_reconstructing_keeps_uids_and_open_sessions_go_on(server: Server) -> None:
+    data = server.data
+    emailgency(data, "mailbox", "add", "again@first.zz")
+    emailgency(data, "password", "again@first.zz", text=f"{PASSWORD}\n")
+    send(server, "again@first.zz", "first")
+    server.wait(lambda: answer(data, "mailbox", "show", "again@first.zz")["folders"])
+    session = imap(server, "again@first.zz", PASSWORD)
+    session.select("INBOX")
+    before = session.fetch("1:*", "(UID ENVELOPE)")
+    id = answer(data, "mailbox", "show", "again@first.zz")["id"]
+    (uids,) = Path(data).glob(f"customers/*/mailboxes/{id}/uids")
+    uids.unlink()
+    done = answer(data, "reconstruct", "again@first.zz")
+    assert done["messages"] == 1
+    assert uids.exists()
+    assert session.fetch("1:*", "(UID ENVELOPE)") == before
+    validity = session.response("UIDVALIDITY")
+    session.logout()
+    session = imap(server, "again@first.zz", PASSWORD)
+    session.select("INBOX")
+    assert session.response("UIDVALIDITY") == validity
+    session.logout()
+    emailgency(data, "mailbox", "add", "never.used@first.zz")
+    assert answer(data, "reconstruct", "never.used@first.zz", status=1)
+
+
 def test_tables_are_for_people_and_json_for_programs(server: Server) -> None:
     told = emailgency(server.data, "customer", "list").stdout
     assert told.splitlines()[0].split()[:3] == ["DOMAIN", "ALTERNATE", "DOMAIN"]

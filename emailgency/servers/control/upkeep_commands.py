@@ -9,6 +9,7 @@ from emailgency.flows.deciding import mailbox_at
 from emailgency.flows.forget_mail import ForgetMail
 from emailgency.flows.import_addresses import ImportAddresses
 from emailgency.flows.import_rows import read
+from emailgency.flows.reconstruct import Reconstruction
 from emailgency.servers.control.command import Asker, Command, Commands
 from emailgency.store.directory import Directory
 
@@ -23,19 +24,32 @@ class Named(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UpkeepCommands:
-    def __init__(self, directory: Directory, importing: ImportAddresses, forget_mail: ForgetMail) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        importing: ImportAddresses,
+        reconstruction: Reconstruction,
+        forget_mail: ForgetMail,
+    ) -> None:
         self._directory = directory
         self._importing = importing
+        self._reconstruction = reconstruction
         self._forget_mail = forget_mail
 
     def table(self) -> Commands:
         return {
             "import": Command(Import, self.import_),
+            "reconstruct": Command(Named, self.reconstruct),
             "wipe-mailbox": Command(Named, self.wipe),
         }
 
     async def import_(self, asked: Import, asker: Asker) -> object:
         return await self._importing.run(asker.author, read(asked.form, asked.text), asker.progress)
+
+    async def reconstruct(self, asked: Named, asker: Asker) -> object:
+        mailbox = await mailbox_at(self._directory, parse(asked.address))
+        done = await self._reconstruction.of_mailbox(mailbox, asker.progress)
+        return {"address": str(mailbox.address)} | done
 
     async def wipe(self, asked: Named, asker: Asker) -> object:
         mailbox = await mailbox_at(self._directory, parse(asked.address))

@@ -38,6 +38,7 @@ from emailgency.store.storing.messages import (
     Forget,
     Keywords,
     Open,
+    Reconstruct,
     Record,
     Redeliver,
     Refused,
@@ -51,6 +52,7 @@ from emailgency.store.storing.messages import (
     Subscriptions,
     Write,
 )
+from emailgency.store.storing.reconstructing import reconstruct
 from emailgency.store.storing.segments import Segments
 
 SEGMENT_SIZE = 16 << 20  # octets; replayed in about half a second
@@ -102,6 +104,7 @@ class Storer:
             CreateFolder: self._create,
             Folders: lambda request: self._answer(tree.folders(self._root, request)),
             DeleteFolder: lambda request: self._answer(tree.delete(self._root, self.maildirs, self._trash, request)),
+            Reconstruct: lambda request: self._answer(reconstruct(self.maildirs, request)),
             RenameFolders: lambda request: self._answer(tree.rename(self._root, self.maildirs, request)),
             Subscriptions: lambda request: self._answer(tree.subscriptions(self._root, request)),
             Stop: self._stop,

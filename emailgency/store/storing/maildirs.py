@@ -38,6 +38,11 @@ class Maildirs:
         self._open[path] = found
         return found
 
+    def known(self, path: str) -> Maildir | None:
+        """The Maildir at `path` if it is open already."""
+        found = self._open.get(path)
+        return found if found is not None and found.still_there(self.root) else None
+
     def make(self, path: str, address: str | None = None) -> Maildir:
         """The Maildir at `path`, made when missing; `address` goes into the file of that name of a new one."""
         found = self.get(path)

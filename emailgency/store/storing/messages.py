@@ -181,6 +181,13 @@ class DeleteFolder(Struct, frozen=True, array_like=True, tag="delete"):
     folder: str
 
 
+class Reconstruct(Struct, frozen=True, array_like=True, tag="reconstruct"):
+    """Make the numbers of a folder again from its files (row B9). Reply: Opened, or Refused("nonexistent")."""
+
+    number: int
+    folder: str
+
+
 class RenameFolders(Struct, frozen=True, array_like=True, tag="rename"):
     """Rename (old, new) pairs. Reply: Done or Refused("nonexistent" | "exists"). Synced."""
 
@@ -218,6 +225,7 @@ Asking = (
     | Folders
     | CreateFolder
     | DeleteFolder
+    | Reconstruct
     | RenameFolders
     | Subscriptions
     | Stop

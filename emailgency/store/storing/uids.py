@@ -15,7 +15,7 @@ from emailgency.store import layout
 from emailgency.store.storing import files
 
 BLOCK = 1000
-_NAME = "uids"
+NAME = "uids"
 _COMPACT_AT = 64 << 10  # octets: some thousand records, a millisecond to read
 
 
@@ -53,7 +53,7 @@ class Uids:
     @classmethod
     def load(cls, folder: int, *, repair: bool = True) -> "Uids | None":
         """None: no such file, or none of its records can be trusted. `repair`: cut off a torn end, compact."""
-        octets = files.read_all(folder, _NAME)
+        octets = files.read_all(folder, NAME)
         if octets is None:
             return None
         validity, below = 0, 1
@@ -76,7 +76,7 @@ class Uids:
 
     def write(self) -> None:
         """Write the file anew, compact and synced."""
-        files.replace(self._folder, _NAME, _line(Validity(self.validity)) + _line(Reserved(self._below)))
+        files.replace(self._folder, NAME, _line(Validity(self.validity)) + _line(Reserved(self._below)))
 
     def take(self) -> int:
         """The next UID; durable in the sense that nobody gets it again, whatever happens."""
@@ -89,7 +89,7 @@ class Uids:
     def reserve(self, below: int) -> None:
         """Raise the ceiling."""
         try:
-            descriptor = os.open(_NAME, files.APPEND, dir_fd=self._folder)
+            descriptor = os.open(NAME, files.APPEND, dir_fd=self._folder)
             try:
                 files.write_all(descriptor, _line(Reserved(below)))
                 os.fdatasync(descriptor)
