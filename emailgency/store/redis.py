@@ -40,6 +40,13 @@ class RedisSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         float, Meta(gt=0, le=60, description="Seconds to wait for an answer before Redis counts as down.")
     ] = 1.0
 
+    def __post_init__(self) -> None:
+        if self.url:
+            try:
+                locate(self.url)
+            except ValueError as error:
+                raise ValueError(f"url: {error}") from None
+
 
 class Script:
     """A Lua script, run by its digest; sent in full to a server that does not know it yet."""

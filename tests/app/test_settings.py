@@ -129,6 +129,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path) -> None:
         ('[egress]\nnetworks = ["10.0.0.1/8"]\n', "eg.toml:2: egress.networks: 10.0.0.1/8 has host bits set"),
         ('[dns]\naddresses = ["dns.zz"]\n', "eg.toml:2: dns.addresses: 'dns.zz' does not appear to be"),
         ('[smtp]\nproxies = ["10.0.0.0/8"]\n', "eg.toml:2: smtp.proxies: '10.0.0.0/8' does not appear to be"),
+        ('[redis]\nurl = "http://x"\n', "eg.toml:2: redis.url: the URL of Redis is no redis://"),
         ('[imap]\nproxies = ["x"]\n', "eg.toml:2: imap.proxies: 'x' does not appear to be"),
     ],
 )

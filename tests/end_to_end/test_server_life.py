@@ -210,6 +210,19 @@ def test_attack_33_a_bad_certificate_at_the_start_is_no_reason_to_refuse_mail(se
     assert common_name(server) == "mx.emailgency.zz"
 
 
+def test_sighup_takes_new_settings_and_names_those_that_wait(server: Server) -> None:
+    server.start()
+    with smtp(server) as client:
+        client.ehlo()
+        assert int(client.esmtp_features["size"]) > 100_000
+    server.configure({"smtp": {"reception": {"message": 100_000}}, "storer": {"segment_size": 8192}})
+    server.signal(signal.SIGHUP)
+    server.wait(lambda: "for the next start: storer" in server.log().replace("listen, ", ""))
+    with smtp(server) as client:
+        client.ehlo()
+        assert client.esmtp_features["size"] == "100000"
+
+
 def test_wrong_settings_at_reload_are_told_once_and_change_nothing(server: Server) -> None:
     server.start()
     with open(server.settings_path, "a", encoding="utf-8") as file:
