@@ -170,7 +170,7 @@ COMMANDS = (
     Command(
         "import",
         "make hundreds of addresses at once, all or none",
-        (Argument("file", "FILE.csv or FILE.json, see docs/operations.md", Kind.FILE),),
+        (Argument("file", "FILE.csv or FILE.json, see docs/command.md", Kind.FILE),),
         said="made {mailboxes} mailboxes, {aliases} aliases, {lists} lists, {banished} banished addresses",
     ),
     Command(
