@@ -109,7 +109,7 @@ class RedisAwayTests(TestCase):
         await self.ready_again()
 
     async def test_another_history_with_the_same_position_is_not_believed(self) -> None:
-        position = self.directory._marks[-1].position
+        position = self.directory._journal.mark.position
         self.real.redis.command("SET", "directory:mark", f"{position}-00000000")
         await self.temporary("other.zz")
         await self.ready_again()
@@ -130,13 +130,13 @@ class RedisAwayTests(TestCase):
     async def test_a_change_that_redis_did_not_take_has_happened(self) -> None:
         new = Domain("new.zz", "c1", DomainKind.ALIAS)
         work = Deferred.fromCoroutine(self.directory.change(AUTHOR, "add", [edit("domain", "new.zz", None, new)]))
-        append = self.directory._journal.append
+        append = self.directory._journal._journal.append
 
         def append_and_kill(change):  # type: ignore[no-untyped-def]
             self.real.redis.kill()
             return append(change)
 
-        self.directory._journal.append = append_and_kill  # type: ignore[method-assign]
+        self.directory._journal._journal.append = append_and_kill  # type: ignore[method-assign]
         await work
         self.assertEqual(await self.directory.domain("new.zz"), new)
         self.real.redis.start()

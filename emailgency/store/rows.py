@@ -1,0 +1,162 @@
+"""The rows of the directory: from the cache of this process, else from a working copy in Redis that is up to date.
+
+`marks` says where the journal stands. Whenever Redis stands elsewhere (emptied, restarted from an older file, restored
+from a backup), reading raises `Temporary` and the working copy is rebuilt.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from emailgency.background import background
+from emailgency.model.directory import Customer, Domain, Entry, Plan
+from emailgency.model.errors import Invalid, Temporary
+from emailgency.store.cache import Cache
+from emailgency.store.changes import Change, Edit, row
+from emailgency.store.journal import Mark
+from emailgency.store.journal_thread import JournalThread
+from emailgency.store.redis import Redis
+from emailgency.store.working_copy import Stale, WorkingCopy
+
+_DECODERS: dict[str, Callable[[bytes], Any]] = {
+    "plan": msgspec.json.Decoder(Plan).decode,
+    "customer": msgspec.json.Decoder(Customer).decode,
+    "domain": msgspec.json.Decoder(Domain).decode,
+    "entry": msgspec.json.Decoder(Entry).decode,
+    "mailbox": msgspec.json.Decoder(str).decode,
+}
+_RETRY = 1.0  # seconds, when a Redis that is there refuses to be filled
+
+
+class Conflict(Invalid):
+    """Somebody else changed, made or removed the same thing first."""
+
+
+class Rows:
+    """`changing` is held while the journal and the working copy move on together."""
+
+    log = Logger()
+
+    def __init__(self, reactor: IReactorTime, journal: JournalThread, redis: Redis, present: int, absent: int) -> None:
+        self.changing = DeferredLock()
+        self._reactor = reactor
+        self._journal = journal
+        self._redis = redis
+        self._copy = WorkingCopy(redis)
+        self._caches: dict[str, Cache[Any]] = {table: Cache(present, absent) for table in _DECODERS}
+        self._marks: tuple[Mark, ...] = ()  # two while a change is on its way to Redis
+        self._ready = False
+        self._waiting: list[Deferred[None]] = []
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def cached(self, table: str, key: str) -> Any:
+        """The row, None when it is known not to be there, or UNKNOWN."""
+        return self._caches[table].get(key)
+
+    async def fetch(self, table: str, key: str) -> Any:
+        """A row the cache does not know; None: it is not there."""
+        (found,) = await self._at_the_mark([(table, key)])
+        value = _decoded(table, found)
+        if self._ready:  # else the cache was emptied while we waited
+            self._caches[table].put(key, value)
+        return value
+
+    async def all(self, table: str, customer: str = "") -> list[Any]:
+        """Of the entries those of one customer."""
+        self._check_ready()
+        try:
+            found = await self._copy.table(table, self._marks, customer)
+        except Stale:
+            raise self._out_of_date() from None
+        return [_decoded(table, octets) for octets in found]
+
+    async def expect(self, edits: Sequence[Edit]) -> None:
+        """Raises Conflict unless every row is as its edit found it. Who creates a row has found none."""
+        places = [(edit.table, edit.key) for edit in edits]
+        if len(set(places)) != len(places):
+            raise Conflict("the same thing is changed twice")
+        for edit, found in zip(edits, await self._at_the_mark(places), strict=True):
+            if _decoded(edit.table, found) != _decoded(edit.table, row(edit.before)):
+                raise Conflict(f"{edit.table} {edit.key} was changed by somebody else meanwhile")
+
+    async def _at_the_mark(self, places: Sequence[tuple[str, str]]) -> list[bytes | None]:
+        self._check_ready()
+        try:
+            return await self._copy.rows(places, self._marks)
+        except Stale:
+            raise self._out_of_date() from None
+
+    # -- changing ------------------------------------------------------------------------------------------
+
+    async def apply(self, before: Mark, change: Change) -> None:
+        """`change` has happened: when Redis does not take it, Redis is restored, and all is well for the caller."""
+        after = self._journal.mark
+        self._marks = (before, after)
+        try:
+            await self._copy.apply(before, after, change.edits)
+        except (Temporary, Stale):
+            self._out_of_date()
+        self._marks = (after,)
+        for edit in change.edits:
+            self._caches[edit.table].put(edit.key, _decoded(edit.table, row(edit.after)))
+
+    def forget(self) -> None:
+        """Empty the cache."""
+        for cache in self._caches.values():
+            cache.clear()
+
+    # -- restoring -----------------------------------------------------------------------------------------
+
+    def when_ready(self) -> Deferred[None]:
+        """Fires when the working copy has reached the journal."""
+        waiting: Deferred[None] = Deferred()
+        if self._ready:
+            waiting.callback(None)
+        else:
+            self._waiting.append(waiting)
+        return waiting
+
+    async def restore(self) -> None:
+        """Bring Redis to the end of the journal, whatever it holds now. Begins anew with every connection."""
+        self._ready = False
+        while self._redis.connected and not self._ready:
+            try:
+                async with self.changing:
+                    await self._restore()
+            except Temporary as error:
+                self.log.warn("the directory cannot be restored yet: {error}", error=str(error))
+                await deferLater(self._reactor, _RETRY)
+
+    async def _restore(self) -> None:
+        if not await self._copy.at(self._journal.mark):
+            started = self._reactor.seconds()
+            tables, mark = await self._journal.tables()
+            await self._copy.rebuild(tables, mark)
+            rows, took = sum(map(len, tables.values())), self._reactor.seconds() - started
+            self.log.warn("directory restored: {rows} rows in {took:.2f} s", rows=rows, took=took)
+        self._marks = (self._journal.mark,)
+        self.forget()
+        self._ready = True
+        waiting, self._waiting = self._waiting, []
+        for deferred in waiting:
+            self._reactor.callLater(0, deferred.callback, None)  # out of the lock
+
+    def _check_ready(self) -> None:
+        if not self._ready:
+            raise Temporary("the directory is not there now")
+
+    def _out_of_date(self) -> Temporary:
+        if self._ready:
+            self._ready = False
+            background("restoring the directory", self.restore())
+        return Temporary("the directory is being restored")
+
+
+def _decoded(table: str, octets: bytes | None) -> Any:
+    return None if octets is None else _DECODERS[table](octets)
