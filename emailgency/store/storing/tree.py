@@ -5,6 +5,7 @@ import os
 import stat
 
 import msgspec
+from msgspec import Struct
 
 from emailgency.store import layout
 from emailgency.store.ids import Ids
@@ -19,6 +20,7 @@ from emailgency.store.storing.messages import (
     RenameFolders,
     Subscriptions,
 )
+from emailgency.store.storing.uids import Uids
 
 _SUBSCRIPTIONS = "subscriptions"
 _RENAMING = "renaming"  # in the spool: the pairs of a rename of several folders until all of them are renamed
@@ -117,26 +119,37 @@ def delete(root: int, maildirs: Maildirs, trash: Trash, request: DeleteFolder) -
     return Done(request.number)
 
 
+class Renaming(Struct, frozen=True, array_like=True):
+    """One pair on its way; UIDVALIDITY tells the folder from a later one of the same name."""
+
+    old: str
+    new: str
+    validity: int
+
+
 def rename(root: int, maildirs: Maildirs, request: RenameFolders) -> Done | Refused:
     """All or none, also when a crash comes between: the pairs are written down first."""
+    renamings = []
     for old, new in request.pairs:
-        if not _exists(root, old):
+        folder = maildirs.get(old)
+        if folder is None:
             return Refused(request.number, "nonexistent")
-        if _exists(root, new):
+        if _validity(root, new) is not None:
             return Refused(request.number, "exists")
+        renamings.append(Renaming(old, new, folder.uids.validity))
     for old, _ in request.pairs:
         maildirs.forget(old)
     with files.folder_at(root, layout.SPOOL) as spool:
-        if len(request.pairs) > 1:
-            files.replace(spool, _RENAMING, msgspec.json.encode(request.pairs))
         try:
-            _rename_all(root, request.pairs)
+            if len(renamings) > 1:
+                files.replace(spool, _RENAMING, msgspec.json.encode(renamings))
+            _rename_all(root, renamings)
         except OSError:
             with contextlib.suppress(OSError):
-                _rename_all(root, tuple((new, old) for old, new in request.pairs))
+                _rename_all(root, [Renaming(one.new, one.old, one.validity) for one in renamings])
             raise
         finally:
-            _unlink(spool, _RENAMING)
+            _forget_renaming(spool)
     return Done(request.number)
 
 
@@ -145,33 +158,35 @@ def finish_renames(root: int) -> None:
     with files.folder_at(root, layout.SPOOL) as spool:
         octets = files.read_all(spool, _RENAMING)
         if octets is not None:
-            _rename_all(root, msgspec.json.decode(octets, type=tuple[tuple[str, str], ...]))
-            _unlink(spool, _RENAMING)
+            _rename_all(root, msgspec.json.decode(octets, type=list[Renaming]))
+            _forget_renaming(spool)
 
 
-def _rename_all(root: int, pairs: tuple[tuple[str, str], ...]) -> None:
+def _rename_all(root: int, renamings: list[Renaming]) -> None:
     """Those not yet renamed; synced."""
-    parents = {path.rpartition("/")[0] for pair in pairs for path in pair}
-    for old, new in pairs:
-        if _exists(root, old) and not _exists(root, new):
-            with (
-                files.folder_at(root, old.rpartition("/")[0]) as here,
-                files.folder_at(root, new.rpartition("/")[0]) as there,
-            ):
-                os.rename(os.path.basename(old), os.path.basename(new), src_dir_fd=here, dst_dir_fd=there)
+    parents = {path.rpartition("/")[0] for one in renamings for path in (one.old, one.new)}
+    for one in renamings:
+        if _validity(root, one.old) == one.validity and _validity(root, one.new) is None:
+            here, _, old = one.old.rpartition("/")
+            there, _, new = one.new.rpartition("/")
+            with files.folder_at(root, here) as source, files.folder_at(root, there) as destination:
+                os.rename(old, new, src_dir_fd=source, dst_dir_fd=destination)
     for parent in parents:
         with files.folder_at(root, parent) as descriptor:
             os.fsync(descriptor)
 
 
-def _exists(root: int, path: str) -> bool:
+def _validity(root: int, path: str) -> int | None:
+    """UIDVALIDITY of a folder, 0 when it has none; None when there is no such folder."""
     try:
-        os.close(files.open_folder(root, path))
+        with files.folder_at(root, path) as descriptor:
+            uids = Uids.load(descriptor, repair=False)
     except OSError:
-        return False
-    return True
+        return None
+    return uids.validity if uids else 0
 
 
-def _unlink(folder: int, name: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=folder)
+def _forget_renaming(spool: int) -> None:
+    """One that stays does no harm: its folders are not there under their old names any more."""
+    with contextlib.suppress(OSError):
+        os.unlink(_RENAMING, dir_fd=spool)
