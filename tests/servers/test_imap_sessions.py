@@ -147,6 +147,16 @@ class Tls(Sessions):
         client.transport.startTLS(twisted_ssl.CertificateOptions(verify=False))
         assert b"AUTH=PLAIN" in await client.line()
 
+    async def test_a_sleeping_client_under_tls_does_not_hold_up_the_stop(self) -> None:
+        office = await self.begin_tls(secure=True)
+        client = await office.client()
+        client.transport.startTLS(twisted_ssl.CertificateOptions(verify=False))
+        await client.line()
+        client.transport.pauseProducing()
+        begun = time.monotonic()
+        await office.server.drain()
+        assert time.monotonic() - begun < 4
+
 
 class OtherPrograms(Sessions):
     """Another Maildir program works on the same files."""

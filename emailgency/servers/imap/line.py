@@ -163,6 +163,11 @@ class Line:
 
     # -- ending --------------------------------------------------------------------------------------------
 
+    @property
+    def leaving(self) -> bool:
+        """BYE has been said."""
+        return self._closing
+
     def close(self, words: str) -> None:
         """BYE. A client that does not take its last words in time is cut off."""
         if not self._closing:

@@ -17,6 +17,7 @@ from emailgency.store.folders import Folders
 from emailgency.store.summaries import Summaries
 
 GRACE = 20.0  # seconds that running commands get at the end, unless the caller says else
+FAREWELL = 2.0  # seconds for BYE to arrive then: a client under TLS that has gone to sleep never confirms the end
 LOOK = 10.0  # seconds between looks at folders in use (another Maildir program) and at the rights of who is logged in
 
 
@@ -117,11 +118,16 @@ class ImapServer:
         if not self.sessions:
             return
         self._emptied = Deferred()
-        cut = self.reactor.callLater(grace, self._cut)
+        cuts = [
+            self.reactor.callLater(min(FAREWELL, grace), self._cut, True),
+            self.reactor.callLater(grace, self._cut, False),
+        ]
         await self._emptied
-        if cut.active():
-            cut.cancel()
+        for cut in cuts:
+            if cut.active():
+                cut.cancel()
 
-    def _cut(self) -> None:
+    def _cut(self, only_leaving: bool) -> None:
         for session in tuple(self.sessions):
-            session.line.cut()
+            if session.line.leaving or not only_leaving:
+                session.line.cut()
