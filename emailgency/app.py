@@ -1,21 +1,22 @@
 """Puts the parts together, wakes them up in order and puts them to sleep in the opposite one.
 
-`App.__init__` composes, top to bottom, and opens nothing, so that the first banner goes out before anything heavy is
-loaded. `start` wakes up; until a part is awake whoever needs it gets `Temporary`, which peers see as 451.
+`App.__init__` composes what mail comes and goes by, top to bottom, and opens nothing. `listen` lets the first banner
+go out; then `start` loads the rest (mailboxes and commands: a third of all code) and wakes everything up. Until a
+part is awake whoever needs it gets `Temporary`, which peers see as 451.
 """
 
 import os
 import random
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from emailgency.commands import commands
 from emailgency.flows.bounce import Bounces
 from emailgency.flows.customers import Customers
 from emailgency.flows.exchanges import Exchanges
@@ -31,8 +32,6 @@ from emailgency.listening import Bound
 from emailgency.net.dns import Resolver as Dns
 from emailgency.net.egress import Egress
 from emailgency.servers.control.listening import Control
-from emailgency.servers.imap.protocol import ImapFactory
-from emailgency.servers.imap.server import LOOK, ImapServer
 from emailgency.servers.periodic import Periodic
 from emailgency.servers.smtp import SmtpFactory
 from emailgency.servers.smtp_service import SmtpService
@@ -49,9 +48,12 @@ from emailgency.store.redis_server import RedisServer
 from emailgency.store.spool import Spool
 from emailgency.store.storing.line import Storer
 from emailgency.store.storing.messages import Delivered
-from emailgency.store.summaries import Summaries
+
+if TYPE_CHECKING:
+    from emailgency.servers.imap.server import ImapServer
 
 DAY = 86_400.0
+BANNER_FIRST = 0.02  # seconds in which clients that wait already get their banner, before more is loaded
 
 # Sections taken on while we run; all others are looked at when we start.
 LIVE = {"tls", "smtp", "imap", "egress", "courier", "retry", "relay", "outbound", "bounces", "flush", "stop"}
@@ -69,7 +71,7 @@ class App:
         self._settings = settings
         self._bound = bound
         self._ports: list[IListeningPort] = []
-        self._asleep = {"directory", "spool"}  # what still wakes up
+        self._asleep = {"directory", "spool", "mailboxes"}  # what still wakes up
         name, data = settings.host_name, settings.data
 
         # What we remember
@@ -119,18 +121,6 @@ class App:
         self.outbound = OutboundFlow(self.exchanges, self.bounces, self.means, settings.outbound)
 
         # Who talks to us
-        self.imap = ImapServer(
-            settings=settings.imap,
-            host_name=name,
-            reactor=reactor,
-            clock=clock,
-            folders=self.folders,
-            summaries=Summaries(reactor),
-            directory=self.directory,
-            login=self.login,
-            connection_limits=settings.imap.connections,
-            tls=self.certificates,
-        )
         take_mail: dict[str, Any] = {"reactor": reactor, "storer": self.storer, "settings": settings.smtp}
         tls = self.certificates
         self.smtp = {
@@ -140,12 +130,10 @@ class App:
                 reception=self.submission, certificates=tls, login=self.login, implicit_tls=True, **take_mail
             ),
         }
-        self.control = Control(data, commands(self, reactor, settings))
+        self.imap: ImapServer | None = None
+        self.control = Control(data, {})
         self.stall = Stall(reactor)
-        self.loops = [
-            Periodic(reactor, "looking after IMAP sessions", LOOK, self.imap.look),
-            Periodic(reactor, "looking at certificates", DAY, self.certificates.warn),
-        ]
+        self.loops = [Periodic(reactor, "looking at certificates", DAY, self.certificates.warn)]
 
     # ---- start ---------------------------------------------------------------------------------------------
 
@@ -153,24 +141,33 @@ class App:
         """Accept connections of mail from now on."""
         for service, smtp in self.smtp.items():
             self._serve(service, SmtpFactory(smtp), smtp.implicit_tls)
-        for service, secure in (("imap", False), ("imaps", True)):
-            self._serve(service, ImapFactory(self.imap, secure), secure)
 
     async def start(self) -> None:
         """Wake up; raises what keeps the server from its work (a broken journal, say)."""
         self.stall.start()
-        self._watch()
-        self.control.start(self._reactor)
-        await gatherResults(
-            [Deferred.fromCoroutine(self._wake_directory()), Deferred.fromCoroutine(self._wake_spool())],
-            consumeErrors=True,
-        )
-        self._load_certificates()
+        waking = (self._wake_spool(), self._wake_directory(), self._open_mailboxes())
+        await gatherResults(list(map(Deferred.fromCoroutine, waking)), consumeErrors=True)
         self.relay.start()  # what waits finds its customer at once when the directory is awake
         self.outbound.start()
         for loop in self.loops:
             loop.start()
         self._log.info("ready")
+
+    async def _open_mailboxes(self) -> None:
+        """What is not needed for the first banner, loaded while the storer and Redis load as well."""
+        await deferLater(self._reactor, BANNER_FIRST)
+        self._load_certificates()
+        self._watch()
+        await deferLater(self._reactor, 0)
+        from emailgency.commands import commands
+        from emailgency.mailboxes import ImapFactory, imap_server
+
+        self.control.commands.update(commands(self, self._reactor, self._settings))
+        self.control.start(self._reactor)
+        self.imap = imap_server(self, self._reactor, self._settings)
+        for service, secure in (("imap", False), ("imaps", True)):
+            self._serve(service, ImapFactory(self.imap, secure), secure)
+        self._asleep.discard("mailboxes")
 
     def _load_certificates(self) -> None:
         """Mail goes on with a certificate that nobody knows; without one it would go in clear."""
@@ -210,7 +207,7 @@ class App:
         await gatherResults(
             [
                 *(smtp.drain(grace) for smtp in self.smtp.values()),
-                Deferred.fromCoroutine(self.imap.drain()),
+                *((Deferred.fromCoroutine(self.imap.drain(grace)),) if self.imap else ()),
                 Deferred.fromCoroutine(self.relay.stop()),
                 Deferred.fromCoroutine(self.outbound.stop()),
             ],
@@ -240,7 +237,8 @@ class App:
         for smtp in self.smtp.values():
             smtp.adopt(settings.smtp)
         self.reception.limits = self.submission.limits = settings.smtp.reception
-        self.imap.adopt(settings.imap)
+        if self.imap:
+            self.imap.adopt(settings.imap)
         self.egress.adopt(settings.egress)
         self.means.courier, self.means.retry = settings.courier, settings.retry
         self.relay.settings, self.outbound.settings = settings.relay, settings.outbound

@@ -24,4 +24,7 @@ def figures(app: "App") -> list[Figure]:
 
 def connections(app: "App") -> dict[str, float]:
     """Open ones, by service."""
-    return {**{service: len(smtp.connections) for service, smtp in app.smtp.items()}, "imap": len(app.imap.connections)}
+    return {
+        **{service: len(smtp.connections) for service, smtp in app.smtp.items()},
+        "imap": len(app.imap.connections) if app.imap else 0,
+    }
