@@ -17,6 +17,7 @@ from emailgency.settings_file import Mistake, Wrong
 
 # A burst of senders waits here while we work; the kernel cuts it down to net.core.somaxconn.
 BACKLOG = 1024
+_NET_BIND_SERVICE = 10  # its bit, capabilities(7)
 
 
 class Port(Struct, frozen=True):
@@ -83,7 +84,7 @@ def parse(text: str) -> tuple[str, int]:
 
 
 def _automatic(port: Port) -> list[socket.socket]:
-    if os.geteuid() == 0:
+    if may_have_low_ports():
         try:
             return _sockets(port.host, port.privileged)
         except OSError as error:
@@ -93,6 +94,15 @@ def _automatic(port: Port) -> list[socket.socket]:
         return _sockets(port.host, port.free)
     except OSError:
         return _sockets(port.host, 0)
+
+
+def may_have_low_ports() -> bool:
+    """Root, or given CAP_NET_BIND_SERVICE to keep, as by our unit for systemd."""
+    if os.geteuid() == 0:
+        return True
+    with open("/proc/self/status") as status:
+        ambient = next((line.split()[1] for line in status if line.startswith("CapAmb:")), "0")
+    return bool(int(ambient, 16) >> _NET_BIND_SERVICE & 1)
 
 
 def _sockets(host: str, number: int) -> list[socket.socket]:

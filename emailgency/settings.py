@@ -39,8 +39,8 @@ ListenOn = tuple[str, ...] | None
 
 class Listen(Struct, frozen=True, kw_only=True):
     """Addresses to listen on, each "host:port" ("[::1]:25", "*:25"; port 0: one the kernel chooses). Left out: the
-    service's own port when started as root; else the second one named, or a free one if that is taken. An empty
-    list: not at all.
+    service's own port when we may have it (root, or CAP_NET_BIND_SERVICE); else the second one named, or a free one
+    if that is taken. An empty list: not at all.
     """
 
     smtp: Annotated[ListenOn, Meta(description="Mail from other servers. Port 25, or 2525.")] = None

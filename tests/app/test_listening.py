@@ -101,3 +101,17 @@ def test_the_lock_goes_with_a_killed_server(tmp_path) -> None:
 
 def test_descriptors_go_up_to_the_hard_limit() -> None:
     assert raise_descriptor_limit() == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+@pytest.mark.peer("setpriv")
+def test_with_the_capability_of_the_unit_another_user_than_root_gets_low_ports() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can hand the capability on")
+    code = "from emailgency.listening import may_have_low_ports as may; print(may())"
+    words = ["setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=+net_bind_service"]
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    for capability, answer in (("--ambient-caps=+net_bind_service", "True"), ("--ambient-caps=-all", "False")):
+        told = subprocess.run(
+            [*words, capability, sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=20
+        )
+        assert told.stdout.strip() == answer, told.stderr
