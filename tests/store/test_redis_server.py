@@ -92,6 +92,16 @@ class RedisServerTests(TestCase):
         finally:
             await second.stop()
 
+    async def test_a_torn_file_is_read_as_far_as_it_goes(self) -> None:
+        await self.redis.execute("SET", "a", "1")
+        await self.redis.execute("SET", "b", "x" * 1000)
+        await self.server.stop()
+        for path in Path(f"{self.folder}/redis/appendonlydir").glob("*.incr.aof"):
+            os.truncate(path, path.stat().st_size - 500)
+        await self.server.start()
+        await self.again()
+        self.assertEqual(await self.redis.execute("GET", "a"), b"1")
+
     async def test_a_missing_program_is_told(self) -> None:
         server = RedisServer(reactor, f"{self.folder}/other", RedisSettings(program="no-such-server"))
         with self.assertRaises(Temporary) as caught:
