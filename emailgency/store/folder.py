@@ -15,6 +15,7 @@ from itertools import compress
 from typing import Protocol
 
 from twisted.internet.defer import DeferredLock
+from twisted.logger import Logger
 
 from emailgency.codec.maildir import flags_of, uid_of
 from emailgency.codec.mime.summary import Summary
@@ -40,6 +41,8 @@ def size_of(name: str) -> int:
 
 class Folder:
     """The snapshot. `names` are relative to `path` ("cur/…", "new/…"); `letters[i]` are shared strings."""
+
+    _log = Logger()
 
     __slots__ = (
         "_sizes",
@@ -195,9 +198,12 @@ class Folder:
         return True, flagged
 
     def tell(self, flagged: Collection[int] = (), silent_to: Listener | None = None) -> None:
-        """Let every reader know; a reader may leave while it is told."""
+        """Let every reader know; a reader may leave while it is told, and one that fails harms nobody else."""
         for listener in tuple(self.listeners):
-            listener.folder_changed(() if listener is silent_to else flagged)
+            try:
+                listener.folder_changed(() if listener is silent_to else flagged)
+            except Exception:
+                self._log.failure("a reader of {path} failed", path=self.path)
 
 
 def keyword_letters(folder: Folder) -> dict[str, str]:

@@ -43,6 +43,7 @@ class Summaries:
         """At most `held` summaries stay in memory over all folders, some 1.2 kB each."""
         self._reactor = reactor
         self._most = held
+        self._unusable: set[str] = set()
         self._held: dict[Folder, int] = {}  # how many; the folder used last is the last
 
     async def load(self, folder: Folder, low: int, high: int) -> None:
@@ -104,7 +105,8 @@ class Summaries:
     def _used(self, folder: Folder) -> None:
         """Count, and drop the summaries of the folders unused for longest beyond the bound."""
         self._held.pop(folder, None)
-        self._held[folder] = len(folder.summaries)
+        if folder.summaries and not folder.gone:
+            self._held[folder] = len(folder.summaries)
         total = sum(self._held.values())
         for other in list(self._held):
             if total <= self._most:
@@ -116,9 +118,13 @@ class Summaries:
         """Do `work` in a thread; None when the cache could not be used."""
         path = os.path.join(folder.root, _mailbox(folder.path), FILE)
         try:
-            return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), _with_database, path, work)
+            done = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), _with_database, path, work)
+            self._unusable.discard(path)
+            return done
         except (sqlite3.Error, OSError) as error:
-            self._log.warn("summary cache {path!r} not used: {error}", path=path, error=str(error))
+            if path not in self._unusable:
+                self._unusable.add(path)  # told once, not at every FETCH while the disk is full
+                self._log.warn("summary cache {path!r} not used: {error}", path=path, error=str(error))
             return None
 
 
