@@ -224,7 +224,7 @@ class SubmissionTests(TestCase):
             with socket.create_connection(("127.0.0.1", port), 20) as line:
                 context.wrap_socket(line)
 
-        with pytest.raises(ssl.SSLError, match="(?i)protocol.version"):
+        with pytest.raises(ssl.SSLError, match=r"(?i)protocol.version"):
             await deferToThread(shake)
 
     async def test_attack_04_what_came_in_clear_is_never_obeyed_under_tls(self) -> None:
