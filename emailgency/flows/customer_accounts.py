@@ -13,8 +13,8 @@ from emailgency.model.address import Address
 from emailgency.model.directory import Customer, Domain, DomainKind, Mailbox, Plan, RelayMode, Role
 from emailgency.model.errors import Invalid
 from emailgency.rules.labels import labels
+from emailgency.rules.next_hop import parse_transport
 from emailgency.rules.routing import POSTMASTER
-from emailgency.rules.transport import transport_fault
 from emailgency.store.changes import Author, Edit, edit
 from emailgency.store.directory import Directory, Gone
 
@@ -178,9 +178,8 @@ def _check_against(plan: Plan, customer: Customer) -> None:
         raise Invalid(f"{customer.domain} is the main domain, it cannot be an alias of itself")
     if customer.pending_lifetime is not None and not 1 <= customer.pending_lifetime <= 365:
         raise Invalid("pending mail lives from 1 to 365 days")
-    fault = None if customer.smtp_transport is None else transport_fault(customer.smtp_transport)
-    if fault is not None:
-        raise Invalid(fault)
+    if customer.smtp_transport is not None:
+        parse_transport(customer.smtp_transport)
 
 
 def _domains(customer: Customer) -> list[Domain]:

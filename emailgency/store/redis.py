@@ -184,7 +184,7 @@ class Redis:
         protocol, self._protocol = self._protocol, None
         if protocol is not None:
             gone = protocol.whenDisconnected()
-            protocol.transport.loseConnection()
+            protocol.transport.abortConnection()  # a Redis that does not read would hold up the stop
             await gone
 
     async def _stay_connected(self) -> None:

@@ -61,8 +61,7 @@ class Rows:
 
     async def fetch(self, table: str, key: str) -> Any:
         """A row the cache does not know; None: it is not there."""
-        (found,) = await self._at_the_mark([(table, key)])
-        value = _decoded(table, found)
+        (value,) = await self._at_the_mark([(table, key)])
         if self._ready:  # else the cache was emptied while we waited
             self._caches[table].put(key, value)
         return value
@@ -72,9 +71,9 @@ class Rows:
         self._check_ready()
         try:
             found = await self._copy.table(table, self._marks, customer)
-        except Stale:
-            raise self._out_of_date() from None
-        return [_decoded(table, octets) for octets in found]
+            return [_decoded(table, octets) for octets in found]
+        except (Stale, msgspec.DecodeError) as error:
+            raise await self._out_of_date(error) from None
 
     async def expect(self, edits: Sequence[Edit]) -> None:
         """Raises Conflict unless every row is as its edit found it. Who creates a row has found none."""
@@ -82,15 +81,16 @@ class Rows:
         if len(set(places)) != len(places):
             raise Conflict("the same thing is changed twice")
         for edit, found in zip(edits, await self._at_the_mark(places), strict=True):
-            if _decoded(edit.table, found) != _decoded(edit.table, row(edit.before)):
+            if found != _decoded(edit.table, row(edit.before)):
                 raise Conflict(f"{edit.table} {edit.key} was changed by somebody else meanwhile")
 
-    async def _at_the_mark(self, places: Sequence[tuple[str, str]]) -> list[bytes | None]:
+    async def _at_the_mark(self, places: Sequence[tuple[str, str]]) -> list[Any]:
         self._check_ready()
         try:
-            return await self._copy.rows(places, self._marks)
-        except Stale:
-            raise self._out_of_date() from None
+            found = await self._copy.rows(places, self._marks)
+            return [_decoded(table, octets) for (table, _), octets in zip(places, found, strict=True)]
+        except (Stale, msgspec.DecodeError) as error:
+            raise await self._out_of_date(error) from None
 
     # -- changing ------------------------------------------------------------------------------------------
 
@@ -100,8 +100,8 @@ class Rows:
         self._marks = (before, after)
         try:
             await self._copy.apply(before, after, change.edits)
-        except (Temporary, Stale):
-            self._out_of_date()
+        except (Temporary, Stale) as error:
+            await self._out_of_date(error)
         self._marks = (after,)
         for edit in change.edits:
             self._caches[edit.table].put(edit.key, _decoded(edit.table, row(edit.after)))
@@ -151,10 +151,16 @@ class Rows:
         if not self._ready:
             raise Temporary("the directory is not there now")
 
-    def _out_of_date(self) -> Temporary:
+    async def _out_of_date(self, why: Exception) -> Temporary:
+        """Begin to restore. A row nobody can read means that the working copy is not ours, whatever its mark says."""
         if self._ready:
             self._ready = False
-            background("restoring the directory", self.restore())
+            try:
+                if isinstance(why, msgspec.DecodeError):
+                    self.log.error("a row of the directory in Redis cannot be read: {why}", why=str(why))
+                    await self._copy.disown()
+            finally:
+                background("restoring the directory", self.restore())
         return Temporary("the directory is being restored")
 
 

@@ -87,9 +87,13 @@ class WorkingCopy:
         if await self._redis.run(_APPLY, keys, arguments) != 1:
             raise Stale
 
+    async def disown(self) -> None:
+        """What it holds is not ours: from now on it is stale."""
+        await self._redis.execute("DEL", MARK)
+
     async def rebuild(self, tables: Tables, mark: Mark) -> None:
         """Empty and fill; until the mark is set, at the end, every reader finds Redis stale."""
-        await self._redis.execute("DEL", MARK)
+        await self.disown()
         cursor = b"0"
         while True:
             cursor, names = await self._redis.execute("SCAN", cursor, "MATCH", "directory:*", "COUNT", 1000)

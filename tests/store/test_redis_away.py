@@ -108,6 +108,13 @@ class RedisAwayTests(TestCase):
         await self.temporary("other.zz")
         await self.ready_again()
 
+    async def test_a_rotten_row_is_not_believed_and_the_copy_is_made_anew(self) -> None:
+        for rotten in ("", "null", "{}", '{"name":1}', "\x00\xff", "[" * 5000, '"c1"'):
+            self.real.redis.command("HSET", "directory:domain", "other.zz", rotten)
+            self.directory.forget()
+            await self.temporary("other.zz")
+            await self.ready_again()
+
     async def test_another_history_with_the_same_position_is_not_believed(self) -> None:
         position = self.directory._journal.mark.position
         self.real.redis.command("SET", "directory:mark", f"{position}-00000000")
