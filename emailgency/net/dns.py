@@ -157,6 +157,8 @@ class Resolver:
             response = await datagrams.answered.addTimeout(self._settings.timeout, self._reactor)
         except NoAnswer:
             raise _Unanswered(f"{host} is silent") from None
+        except OSError as error:
+            raise _Unanswered(f"{host}: {error.strerror}") from None
         finally:
             socket.stopListening()
         if response is not None:
@@ -213,8 +215,11 @@ class _Datagrams(DatagramProtocol):
 
     def startProtocol(self) -> None:
         assert self.transport is not None
-        self.transport.connect(*self._address)  # the kernel drops what comes from elsewhere
-        self.transport.write(self._question.to_wire(), None)
+        try:
+            self.transport.connect(*self._address)  # the kernel drops what comes from elsewhere
+            self.transport.write(self._question.to_wire(), None)
+        except OSError as error:  # no route: the network is down
+            self.answered.errback(error)
 
     def datagramReceived(self, datagram: bytes, addr: object) -> None:
         import dns.exception

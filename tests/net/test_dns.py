@@ -68,6 +68,11 @@ class ResolverTest(TestCase):
         assert "silent" in answer.reason
 
     @run
+    async def test_without_a_route_to_the_resolver_it_is_a_failure_like_any_other(self):
+        unreachable = Resolver(ResolverSettings(addresses=("255.255.255.255:53",)), reactor)
+        assert (await unreachable.addresses("mx1.mydomain.zz")).status is Status.FAILURE
+
+    @run
     async def test_a_silent_resolver_is_passed_over(self):
         resolver = self.resolver(DnsServer(vice=lambda *_: []), DnsServer(ZONE), timeout=0.05)
         assert (await resolver.mx("mydomain.zz")).status is Status.FOUND
