@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 from msgspec import Meta, Struct
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from emailgency.codec import dsn, trace
 from emailgency.codec.dsn import Action, Report, Status
+from emailgency.flows import octets
 from emailgency.model.envelope import Client, Envelope, Outbound, Outcome, Recipient, Relay, Target, Undelivered
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from emailgency.rules.routing import Route
     from emailgency.store.spool import Live, Spool
 
-CHUNK = 1 << 16  # octets read at a time; so much of a header goes into a notification
 HOUR = 3600.0
 
 
@@ -60,7 +59,7 @@ class Bounces:
         settings: BounceSettings,
     ) -> None:
         self.spool = spool
-        self._resolver = resolver
+        self.resolver = resolver
         self._reactor = reactor
         self._clock = clock
         self._hostname = hostname
@@ -186,7 +185,7 @@ class Bounces:
 
     async def _way_to(self, envelope: Envelope, to: Recipient) -> tuple[Target, ...]:
         """A sender of ours gets it like any mail; another one at his own MX."""
-        route = await self._resolver.resolve(to, 0)
+        route = await self.resolver.resolve(to, 0)
         if isinstance(route, Verdict):
             if route.temporary:
                 raise Temporary(f"no way to the sender for now: {route.text}")
@@ -194,17 +193,13 @@ class Bounces:
         return route.targets
 
     async def _original(self, envelope: Envelope, *, header_only: bool) -> AsyncIterator[bytes]:
-        """The message as it came, or its header, in chunks; the reactor gets its turn between them."""
-        with open(self.spool.path(envelope.id), "rb", buffering=0) as file:
-            file.seek(envelope.return_path)
-            if header_only:
-                header = file.read(CHUNK)
-                end = header.find(b"\r\n\r\n")
-                yield header[: end + 2] if end >= 0 else header[: header.rfind(b"\r\n") + 2]
-                return
-            while chunk := file.read(CHUNK):
-                yield chunk
-                await deferLater(self._reactor, 0)
+        """The message as it came, or its header."""
+        path = self.spool.path(envelope.id)
+        if header_only:
+            yield octets.header(path, envelope.return_path)
+            return
+        async for chunk in octets.chunks(self._reactor, path, envelope.return_path):
+            yield chunk
 
     # ---- Undelivered ---------------------------------------------------------------------------------------
 

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 
 from emailgency.background import background
 from emailgency.codec.smtp.client import Result
 from emailgency.flows.errand import Records
 from emailgency.flows.exchanges import Exchanges, Unroutable
+from emailgency.flows.homecoming import Homecoming
 from emailgency.flows.lane import Lane, Means
-from emailgency.model.envelope import Outbound, Outcome
+from emailgency.model.envelope import Outbound, Outcome, Recipient
+from emailgency.model.verdict import Verdict
 from emailgency.rules.next_hop import Destination
 from emailgency.store.pending import Hop, Waiting, waitings
 
@@ -66,6 +69,8 @@ class DomainErrand(Records):
 class OutboundFlow:
     """All lanes to foreign domains. `start` after the spool has started."""
 
+    _log = Logger()
+
     def __init__(self, exchanges: Exchanges, bounces: "Bounces", means: Means, settings: OutboundSettings) -> None:
         self._exchanges = exchanges
         self._bounces = bounces
@@ -73,6 +78,8 @@ class OutboundFlow:
         self.settings = settings
         self._lanes: dict[str, Lane] = {}
         self._young: deque[tuple[float, Live]] = deque()  # by arrival; the sender of these knows of no delay yet
+        self._homecoming = Homecoming(bounces, means.reactor, means.clock, means.name)
+        self._placeless: list[tuple[Live, int]] = []  # while the directory does not answer
         self._tick: IDelayedCall | None = None
         self._stopped = False
 
@@ -101,17 +108,35 @@ class OutboundFlow:
 
     def arrived(self, live: "Live") -> None:
         """A message was committed, or found in the spool at the start."""
-        by_domain: dict[str, list[int]] = {}
-        for index in sorted(live.remaining):
-            target = live.envelope.plan[index]
-            if isinstance(target, Outbound):
-                by_domain.setdefault(target.address.rpartition("@")[2].lower(), []).append(index)
-        for domain, targets in by_domain.items():
-            lane = self._lane(domain)
-            for waiting in waitings(live, targets):
-                lane.add(waiting)
-        if by_domain:
+        plan = live.envelope.plan
+        targets = [index for index in sorted(live.remaining) if isinstance(plan[index], Outbound)]
+        if targets:
             self._young.append((live.envelope.received_at, live))
+            background("finding the way of outbound mail", self._place(live, targets))
+
+    async def _place(self, live: "Live", targets: list[int]) -> None:
+        """What is for an address of ours stays here, the rest goes to the lane of its domain."""
+        by_domain: dict[str, list[int]] = {}
+        for index in targets:
+            try:
+                if not await self._brought_home(live, index):
+                    by_domain.setdefault(_domain(live, index), []).append(index)
+            except Exception:  # whatever it was, the message must not be forgotten
+                self._log.failure("{id} has no way yet", id=live.envelope.id)
+                self._placeless.append((live, index))
+        for domain, group in by_domain.items():
+            lane = self._lane(domain)
+            for waiting in waitings(live, group):
+                lane.add(waiting)
+
+    async def _brought_home(self, live: "Live", index: int) -> bool:
+        target = live.envelope.plan[index]
+        assert isinstance(target, Outbound)
+        route = await self._bounces.resolver.resolve(Recipient(as_given=target.address), 0)
+        if isinstance(route, Verdict):  # none of ours
+            return False
+        await self._homecoming.bring(live, index, route)
+        return True
 
     def _lane(self, domain: str) -> Lane:
         if domain not in self._lanes:
@@ -133,6 +158,9 @@ class OutboundFlow:
                 lane.expire()
                 if lane.forgettable:
                     del self._lanes[domain]
+            placeless, self._placeless = self._placeless, []
+            for live, index in placeless:
+                await self._place(live, [index])
             late = self._means.clock() - self.settings.notice * HOUR
             while self._young and self._young[0][0] < late:
                 _, live = self._young.popleft()
@@ -149,16 +177,22 @@ class OutboundFlow:
         envelope = live.envelope
         until = envelope.received_at + self.settings.lifetime * DAY
         for index in sorted(live.remaining):
-            if not isinstance(envelope.plan[index], Outbound):
-                continue
+            if not isinstance(envelope.plan[index], Outbound) or index not in live.remaining:
+                continue  # it may have gone while the one before was told of
             tried = live.tried.get(index)
             outcome = tried.outcome if tried else Outcome(word="deferred", reply=self._reason(live, index))
             await self._bounces.delayed(live, [index], outcome, until)
+            if index not in live.remaining:
+                continue
             now = self._means.clock()
             await self._means.spool.tried(envelope.id, (index,), max(now, tried.next if tried else now), outcome)
 
     def _reason(self, live: "Live", index: int) -> str:
-        target = live.envelope.plan[index]
-        assert isinstance(target, Outbound)
-        lane = self._lanes.get(target.address.rpartition("@")[2].lower())
+        lane = self._lanes.get(_domain(live, index))
         return lane.health.reason if lane else ""
+
+
+def _domain(live: "Live", index: int) -> str:
+    target = live.envelope.plan[index]
+    assert isinstance(target, Outbound)
+    return target.address.rpartition("@")[2].lower()

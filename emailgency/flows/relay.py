@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class RelaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Mail for customers' own servers."""
 
-    connections: Annotated[int, Meta(ge=1, le=100, description="Connections to one customer's server at most")] = 5
+    connections: Annotated[int, Meta(ge=1, le=100, description="Connections to one customer's server at most")] = 20
     refresh: Annotated[
         float, Meta(gt=0, description="Seconds until changed relay settings and expired mail are noticed")
     ] = 10.0

@@ -19,6 +19,7 @@ from emailgency.flows.pending_view import PendingView
 from emailgency.flows.relay import RelayFlow, RelaySettings
 from emailgency.model.directory import Customer, Domain, DomainKind
 from emailgency.model.envelope import Client, Deliver, Envelope, Outbound, Recipient, Relay
+from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.net.courier import Courier
 from emailgency.net.dns import Resolver, ResolverSettings
@@ -40,13 +41,21 @@ HOUR = 3600.0
 
 
 class OneDomain:
-    """Addresses of mydomain.zz are delivered to mailbox m1, all others are foreign."""
+    """Addresses of mydomain.zz are delivered to mailbox m1, all others are foreign; `forwards` of some besides."""
+
+    def __init__(self):
+        self.forwards = {}
+        self.away = False
 
     async def resolve(self, recipient: Recipient, index: int) -> Route | Verdict:
         if not recipient.as_given.endswith("@mydomain.zz"):
             return RELAYING_DENIED
+        if self.away:
+            raise Temporary("Redis is away")
         domain = Domain("mydomain.zz", "acme", DomainKind.MAIN)
-        return Route(ACME, domain, None, (Deliver(customer="acme", mailbox="m1", recipient=index),), 1 << 20)
+        inbox = Deliver(customer="acme", mailbox="m1", recipient=index)
+        forwards = (to(address, index, "forward") for address in self.forwards.get(recipient.as_given, ()))
+        return Route(ACME, domain, None, (inbox, *forwards), 1 << 20)
 
 
 class OutboundCase(TestCase):
@@ -69,7 +78,8 @@ class OutboundCase(TestCase):
         await self.storer.start()
         self.spool = Spool(reactor, self.storer, self.data, self.clock, DiskSettings(reserve=0, files=0, ballast=0))
         await self.spool.start()
-        self.bounces = Bounces(self.spool, OneDomain(), reactor, self.clock, "mx.emailgency.test", BounceSettings())
+        self.directory = OneDomain()
+        self.bounces = Bounces(self.spool, self.directory, reactor, self.clock, "mx.emailgency.test", BounceSettings())
         self.dns = DnsServer(ttl=0)
         self.server = ScriptedServer()
         self.dns.zone = {("far.zz", "MX"): ["10 mx.far.zz."], ("mx.far.zz", "A"): ["127.0.0.1"]}
@@ -245,6 +255,51 @@ class Outgoing(OutboundCase):
         assert len(await self.told()) == 1
 
     @run
+    async def test_a_forward_to_an_address_of_ours_stays_here(self):
+        self.start()
+        await self.accept(to("paul@mydomain.zz", origin="forward"), client=Client(ip="192.0.2.66"))
+        (message,) = await self.told()
+        assert message["Delivered-To"] == "paul@mydomain.zz"
+        assert message["Received"].endswith("+0000")
+        assert "secret body" in message.get_content()
+        await until(lambda: not self.spool.live)
+        assert not self.outbound.lanes
+
+    @run
+    async def test_outbound_mail_waits_while_the_directory_is_away(self):
+        self.directory.away = True
+        self.start()
+        await self.accept(to("paul@mydomain.zz"))
+        await until(lambda: self.outbound._placeless)
+        self.flushLoggedErrors(Temporary)
+        self.directory.away = False
+        await self.told()
+        await until(lambda: not self.spool.live)
+        self.flushLoggedErrors(Temporary)
+
+    @run
+    async def test_attack_13_a_ring_of_forwards_ends_and_nobody_gets_it_twice_from_one_side(self):
+        ring = ["a@mydomain.zz", "b@mydomain.zz", "c@mydomain.zz"]
+        self.directory.forwards = {here: [there for there in ring if there != here] for here in ring}
+        self.start()
+        await self.accept(*(to(there, i, "forward") for i, there in enumerate(ring[1:])), client=Client(ip="192.0.2.6"))
+        await until(lambda: not self.spool.live)
+        copies = self.stored(layout.mailbox("acme", "m1"))
+        assert 2 <= len(copies) <= 10
+        for copy in copies:
+            visited = [line for line in copy.split(b"\r\n") if line.startswith(b"Delivered-To")]
+            assert len(visited) == len(set(visited))
+
+    @run
+    async def test_attack_13_too_many_received_fields_end_a_message(self):
+        self.start()
+        content = b"Received: from a by b; now\r\n" * 50 + MESSAGE
+        await self.accept(to("paul@mydomain.zz", origin="forward"), content=content, client=Client(ip="192.0.2.6"))
+        (kept,) = await self.undelivered()
+        assert b"5.4.6" in kept
+        await until(lambda: not self.spool.live)
+
+    @run
     async def test_what_is_pending_can_be_seen(self):
         await self.server.down()
         outbound = self.start()
@@ -323,7 +378,7 @@ class Telling(OutboundCase):
     @run
     async def test_attack_12_a_sender_of_endless_failures_is_told_so_many_an_hour(self):
         self.server.behaviour["RCPT"] = b"550 5.1.1 nobody\r\n"
-        self.bounces._settings = BounceSettings(per_hour=3)
+        self.bounces.settings = BounceSettings(per_hour=3)
         self.start()
         for number in range(5):
             await self.accept(to(f"a{number}@far.zz"))

@@ -22,7 +22,7 @@ from emailgency.rules.health import State
 from tests.support.asynchronous import run, until
 from tests.support.dns_server import DnsServer
 from tests.support.null_spool import NullSpool, envelope
-from tests.support.relaying import means, relay
+from tests.support.relaying import RecordedBounces, means, relay
 from tests.support.smtp_server import CAPABILITIES, ScriptedServer
 
 RETURN_PATH = b"Return-Path: <sender@example.org>\r\n"
@@ -167,7 +167,8 @@ class GivingBack(RelayCase):
         await until(lambda: not self.spool.live)
 
     def outbound(self):
-        return OutboundFlow(None, type("Bounces", (), {"spool": None})(), None, OutboundSettings())
+        made = means(self.spool, reactor)
+        return OutboundFlow(None, RecordedBounces(self.spool), made, OutboundSettings())
 
     @run
     async def test_a_new_transport_takes_the_pending_mail_along(self):

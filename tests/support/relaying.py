@@ -32,6 +32,7 @@ class RecordedBounces:
     def __init__(self, spool) -> None:
         self.spool = spool
         self.failures = []
+        self.resolver = None
 
     async def failed(self, live, failures) -> None:
         self.failures.append((live, failures))

@@ -1,0 +1,109 @@
+"""Outbound mail whose recipient turns out to live here: a forward to another mailbox of ours, say.
+
+It never goes over the network, where the way to us may be closed or lead back in a circle (attack row 13): it becomes
+a message of its own with the targets that its address has here. Each time it gets a Received and a Delivered-To field;
+an address that it has already been at does not get it again, and too many Received fields end it in any case.
+"""
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from emailgency.codec import trace
+from emailgency.flows import octets
+from emailgency.model.envelope import Envelope, Outbound, Outcome, Recipient
+from emailgency.model.errors import Temporary
+
+if TYPE_CHECKING:
+    from emailgency.flows.bounce import Bounces
+    from emailgency.rules.routing import Route
+    from emailgency.store.spool import Live
+
+HOPS = 50  # Received fields, RFC 5321 section 6.3
+_RECEIVED = re.compile(rb"^received:", re.IGNORECASE | re.MULTILINE)
+
+
+class Homecoming:
+    _log = Logger()
+
+    def __init__(self, bounces: "Bounces", reactor: IReactorTime, clock: Callable[[], float], hostname: str) -> None:
+        self._bounces = bounces
+        self._spool = bounces.spool
+        self._reactor = reactor
+        self._clock = clock
+        self._hostname = hostname
+
+    async def bring(self, live: "Live", index: int, route: "Route") -> None:
+        """Target `index` of this message is an address of ours. Raises Temporary: then nothing has changed."""
+        envelope = live.envelope
+        target = envelope.plan[index]
+        assert isinstance(target, Outbound)
+        if route.verdict and route.verdict.temporary:
+            raise Temporary(f"{target.address} takes no mail now: {route.verdict.text}")
+        field = f"Delivered-To: {target.address}\r\n".encode()
+        try:
+            header = octets.header(self._spool.path(envelope.id), envelope.return_path)
+        except OSError as error:
+            raise Temporary(str(error)) from error
+        if route.verdict:
+            await self._fail(live, index, route.verdict.code, route.verdict.enhanced, route.verdict.text)
+        elif b"\r\n" + field.lower() in b"\r\n" + header.lower():
+            await self._end(live, index, Outcome(word="dropped", enhanced="5.4.6", reply="has been there before"))
+        elif len(_RECEIVED.findall(header)) >= HOPS:
+            await self._fail(live, index, 554, "5.4.6", "too many Received fields, this is a loop")
+        else:
+            id = await self._accept(envelope, target, route, field) if route.targets else "nothing"
+            await self._end(live, index, Outcome(word="delivered", reply=f"as {id}"))
+
+    async def _accept(self, envelope: Envelope, target: Outbound, route: "Route", field: bytes) -> str:
+        now = self._clock()
+        arrival = self._spool.begin(now)
+        hop = trace.Hop(
+            helo=self._hostname,
+            ip="127.0.0.1",
+            hostname=self._hostname,
+            protocol="LMTP",
+            id=arrival.id,
+            at=now,
+            recipient=target.address,
+        )
+        return_path = trace.return_path(envelope.sender)
+        try:
+            arrival.write(return_path + trace.received(hop) + field)
+            async for chunk in octets.chunks(self._reactor, self._spool.path(envelope.id), envelope.return_path):
+                arrival.write(chunk)
+        except BaseException:
+            arrival.abort()
+            raise
+        recipient = envelope.recipients[target.recipient]
+        await self._spool.commit(
+            arrival,
+            Envelope(
+                id=arrival.id,
+                customer=route.customer.id,
+                sender=envelope.sender,
+                received_at=now,
+                size=arrival.size,
+                checksum=arrival.checksum,
+                return_path=len(return_path),
+                recipients=(Recipient(as_given=target.address, notify=recipient.notify, original=recipient.original),),
+                plan=route.targets,
+                client=envelope.client,
+                body=envelope.body,
+                smtputf8=envelope.smtputf8,
+                ret=envelope.ret,
+                envid=envelope.envid,
+            ),
+        )
+        return arrival.id
+
+    async def _end(self, live: "Live", index: int, outcome: Outcome) -> None:
+        await self._spool.finished(live.envelope.id, (index,), outcome)
+        self._log.info("{id} {word} here: {reply}", id=live.envelope.id, word=outcome.word, reply=outcome.reply)
+
+    async def _fail(self, live: "Live", index: int, code: int, enhanced: str, text: str) -> None:
+        outcome = Outcome(word="bounced", code=code, enhanced=enhanced, reply=text)
+        await self._bounces.failed(live, {index: outcome})
