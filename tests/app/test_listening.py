@@ -12,6 +12,7 @@ from emailgency import listening
 from emailgency.listening import Bound, Port, bind, parse
 from emailgency.premises import Lock, prepare_folder, raise_descriptor_limit
 from emailgency.settings_file import Wrong
+from tests.support.users import another_user
 
 
 def close(bound: Bound) -> None:
@@ -103,10 +104,9 @@ def test_descriptors_go_up_to_the_hard_limit() -> None:
     assert raise_descriptor_limit() == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
+@another_user
 @pytest.mark.peer("setpriv")
 def test_with_the_capability_of_the_unit_another_user_than_root_gets_low_ports() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can hand the capability on")
     code = "from emailgency.listening import may_have_low_ports as may; print(may())"
     words = ["setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=+net_bind_service"]
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -19,6 +19,7 @@ import pytest
 from emailgency.store.certificates import self_signed
 from emailgency.store.redis_server import find_program
 from tests.support.server import NotReady, Server
+from tests.support.users import another_user
 
 NOW = 1_800_000_000.0
 
@@ -283,14 +284,7 @@ def test_a_killed_server_leaves_nobody_behind_and_starts_again(server: Server) -
     assert server.command("mailbox show", address="paul@mydomain.zz")["folders"][0]["messages"] == 1
 
 
-def readable_by_others(path: str) -> bool:
-    if os.stat(path).st_mode & 0o005 != 0o005:
-        return False
-    return path == "/" or readable_by_others(os.path.dirname(path))
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-@pytest.mark.skipif(not readable_by_others(sys.base_prefix), reason="nobody but root can read this Python")
+@another_user
 def test_root_binds_and_becomes_another_user() -> None:
     nobody = pwd.getpwnam("nobody")
     folder = tempfile.mkdtemp(prefix="emailgency-uid-")  # pytest's own folders are for root alone
