@@ -10,7 +10,6 @@ import socket
 import ssl
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 
