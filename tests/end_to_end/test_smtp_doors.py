@@ -1,5 +1,6 @@
 """Ports 25, 587 and 465 of the real program."""
 
+import itertools
 import os
 import smtplib
 import socket
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.foreign import FOREIGN
 from tests.support.server import Server
 
 DOMAIN = "mydomain.zz"
@@ -80,6 +82,16 @@ def test_a_user_logs_in_and_sends(server: Server, service: str) -> None:
         client.login(PAUL, PASSWORD)
         client.sendmail(PAUL, [f"anna@{DOMAIN}"], MESSAGE)
     server.wait(lambda: len(inbox(server)) == before + 1)
+
+
+def test_attack_09_nothing_for_anybody_else_is_taken_in(server: Server) -> None:
+    for hello, sender in itertools.product(("client.example", "mydomain.zz"), ("", PAUL, "a@sender.example")):
+        with smtplib.SMTP("127.0.0.1", server.ports["smtp"], hello, timeout=30) as client:
+            client.ehlo()
+            assert client.docmd("MAIL", f"FROM:<{sender}>")[0] == 250
+            for address in FOREIGN:
+                assert client.docmd("RCPT", f"TO:<{address}>")[0] >= 500, address
+            assert client.docmd("DATA")[0] == 554
 
 
 def test_attack_30_no_address_leads_out_of_its_folder(server: Server) -> None:

@@ -1,5 +1,6 @@
 """Ports 587 and 465 with a real directory, real passwords, real TLS and mail programs we did not write."""
 
+import contextlib
 import smtplib
 import socket
 import ssl
@@ -48,7 +49,9 @@ class SubmissionTests(TestCase):
         self.certificates = Certificates(TlsSettings(), folder, ("mx.example",), lambda: 1_800_000_000.0)
         self.port = self.listen()
 
-    def listen(self, implicit_tls: bool = False, clear_login: bool = False, **limits: Any) -> int:
+    def listen(
+        self, implicit_tls: bool = False, clear_login: bool = False, proxies: tuple[str, ...] = (), **limits: Any
+    ) -> int:
         submission = Submission(
             self.customers.resolver,
             self.spool,
@@ -62,7 +65,7 @@ class SubmissionTests(TestCase):
             reactor,
             submission,
             IdleStorer(),
-            SmtpSettings(clear_login=clear_login),
+            SmtpSettings(clear_login=clear_login, proxies=proxies),
             self.certificates,
             self.customers.login,
             implicit_tls,
@@ -212,6 +215,32 @@ class SubmissionTests(TestCase):
 
         await deferToThread(send)
         assert len(self.spool.messages) == 1
+
+    async def test_a_proxy_header_comes_before_tls_even_in_one_segment_with_it(self) -> None:
+        port = self.listen(implicit_tls=True, proxies=("127.0.0.1",))
+
+        def send() -> bytes:
+            read, written = ssl.MemoryBIO(), ssl.MemoryBIO()
+            tls = trusting().wrap_bio(read, written)
+            greeting = None
+            with socket.create_connection(("127.0.0.1", port), 20) as line:
+                line.sendall(b"PROXY TCP4 203.0.113.7 192.0.2.1 4711 465\r\n" + step(tls.do_handshake, written))
+                while greeting is None:
+                    read.write(line.recv(65536))
+                    step(tls.do_handshake, written, line)
+                    with contextlib.suppress(ssl.SSLWantReadError):
+                        greeting = tls.read(1000)
+                return greeting
+
+        def step(deed: Callable[[], None], written: ssl.MemoryBIO, line: socket.socket | None = None) -> bytes:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                deed()
+            octets = written.read()
+            if line is not None:
+                line.sendall(octets)
+            return octets
+
+        assert await deferToThread(send) == b"220 mx.example ESMTP\r\n"
 
     async def test_attack_06_old_tls_is_refused(self) -> None:
         port = self.listen(implicit_tls=True)
