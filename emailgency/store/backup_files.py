@@ -52,6 +52,8 @@ class Copier:
             file.seek(have)
             fresh = file.read()
             copy.write(fresh[: fresh.rfind(b"\n") + 1])
+            self.files += have == 0
+            self.octets += copy.tell() - have
 
     def make_folder(self, path: str) -> None:
         os.makedirs(os.path.join(self.target, path), mode=FOLDER_MODE, exist_ok=True)

@@ -4,6 +4,7 @@ import csv
 import imaplib
 import io
 import os
+import pty
 import smtplib
 import subprocess
 import sys
@@ -96,6 +97,53 @@ def test_a_password_comes_from_standard_input_and_keeps_the_policy(server: Serve
     imap(server, "pass@first.zz", PASSWORD).logout()
     with pytest.raises(imaplib.IMAP4.error):
         imap(server, "pass@first.zz", "Wrong-horse")
+
+
+def on_a_terminal(server: Server, typed: list[str], *words: str) -> tuple[int, str]:
+    """Status and screen of the command with a person before it who types a line at each colon or question mark."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(sys.executable, [sys.executable, "-c", PROGRAM, *words, "--data", server.data], environment())
+    screen = ""
+    lines = list(typed)
+    while True:
+        try:
+            screen += os.read(terminal, 1000).decode()
+        except OSError:  # the other end is closed
+            break
+        if lines and screen.endswith((": ", "[y/N] ")):
+            os.write(terminal, lines.pop(0).encode() + b"\n")
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), screen
+
+
+def test_on_a_terminal_a_password_is_asked_for_twice_and_never_shown(server: Server) -> None:
+    emailgency(server.data, "mailbox", "add", "typed@first.zz")
+    status, screen = on_a_terminal(server, [PASSWORD, PASSWORD + "x"], "password", "typed@first.zz")
+    assert (status, "differ" in screen) == (1, True)
+    status, screen = on_a_terminal(server, [PASSWORD, PASSWORD], "password", "typed@first.zz")
+    assert status == 0
+    assert PASSWORD not in screen
+    imap(server, "typed@first.zz", PASSWORD).logout()
+
+
+def test_on_a_terminal_what_destroys_is_asked_for(server: Server) -> None:
+    emailgency(server.data, "mailbox", "add", "asked@first.zz")
+    status, screen = on_a_terminal(server, ["n"], "mailbox", "remove", "asked@first.zz")
+    assert (status, "nothing was done" in screen) == (1, True)
+    status, screen = on_a_terminal(server, ["y"], "mailbox", "remove", "asked@first.zz")
+    assert status == 0
+    assert "asked@first.zz is gone" in screen
+
+
+def test_attack_36_no_password_reaches_the_log(server: Server) -> None:
+    emailgency(server.data, "mailbox", "add", "canary@first.zz")
+    emailgency(server.data, "password", "canary@first.zz", text="Canary-in-the-mine\n")
+    emailgency(server.data, "password", "nobody@first.zz", text="Canary-in-the-mine\n", status=1)
+    with pytest.raises(imaplib.IMAP4.error):
+        imap(server, "canary@first.zz", "Canary-in-a-cage")
+    assert "canary@first.zz" in server.log()
+    assert "Canary" not in server.log()
 
 
 def test_who_did_what_stands_in_the_change_journal(server: Server) -> None:
