@@ -22,6 +22,7 @@ ERRORS = {
     "write": ("ENOSPC", "EIO"),
     "fdatasync": ("EIO",),
     "fsync": ("EIO",),
+    "syncfs": ("EIO",),
     "openat": ("ENOSPC", "EROFS"),
     "mkdirat": ("ENOSPC",),
     "renameat": ("EIO", "EROFS"),
@@ -81,5 +82,5 @@ def test_every_error_at_every_system_call_loses_and_doubles_nothing() -> None:
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EROFS"])
 def test_a_disk_that_stays_broken_from_some_call_on_loses_and_doubles_nothing(error: str) -> None:
     """Full, dying or turned read-only for good, until the next start."""
-    broken = "write,fdatasync,fsync,mkdirat,renameat,linkat,unlinkat"
+    broken = "write,fdatasync,fsync,syncfs,mkdirat,renameat,linkat,unlinkat"
     sweep([f"inject={broken}:error={error}:when={k}+" for k in (1, 2, 3, 5, 8, 13)])

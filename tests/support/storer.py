@@ -39,6 +39,7 @@ class StorerProcess:
         os.makedirs(data, exist_ok=True)
         ours, theirs = socket.socketpair()
         self.delivered: list[Delivered] = []
+        self.mistrusted = False  # its disk is about to go: what it says from now on is no promise
         self._number = 0
         self._frames = frames.Frames()
         self._replies: dict[int, Reply] = {}
@@ -99,7 +100,7 @@ class StorerProcess:
             return
         except ConnectionResetError as error:
             raise Gone from error
-        if not octets:
+        if not octets or self.mistrusted:
             raise Gone
         for payload in self._frames.feed(octets):
             reply = _replies.decode(payload)

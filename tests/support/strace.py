@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 # every call of the storer that changes something outside of it; sendto is the answer to the reactor
 CHANGING = (
-    "write,pwrite64,fdatasync,fsync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,openat,"
+    "write,pwrite64,fdatasync,fsync,syncfs,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,openat,"
     "rmdir,utimensat,fallocate,sendto"
 )
 

@@ -30,6 +30,7 @@ from emailgency.store.storing.messages import (
     Settle,
 )
 from emailgency.store.storing.segments import Segments
+from emailgency.store.storing.syncing import Syncing
 
 
 class Batch:
@@ -37,6 +38,7 @@ class Batch:
 
     def __init__(
         self,
+        syncing: Syncing,
         segments: Segments,
         incoming: Incoming,
         delivering: Delivering,
@@ -44,6 +46,7 @@ class Batch:
         answer: Callable[[Reply], None],
     ) -> None:
         """`place` puts the synced spool file of an Append, of that size, into its folder."""
+        self._syncing = syncing
         self._segments = segments
         self._incoming = incoming
         self._delivering = delivering
@@ -125,7 +128,10 @@ class Batch:
         for append, coming in appends:
             _date(coming, append.mtime)
         written: list[tuple[Commit | Append, Coming]] = [*commits, *appends]
-        self._incoming.sync([coming for _, coming in written])
+        if self._syncing.all_at_once(len(written) + len(self._owed)):
+            self._folders_synced({})
+        else:
+            self._incoming.sync([coming for _, coming in written])
         for request, coming in written:
             self._incoming.close(request.id)
             if coming.failure is not None:
@@ -153,16 +159,20 @@ class Batch:
         self.owe(*{(linked.maildir, "tmp"): None for linked in arriving.linked if linked.subfolder == "tmp"})
 
     def _sync_folders(self) -> None:
-        """fsync every subfolder that owes one; what waited for a failed one is told."""
-        owed, self._owed, self.owed_since = self._owed, {}, 0.0
+        """Sync every subfolder that owes it; what waited for a failed one is told."""
         failed: dict[Subfolder, OSError] = {}
-        for folder in owed:
+        for folder in () if self._syncing.all_at_once(len(self._owed)) else self._owed:
             maildir, subfolder = folder
             try:
                 files.sync(maildir.subfolder(subfolder))
             except OSError as error:
                 failed[folder] = error
                 maildir.reopen(subfolder)
+        self._folders_synced(failed)
+
+    def _folders_synced(self, failed: dict[Subfolder, OSError]) -> None:
+        """Nothing is owed any more but the failed ones."""
+        self._owed, self.owed_since = {}, 0.0
         promised, self._promised = self._promised, []
         for reply, number, folders in promised:
             first = next((failed[folder] for folder in folders if folder in failed), None)

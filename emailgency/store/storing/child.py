@@ -54,6 +54,7 @@ from emailgency.store.storing.messages import (
 )
 from emailgency.store.storing.reconstructing import reconstruct
 from emailgency.store.storing.segments import Segments
+from emailgency.store.storing.syncing import Syncing
 
 SEGMENT_SIZE = 16 << 20  # octets; replayed in about half a second
 _RECEIVE = 1 << 20
@@ -84,7 +85,7 @@ class Storer:
         tree.finish_renames(self._root)
         self._delivering = Delivering(self.maildirs, self._incoming, self._host)
         segments = Segments(self._root, segment_size)
-        self._batch = Batch(segments, self._incoming, self._delivering, self._append, self._answer)
+        self._batch = Batch(Syncing(self._root), segments, self._incoming, self._delivering, self._append, self._answer)
         self._deeds: dict[type[Any], Any] = {
             Write: lambda request: self._incoming.write(request.id, request.chunk),
             Abort: lambda request: self._incoming.drop(request.id),
