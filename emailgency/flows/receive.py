@@ -224,9 +224,9 @@ class Transaction:
         await self._reception.spool.commit(arrival, envelope)
         self.accepted = arrival.id
         self.log.info(
-            "{id} from=<{sender}> size={size} recipients={recipients} client={ip} helo={helo} received",
+            "{id} from={sender} size={size} recipients={recipients} client={ip} helo={helo} received",
             id=arrival.id,
-            sender=self._mail.sender,
+            sender=ascii(self._mail.sender),
             size=self._size,
             recipients=len(self._recipients),
             ip=self._client.ip,

@@ -1,12 +1,15 @@
 """Port 25 against clients we did not write."""
 
 import smtplib
+import socket
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from emailgency.codec.smtp.limits import SmtpLimits
+from emailgency.servers.smtp_service import SmtpSettings
 from tests.support.smtp import FewAddresses, MemorySpool, build
 
 
@@ -33,3 +36,33 @@ class ReceptionTests(TestCase):
         assert b"for <Paul@mydomain.zz>;" in octets
         assert envelope.size == len(octets)
         assert self.spool.confirmed == [envelope.id]
+
+    async def test_attack_28_who_does_not_read_is_not_read_from_and_misses_nothing_later(self) -> None:
+        """As much as fits into the buffers of both ends goes out, and no octet more is taken in."""
+        limits = SmtpLimits(idle_commands=10**9)
+        factory = build(reactor, self.spool, settings=SmtpSettings(limits=limits))
+        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        lines = 1000 * b"NOOP\r\n"
+
+        def flood() -> tuple[int, int]:
+            with socket.create_connection(("127.0.0.1", port.getHost().port), 10) as client:
+                client.settimeout(1.0)
+                sent = 0
+                try:
+                    while sent < 100 << 20:
+                        sent += client.send(lines)
+                except TimeoutError:
+                    pass
+                client.settimeout(10.0)
+                replies = 0
+                while replies < sent // 6 + 1:  # and the banner
+                    replies += client.recv(1 << 20).count(b"\r\n")
+                client.sendall(b"NOOP\r\n"[sent % 6 :] + b"QUIT\r\n")
+                while octets := client.recv(1 << 20):
+                    replies += octets.count(b"\r\n")
+                return sent, replies
+
+        sent, replies = await deferToThread(flood)
+        assert sent < 50 << 20
+        assert replies == sent // 6 + 3

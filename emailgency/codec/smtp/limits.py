@@ -25,7 +25,7 @@ class SmtpLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int, Meta(ge=100, description="Most recipients of one message; further ones get 452 (RFC 5321 asks for 100).")
     ] = 1000
     errors: Annotated[
-        int, Meta(ge=1, description="Syntax and sequence errors after which a connection is closed with 421.")
+        int, Meta(ge=1, description="Syntax and sequence errors without a message that close a connection with 421.")
     ] = 20
     refused_recipients: Annotated[
         int, Meta(ge=1, description="Permanently refused recipients after which a connection is closed with 421.")

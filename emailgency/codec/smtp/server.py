@@ -236,7 +236,7 @@ class Connection:
 
     def _accepted(self, asked: Question | None) -> None:
         if type(asked) is EndOfMessage:
-            self._idle = 0
+            self._idle = self._errors = 0
             return
         self.phase = TRANSITIONS[self.phase][self._verb]
         if type(asked) is Mail:
