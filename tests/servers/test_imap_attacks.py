@@ -124,8 +124,13 @@ class Attacks(TestCase):
         for _ in range(50):
             await other.ok(b"NOOP")
         assert resident() - before < 16 << 20
-        session.line.deadline = reactor.seconds()  # `stalled_seconds` have passed
-        await office.until(lambda: session not in office.server.sessions)
+
+        def cut_off() -> bool:
+            if session.line.blocked:
+                session.line.deadline = reactor.seconds()  # `stalled_seconds` have passed
+            return session not in office.server.sessions
+
+        await office.until(cut_off)
         await other.ok(b"NOOP")
 
     async def test_attack_28_commands_wait_unread_while_one_runs(self) -> None:

@@ -208,6 +208,14 @@ class OtherPrograms(Sessions):
         await office.server.look()
         assert await client.line() == b"* 1 EXISTS"
 
+    async def test_inbox_is_there_again_after_a_wipe(self) -> None:
+        office = await self.begin()
+        await office.fill(MESSAGE)
+        client = await office.member()
+        shutil.rmtree(office.disk())
+        assert b"* 0 EXISTS" in await client.ok(b"SELECT INBOX")
+        assert (await client.append(b"INBOX", MESSAGE)).startswith(b"OK")
+
     async def test_a_folder_that_vanished_ends_the_session(self) -> None:
         office = await self.begin()
         client = await office.member(folder="Archive")

@@ -93,10 +93,13 @@ class Office:
             connection_limits=self._settings.connections,
             tls=self._tls,
         )
+        self.clients: list[Client] = []
+        self.listen()
+        return self
+
+    def listen(self) -> None:
         self._port = reactor.listenTCP(0, ImapFactory(self.server, self._secure), interface="127.0.0.1")
         self.port = self._port.getHost().port
-        self.clients: list[Client] = []
-        return self
 
     def path(self, *name: str, mailbox: str = "paul") -> str:
         """Of a folder, relative to the data folder."""

@@ -33,8 +33,8 @@ async def _destination(session: Session, command: commands.Append) -> Folder | C
     if command.size > session.server.settings.append_limit:
         return no("The message is too large.", b"TOOBIG")
     if not command.size:
-        return no("There is no empty message.", b"CANNOT")  # RFC 3502 says so of MULTIAPPEND's empty literal
-    folder = await session.server.folders.open(session.path(command.name))
+        return no("There is no empty message.", b"CANNOT")  # in MULTIAPPEND it means "give it up"
+    folder = await session.open(session.path(command.name))
     if isinstance(folder, Refused):
         return no_such_folder(create=True)
     if not await room_for(session, command.size):

@@ -136,7 +136,7 @@ async def rename(session: Session, command: commands.Rename) -> Completed:
 
 async def _rename_inbox(session: Session, new: names.Name) -> Completed:
     folders = session.server.folders
-    inbox = await folders.open(session.mailbox)
+    inbox = await session.open(session.mailbox)
     made = await folders.create(layout.folder(session.mailbox, new))
     if isinstance(inbox, Refused) or isinstance(made, Refused):
         return no("That name is taken.", b"ALREADYEXISTS")
@@ -175,7 +175,7 @@ async def status(session: Session, command: commands.Status) -> Completed:
 
 
 async def _tell_status(session: Session, name: str, path: str, items: tuple[str, ...]) -> bool:
-    folder = await session.server.folders.open(path)
+    folder = await session.open(path)
     if isinstance(folder, Refused):
         return False
     values: dict[str, int] = {}
@@ -202,7 +202,7 @@ async def _tell_status(session: Session, name: str, path: str, items: tuple[str,
 async def select(session: Session, command: commands.Select) -> Completed:
     """SELECT and EXAMINE; the folder selected before is left even if this fails (RFC 3501 section 6.3.1)."""
     session.leave()
-    folder = await session.server.folders.open(session.path(command.name))
+    folder = await session.open(session.path(command.name))
     if isinstance(folder, Refused):
         return no_such_folder()
     await _know_recent(session, folder)

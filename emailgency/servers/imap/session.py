@@ -15,6 +15,8 @@ from emailgency.servers.imap import names
 from emailgency.servers.imap.line import Line
 from emailgency.servers.imap.selected import Selected
 from emailgency.store import layout
+from emailgency.store.folder import Folder
+from emailgency.store.storing.messages import Refused
 
 if TYPE_CHECKING:
     from emailgency.servers.imap.server import ImapServer
@@ -95,6 +97,13 @@ class Session:
     def path(self, name: str) -> str:
         """The path of a folder by the client's name; raises Invalid when no such folder can be."""
         return layout.folder(self.mailbox, self.name(name))
+
+    async def open(self, path: str) -> Folder | Refused:
+        """A folder as it is now; INBOX is always there, even if its files have just been wiped."""
+        folder = await self.server.folders.open(path)
+        if isinstance(folder, Refused) and path == self.mailbox:
+            return await self.server.folders.create(path, quiet=True)
+        return folder
 
     def view(self) -> Selected:
         """The selected folder; the table lets only commands of the selected state ask."""

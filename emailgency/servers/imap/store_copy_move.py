@@ -90,7 +90,7 @@ async def _copy(session: Session, command: commands.Copy | commands.Move, move: 
     view, folders = session.view(), session.server.folders
     if not command.uid and command.messages.beyond(view.count):
         return bad("There are not that many messages.")
-    destination = await folders.open(session.path(command.name))
+    destination = await session.open(session.path(command.name))
     if isinstance(destination, Refused):
         return no_such_folder(create=True)
     uids = view.uids(view.positions(command.messages, command.uid))
