@@ -92,7 +92,7 @@ class Credentials:
 
     def _made_hasher(self) -> "PasswordHasher":
         if self._hasher is None:
-            from argon2 import PasswordHasher  # 30 ms that the first banner need not wait for
+            from argon2 import PasswordHasher  # 8 ms that the first banner need not wait for
 
             self._hasher = PasswordHasher(
                 time_cost=self._settings.passes, memory_cost=self._settings.memory, parallelism=1

@@ -87,6 +87,7 @@ class Directory:
         self._rows.forget()
 
     async def stop(self) -> None:
+        self._rows.stop()
         async with self._rows.changing:
             await self._journal.close()
 

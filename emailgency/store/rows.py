@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from emailgency.background import background
@@ -52,6 +51,7 @@ class Rows:
         self._marks: tuple[Mark, ...] = ()  # two while a change is on its way to Redis
         self._ready = False
         self._waiting: list[Deferred[None]] = []
+        self._retry: IDelayedCall | None = None
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -125,13 +125,23 @@ class Rows:
     async def restore(self) -> None:
         """Bring Redis to the end of the journal, whatever it holds now. Begins anew with every connection."""
         self._ready = False
-        while self._redis.connected and not self._ready:
-            try:
-                async with self.changing:
+        self.stop()
+        try:
+            async with self.changing:
+                if self._redis.connected:
                     await self._restore()
-            except Temporary as error:
-                self.log.warn("the directory cannot be restored yet: {error}", error=str(error))
-                await deferLater(self._reactor, _RETRY)
+        except Temporary as error:
+            self.log.warn("the directory cannot be restored yet: {error}", error=str(error))
+            if self._redis.connected:
+                self._retry = self._reactor.callLater(_RETRY, self._restore_soon)
+
+    def stop(self) -> None:
+        """Nothing more is tried by itself."""
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
+
+    def _restore_soon(self) -> None:
+        background("restoring the directory", self.restore())
 
     async def _restore(self) -> None:
         if not await self._copy.at(self._journal.mark):
@@ -160,7 +170,7 @@ class Rows:
                     self.log.error("a row of the directory in Redis cannot be read: {why}", why=str(why))
                     await self._copy.disown()
             finally:
-                background("restoring the directory", self.restore())
+                self._restore_soon()
         return Temporary("the directory is being restored")
 
 

@@ -116,7 +116,7 @@ class WorkingCopy:
 
 
 def _check(mark: bytes | None, marks: Iterable[Mark]) -> None:
-    if mark is None or mark.decode() not in map(str, marks):
+    if mark not in [str(good).encode() for good in marks]:
         raise Stale
 
 

@@ -4,7 +4,8 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.address import parse
-from emailgency.flows.customer_accounts import OperatorLimits
+from emailgency.flows.addresses import Addresses
+from emailgency.flows.customer_accounts import CustomerAccounts, OperatorLimits
 from emailgency.flows.import_addresses import ImportAddresses, Imported
 from emailgency.flows.import_rows import Row, WrongFile
 from emailgency.model.address import Address
@@ -85,6 +86,21 @@ class CustomerAccountsTests(CustomersCase):
         self.assertEqual(await self.directory.customers(), [])
         self.assertEqual(await self.directory.entries(customer.id), [])
 
+    async def test_a_customer_is_found_by_any_of_his_domains_and_by_his_id(self) -> None:
+        customer = await self.real.customer(domain_aliases=("mydomain.yy",))
+        for name in ("MyDomain.zz", "mydomain.yy", "mydomainzz.emailgency.example", customer.id):
+            self.assertEqual(await self.real.accounts.find(name), customer)
+        for name in ("other.zz", "", "../x", "x" * 300):
+            await self.refused(self.real.accounts.find(name), "no customer")
+
+    async def test_the_operator_bounds_customers_and_their_domains(self) -> None:
+        limits = OperatorLimits(customers=1, domain_aliases=1)
+        accounts = CustomerAccounts(self.directory, "emailgency.example", limits)
+        await self.refused(accounts.add(AUTHOR, "a.zz", domain_aliases=("b.zz", "c.zz")), "at most 1 domain aliases")
+        await self.refused(accounts.add(AUTHOR, "a.zz", domain_aliases=("a.zz",)), "alias of itself")
+        await accounts.add(AUTHOR, "a.zz")
+        await self.refused(accounts.add(AUTHOR, "b.zz"), "room for 1 customers")
+
     async def test_bad_values_are_refused_in_words(self) -> None:
         await self.refused(self.real.customer("localhost"), "full domain name")
         await self.refused(self.real.customer(plan="gold"), "premium, standard")
@@ -134,6 +150,22 @@ class AddressesTests(CustomersCase):
         self.assertIsNone(await self.directory.mailbox(self.paul.id))
         self.assertIsNone(await self.directory.entry(self.customer.id, "boss"))
         self.assertEqual((await self.directory.entry(self.customer.id, "all")).members, (self.anna.id,))
+
+    async def test_the_members_of_a_list_can_be_changed(self) -> None:
+        everybody = parse("all@mydomain.zz")
+        await self.addresses.add_list(AUTHOR, everybody, [self.paul.address])
+        after = await self.addresses.set_list(AUTHOR, everybody, [self.anna.address])
+        self.assertEqual(after.members, (self.anna.id,))
+        await self.refused(self.addresses.set_list(AUTHOR, everybody, []), "from 1 to")
+        await self.refused(self.addresses.set_list(AUTHOR, self.paul.address, [self.anna.address]), "a mailbox")
+
+    async def test_the_operator_bounds_aliases_members_and_forwards(self) -> None:
+        few = Addresses(self.directory, OperatorLimits(aliases=1, list_members=1, forwards=1))
+        await few.add_alias(AUTHOR, parse("a1@mydomain.zz"), self.paul.address)
+        await self.refused(few.add_alias(AUTHOR, parse("a2@mydomain.zz"), self.paul.address), "at most 1 aliases")
+        both = [self.paul.address, self.anna.address]
+        await self.refused(few.add_list(AUTHOR, parse("l@mydomain.zz"), both), "from 1 to 1")
+        await self.refused(few.set_mailbox(AUTHOR, self.paul.address, forwards=("a@b.zz", "c@d.zz")), "at most 1")
 
     async def test_banished_takes_the_place_of_an_alias_and_goes_again(self) -> None:
         await self.addresses.add_alias(AUTHOR, parse("boss@mydomain.zz"), self.paul.address)

@@ -9,7 +9,9 @@ from twisted.trial.unittest import TestCase
 
 from emailgency.model.directory import Domain, DomainKind
 from emailgency.model.errors import Temporary
+from emailgency.store import rows
 from emailgency.store.changes import Author, edit
+from emailgency.store.journal import Mark, Tables
 from tests.support.directory import RealDirectory
 
 AUTHOR = Author("tests", "command line")
@@ -109,7 +111,7 @@ class RedisAwayTests(TestCase):
         await self.ready_again()
 
     async def test_a_rotten_row_is_not_believed_and_the_copy_is_made_anew(self) -> None:
-        for rotten in ("", "null", "{}", '{"name":1}', "\x00\xff", "[" * 5000, '"c1"'):
+        for rotten in ("\n", "null", "{}", '{"name":1}', "\x00\xff", "[" * 5000, '"c1"'):
             self.real.redis.command("HSET", "directory:domain", "other.zz", rotten)
             self.directory.forget()
             await self.temporary("other.zz")
@@ -120,6 +122,42 @@ class RedisAwayTests(TestCase):
         self.real.redis.command("SET", "directory:mark", f"{position}-00000000")
         await self.temporary("other.zz")
         await self.ready_again()
+
+    async def test_killed_while_it_is_filled_it_is_filled_again(self) -> None:
+        rebuild, kills = self.directory._rows._copy.rebuild, [self.real.redis.kill]
+
+        async def rebuild_and_die(tables: Tables, mark: Mark) -> None:
+            if kills:
+                kills.pop()()
+            await rebuild(tables, mark)
+
+        self.directory._rows._copy.rebuild = rebuild_and_die  # type: ignore[method-assign]
+        self.real.redis.command("FLUSHALL")
+        await self.temporary("other.zz")
+        await self.temporary("unknown.zz")
+        deadline = time.monotonic() + 10
+        while kills:
+            self.assertLess(time.monotonic(), deadline)
+            await deferLater(reactor, 0.01)
+        self.real.redis.start()
+        await self.ready_again()
+        self.assertIsNone(await self.directory.domain("unknown.zz"))
+
+    async def test_a_redis_that_refuses_to_be_filled_is_tried_again(self) -> None:
+        self.patch(rows, "_RETRY", 0.05)
+        self.real.redis.command("CONFIG", "SET", "maxmemory", "1")
+        self.real.redis.command("DEL", "directory:mark")
+        await self.temporary("other.zz")
+        await self.temporary("unknown.zz")
+        self.real.redis.command("CONFIG", "SET", "maxmemory", "0")
+        await self.ready_again()
+
+    async def test_lists_of_rows_are_never_short(self) -> None:
+        self.real.redis.command("FLUSHALL")
+        with self.assertRaises(Temporary):
+            await self.directory.plans()
+        await self.answered("other.zz")
+        self.assertEqual(len(await self.directory.plans()), 2)
 
     async def test_changes_need_redis_and_are_all_or_nothing(self) -> None:
         self.real.redis.kill()
