@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from emailgency.flows.addresses import Addresses
 from emailgency.flows.customer_accounts import CustomerAccounts
+from emailgency.flows.drop_pending import DropPending
 from emailgency.flows.forget_mail import ForgetMail
 from emailgency.flows.import_addresses import ImportAddresses
 from emailgency.flows.mailbox_status import MailboxStatus
@@ -31,13 +32,13 @@ def commands(app: "App", reactor: Any, settings: "Settings") -> Commands:
     passwords = Passwords(directory, app.credentials)
     view = PendingView(app.relay, app.outbound)
     new_folders = [names.parse(name, settings.imap.separator) for name in settings.imap.folders]
-    forget = ForgetMail(reactor, app.folders, view, new_folders)
+    forget = ForgetMail(reactor, app.folders, new_folders)
     transports = TransportCheck(app.exchanges, app.egress)
     status = MailboxStatus(directory, app.folders)
     importing = ImportAddresses(directory, addresses, passwords, settings.operator)
     reconstruction = Reconstruction(reactor, app.storer, app.folders)
     return (
-        CustomerCommands(directory, accounts, transports, view, forget).table()
+        CustomerCommands(directory, accounts, transports, view, DropPending(app.relay, app.spool), forget).table()
         | AddressCommands(directory, accounts, addresses, passwords, status, forget).table()
         | PendingCommands(directory, accounts, view, app.flush).table()
         | UpkeepCommands(directory, importing, reconstruction, forget).table()

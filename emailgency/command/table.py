@@ -96,7 +96,7 @@ COMMANDS = (
     Command(
         "customer remove",
         "forget a customer, his addresses and his mail",
-        (CUSTOMER, YES),
+        (CUSTOMER, Argument("--drop-pending", "also what waits for his server", Kind.FLAG), YES),
         ask="Remove {customer}, all its addresses and all its mail, for good?",
         said="{domain}, its addresses and its mail are gone",
     ),

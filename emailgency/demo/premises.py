@@ -7,6 +7,7 @@ import sys
 import msgspec
 
 from emailgency.demo.customer_server import HOST
+from emailgency.flows.flush import FlushSettings
 from emailgency.listening import PORTS
 from emailgency.net.egress import EgressSettings
 from emailgency.settings import Listen, Settings
@@ -16,13 +17,14 @@ SERVICE_DOMAIN = "emailgency.example"
 
 
 def settings(data: str, server_port: int) -> Settings:
-    """Like the shipped ones, but nobody else can reach us, and we may reach the simulated customer's server."""
+    """The shipped ones, but nobody else reaches us, we may reach the simulated server, and it may come back often."""
     allowed = EgressSettings()
     return Settings(
         data=data,
         host_name=f"mx.{SERVICE_DOMAIN}",
         service_domain=SERVICE_DOMAIN,
         listen=Listen(**{port.service: (f"{HOST}:{_free(port.free)}",) for port in PORTS}),
+        flush=FlushSettings(interval=0),
         egress=msgspec.structs.replace(allowed, networks=(f"{HOST}/32",), ports=(*allowed.ports, server_port)),
     )
 

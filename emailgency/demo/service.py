@@ -15,6 +15,7 @@ from emailgency.demo.story import Notes, Story, read_notes
 from emailgency.observer import Observer
 from emailgency.service import EmailgencyService, monotonic_reactor, observer
 from emailgency.settings import Settings
+from emailgency.settings_file import Mistake, Wrong
 
 LOG = "log"  # in the data folder; the terminal is for the story
 
@@ -56,6 +57,8 @@ class DemoService(EmailgencyService):
 
 def service(options: Any) -> DemoService:
     """For twistd, from the words of the command line; raises Wrong."""
+    if options["settings"]:
+        raise Wrong([Mistake(options["settings"], 0, "the demo has settings of its own")])
     data = os.path.abspath(options["data"] or FOLDER)
     notes = read_notes(data)
     server_socket = reserve(notes.port)

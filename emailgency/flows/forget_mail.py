@@ -8,9 +8,7 @@ from typing import Any
 from twisted.internet.threads import deferToThreadPool
 
 from emailgency.flows.new_mailbox import furnish
-from emailgency.flows.pending_view import PendingView
-from emailgency.model.directory import Customer, Mailbox
-from emailgency.model.errors import Invalid
+from emailgency.model.directory import Mailbox
 from emailgency.store import layout
 from emailgency.store.backup_files import is_maildir, walk
 from emailgency.store.folder import Folder
@@ -22,21 +20,11 @@ Progress = Callable[[str, int, int], None]  # what, done, of
 class ForgetMail:
     """The files go by the storer, their only writer; they are out of sight at once and off the disk a little later."""
 
-    def __init__(self, reactor: Any, folders: Folders, view: PendingView, names: Sequence[tuple[str, ...]]) -> None:
+    def __init__(self, reactor: Any, folders: Folders, names: Sequence[tuple[str, ...]]) -> None:
         """`names` are the folders that a new mailbox gets."""
         self._names = names
         self._reactor = reactor
         self._folders = folders
-        self._view = view
-
-    def check_nothing_pending(self, customer: Customer) -> None:
-        """Raises Invalid: mail that waits for a customer's server is not ours to drop."""
-        pending = sum(hop.pending + hop.carrying for hop in self._view.hops(customer.id))
-        if pending:
-            raise Invalid(
-                f"{pending} messages are pending for {customer.domain}: give them back (pending flush), "
-                "or drop them by setting relay to none; then remove it"
-            )
 
     async def of_customer(self, id: str) -> None:
         """All his mailboxes, unknown addresses and Undelivered."""

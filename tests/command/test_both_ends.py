@@ -13,7 +13,7 @@ from emailgency.servers.control.upkeep_commands import UpkeepCommands
 
 NOTHING = cast(Any, None)
 SERVER: Commands = (
-    CustomerCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
+    CustomerCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
     | AddressCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
     | PendingCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
     | UpkeepCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
@@ -24,7 +24,7 @@ READ_HERE = {"password": {"password"}, "import": {"form", "text"}}  # asked for,
 
 def sent(command: Command) -> dict[str, Any]:
     """An example of each argument."""
-    example = {Kind.WHOLE: 1, Kind.SWITCH: True}
+    example = {Kind.WHOLE: 1, Kind.SWITCH: True, Kind.FLAG: True}
     arguments: dict[str, Any] = {}
     for argument in command.arguments:
         value = argument.choices[0] if argument.choices else example.get(argument.kind, "text")

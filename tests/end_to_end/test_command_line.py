@@ -50,11 +50,17 @@ def test_a_customer_comes_changes_and_goes(server: Server) -> None:
     assert (made["domain"], made["alternate_domain"]) == ("second.zz", "secondzz.emailgency.zz")
     assert "second.zz" in [customer["domain"] for customer in answer(data, "customer", "list")]
     changed = answer(
-        data, "customer", "set", "second.zz", "--stealth", "on", "--smtp-transport", "", "--role", "primary"
+        data, "customer", "set", "second.zz", "--smtp-denied", "on", "--smtp-transport", "", "--role", "primary"
     )
-    assert (changed["stealth"], changed["smtp_transport"], changed["role"]) == (True, None, "primary")
+    assert (changed["smtp_denied"], changed["smtp_transport"], changed["role"]) == (True, None, "primary")
     assert answer(data, "customer", "show", "secondzz.emailgency.zz")["mailboxes"] == 1  # postmaster
-    emailgency(data, "customer", "remove", "second.zz", "--yes")
+    send(server, "postmaster@secondzz.emailgency.zz")
+    folder = Path(data, "customers", made["id"])
+    server.wait(lambda: list(folder.glob("mailboxes/*/new/*")))
+    assert "pending" in answer(data, "customer", "remove", "second.zz", "--yes", status=1)["error"]
+    assert answer(data, "customer", "remove", "second.zz", "--drop-pending", "--yes")["dropped"] == 1
+    assert not folder.exists()
+    assert answer(data, "pending", "list")["messages"] == []
     assert answer(data, "customer", "show", "second.zz", status=1)["error"] == "there is no customer second.zz"
 
 

@@ -5,6 +5,7 @@ import imaplib
 import os
 import re
 import signal
+import smtplib
 import ssl
 import subprocess
 import sys
@@ -126,8 +127,23 @@ def test_the_curl_command_shows_a_message(demo: Demo) -> None:
     assert "Subject: Order 4711" in shown.stdout
 
 
-def test_the_customers_server_can_go_away_again(demo: Demo) -> None:
+def test_the_customers_server_can_go_away_and_come_back_again(demo: Demo) -> None:
     emailgency(demo.data, "demo-server", "up")
     demo.wait(lambda: "Everything is home" in demo.told())
     assert answer(demo.data, "demo-server", "down")["up"] is False
     assert "down again" in demo.told()
+    (port,) = demo.search(r"SMTP server 127\.0\.0\.1, port (\d+)")
+    with smtplib.SMTP("127.0.0.1", int(port), timeout=20) as session:
+        session.sendmail("anna@sender.example", ["paul@mydomain.zz"], "Subject: one more\r\n\r\nhello\r\n")
+    demo.wait(lambda: len(answer(demo.data, "pending", "list")["messages"]) == 1)
+    emailgency(demo.data, "demo-server", "up")
+    demo.wait(lambda: "given back 1, lost 0, doubled 0" in demo.told())
+
+
+def test_the_demo_has_settings_of_its_own(tmp_path: os.PathLike[str]) -> None:
+    twistd = os.path.join(os.path.dirname(sys.executable), "twistd")
+    words = [sys.executable, twistd, "-n", "--pidfile=", "emailgency", "--settings", "real.toml", "demo"]
+    done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=30)
+    assert done.returncode != 0
+    assert "the demo has settings of its own" in done.stdout + done.stderr
+    assert os.listdir(tmp_path) == []

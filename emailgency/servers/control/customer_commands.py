@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 
 from emailgency.flows.customer_accounts import CustomerAccounts
+from emailgency.flows.drop_pending import DropPending
 from emailgency.flows.forget_mail import ForgetMail
 from emailgency.flows.pending_view import PendingView
 from emailgency.flows.transport_check import TransportCheck
@@ -38,6 +39,11 @@ class SetCustomer(Struct, frozen=True, forbid_unknown_fields=True):
     banished_refused: bool | UnsetType = UNSET
 
 
+class RemoveCustomer(Struct, frozen=True, forbid_unknown_fields=True):
+    customer: str
+    drop_pending: bool = False
+
+
 class NamedCustomer(Struct, frozen=True, forbid_unknown_fields=True):
     customer: str
 
@@ -49,12 +55,14 @@ class CustomerCommands:
         accounts: CustomerAccounts,
         transports: TransportCheck,
         view: PendingView,
+        drop_pending: DropPending,
         forget_mail: ForgetMail,
     ) -> None:
         self._directory = directory
         self._accounts = accounts
         self._transports = transports
         self._view = view
+        self._drop_pending = drop_pending
         self._forget_mail = forget_mail
 
     def table(self) -> Commands:
@@ -63,7 +71,7 @@ class CustomerCommands:
             "customer list": Command(Nothing, self.list),
             "customer show": Command(NamedCustomer, self.show),
             "customer set": Command(SetCustomer, self.set),
-            "customer remove": Command(NamedCustomer, self.remove),
+            "customer remove": Command(RemoveCustomer, self.remove),
         }
 
     async def add(self, asked: AddCustomer, asker: Asker) -> object:
@@ -123,12 +131,14 @@ class CustomerCommands:
             changes["domain_aliases"] = tuple(filter(None, asked.domain_alias))
         return _fields(await self._accounts.set(asker.author, customer.id, **changes))
 
-    async def remove(self, asked: NamedCustomer, asker: Asker) -> object:
+    async def remove(self, asked: RemoveCustomer, asker: Asker) -> object:
         customer = await self._accounts.find(asked.customer)
-        self._forget_mail.check_nothing_pending(customer)
+        if not asked.drop_pending:
+            self._drop_pending.check_none(customer.id)
         await self._accounts.remove(asker.author, customer.id)
+        dropped = await self._drop_pending.drop(customer.id)
         await self._forget_mail.of_customer(customer.id)
-        return _fields(customer)
+        return _fields(customer) | {"dropped": dropped}
 
 
 COUNTED: dict[type, str] = {
