@@ -4,7 +4,9 @@ A connection keeps its `deadline` as a plain number; once a second all deadlines
 connections cost 1 ms of that second, and an octet that arrives costs no timer at all.
 """
 
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
+from itertools import islice
 from typing import Annotated, Generic, Protocol, TypeVar
 
 from msgspec import Meta, Struct
@@ -13,6 +15,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from emailgency.rules.networks import is_loopback, network
 
 TICK = 1.0  # seconds
+LOOKED_AT = 100  # oldest connections, when one is sought that can go
 
 
 class ConnectionLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,12 +50,21 @@ C = TypeVar("C", bound=Watched)
 
 
 class Connections(Generic[C]):
-    """The open connections of one service."""
+    """The open connections of one service.
 
-    def __init__(self, limits: ConnectionLimits, reactor: IReactorTime) -> None:
+    When all places are taken, `make_room` may end one of those given, oldest first, and return it.
+    """
+
+    def __init__(
+        self,
+        limits: ConnectionLimits,
+        reactor: IReactorTime,
+        make_room: Callable[[Iterable[C]], C | None] = lambda oldest: None,
+    ) -> None:
         self.refused = 0
         self.limits = limits
         self._reactor = reactor
+        self._make_room = make_room
         self._open: dict[C, str] = {}
         self._networks: dict[str, int] = {}
         self._tick: IDelayedCall | None = None
@@ -69,14 +81,17 @@ class Connections(Generic[C]):
         `ip` is None until a proxy has told it; the connection is admitted again then.
         """
         self.leave(connection)
-        free = self.limits.total - len(self._open)
         where = network(ip) if ip else ""
-        if free <= 0 or (free <= self.limits.reserved and not (ip and is_loopback(ip))):
-            self.refused += 1
-            return "too many connections"
         if where and self._networks.get(where, 0) >= self.limits.per_network:
             self.refused += 1
             return "too many connections from your network"
+        free = self.limits.total - len(self._open)
+        if free <= 0 or (free <= self.limits.reserved and not (ip and is_loopback(ip))):
+            gone = self._make_room(islice(self._open, LOOKED_AT))
+            if gone is None:
+                self.refused += 1
+                return "too many connections"
+            self.leave(gone)
         self._open[connection] = where
         self._networks[where] = self._networks.get(where, 0) + 1
         if self._tick is None:

@@ -303,6 +303,11 @@ class SmtpProtocol(Protocol):
             self._begin_data(self._service.reactor.seconds())
         self._advance()
 
+    def cut(self) -> None:
+        """End at once, without a word."""
+        self._leaving = True
+        self.transport.abortConnection()
+
     def farewell(self, verdict: Verdict) -> None:
         """End the connection with `verdict`, unless a message has come whole and waits for its answer."""
         if not self._opened:

@@ -1,6 +1,6 @@
 """One SMTP port: what its connections share, and how it stops."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 from msgspec import Meta, Struct
@@ -63,8 +63,19 @@ class Client(Watched, Protocol):
     def relieved(self) -> None:
         """The storer has caught up."""
 
+    def cut(self) -> None:
+        """End at once, without a word."""
+
     def farewell(self, verdict: Verdict) -> None:
         """End with `verdict`, unless a message has come whole and waits for its answer."""
+
+
+def _make_room(oldest: Iterable[Client]) -> Client | None:
+    """Who only holds a place gives it to a newcomer: slow ones in any number keep no good one out (attack row 28)."""
+    idle = next((client for client in oldest if client.idle), None)
+    if idle is not None:
+        idle.cut()
+    return idle
 
 
 class SmtpService:
@@ -86,7 +97,7 @@ class SmtpService:
         self.certificates = certificates
         self.login = login
         self.implicit_tls = implicit_tls
-        self.connections = Connections[Client](settings.connections, reactor)
+        self.connections = Connections[Client](settings.connections, reactor, _make_room)
         self.adopt(settings)
         self.banner = Verdict(220, "", f"{reception.hostname} ESMTP")
         self.stopping = False

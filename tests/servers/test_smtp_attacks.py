@@ -264,15 +264,31 @@ def test_attack_28_connections_are_limited_by_network_and_in_all() -> None:
 
     assert [first(f"192.0.2.{i}")[1] for i in range(5)] == ["220"] * 3 + ["421"] * 2
     assert [first(f"2001:db8::{i}")[1] for i in range(4)] == ["220"] * 3 + ["421"]
-    client, code = first("198.51.100.1")
-    assert code == "220"
-    second, code = first("203.0.113.1")
-    assert code == "220"
-    assert first("203.0.114.1")[1] == "421"  # what is left is for this machine
-    assert first("127.0.0.1")[1] == "220"
-    client.hang_up()
-    second.hang_up()
-    assert first("203.0.114.1")[1] == "220"
+    assert first("198.51.100.1")[1] == "220"
+    assert first("203.0.113.1")[1] == "220"
+    assert len(factory.service.connections) == 8
+
+
+def test_attack_28_slow_ones_in_any_number_keep_no_good_one_out() -> None:
+    limits = ConnectionLimits(total=10, reserved=2)
+    spool = MemorySpool()
+    factory = build(Clock(), spool, settings=SmtpSettings(connections=limits))
+    busy = Talk(factory, "203.0.113.1")
+    busy.say(HELLO + ENVELOPE)
+    slow = [Talk(factory, f"198.51.{i}.1") for i in range(100)]
+    assert [one.wire.aborted for one in slow] == [True] * 93 + [False] * 7
+    good = Talk(factory, "203.0.114.1")
+    assert good.codes(HELLO + ENVELOPE + b"DATA\r\n.\r\n") == [220, 250, 250, 250, 354, 250]
+    assert busy.codes(b"DATA\r\nx\r\n.\r\n") == [354, 250]
+    assert len(factory.service.connections) == 8
+
+
+def test_attack_28_when_all_are_at_work_a_newcomer_is_told_so_unless_he_is_from_here() -> None:
+    factory = build(Clock(), MemorySpool(), settings=SmtpSettings(connections=ConnectionLimits(total=10, reserved=2)))
+    for i in range(8):
+        Talk(factory, f"198.51.{i}.1").say(HELLO + ENVELOPE)
+    assert Talk(factory, "203.0.113.1").wire.lines() == ["421 4.7.0 too many connections", "<closed>"]
+    assert Talk(factory, "127.0.0.1").wire.lines()[0][:3] == "220"
 
 
 def test_attack_28_too_many_errors_end_a_connection() -> None:
