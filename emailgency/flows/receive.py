@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 from msgspec import Meta, Struct
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from emailgency.codec import trace
@@ -80,6 +81,7 @@ class Reception:
         self.clock = clock
         self.hostname = hostname
         self.limits = limits
+        self.committing: dict[str, list[Deferred[None]]] = {}  # fingerprint -> repetitions that wait for its end
 
     async def begin(
         self, client: Client, mail: Mail, protocol: str, principal: "Principal | None"
@@ -214,14 +216,17 @@ class Transaction:
             self.log.info("{id} size={size} client={ip} dropped", id=arrival.id, size=self._size, ip=self._client.ip)
             return _queued(arrival.id)
         fingerprint = self._fingerprint()
+        while (waiting := self._reception.committing.get(fingerprint)) is not None:
+            ended: Deferred[None] = Deferred()  # a slow disk, and a client who has lost patience and comes again
+            waiting.append(ended)
+            await ended
         original = self._reception.spool.repeated(fingerprint)
         if original is not None:
             arrival.abort()
             self.accepted = original
             self.log.info("{id} client={ip} repeated", id=original, ip=self._client.ip)
             return Verdict(250, "2.0.0", f"already queued as {original}")
-        envelope = self._envelope(arrival, fingerprint)
-        await self._reception.spool.commit(arrival, envelope)
+        await self._commit(arrival, fingerprint)
         self.accepted = arrival.id
         self.log.info(
             "{id} from={sender} size={size} recipients={recipients} client={ip} helo={helo} received",
@@ -233,6 +238,15 @@ class Transaction:
             helo=self._client.helo,
         )
         return _queued(arrival.id)
+
+    async def _commit(self, arrival: "Arrival", fingerprint: str) -> None:
+        committing = self._reception.committing
+        committing[fingerprint] = []
+        try:
+            await self._reception.spool.commit(arrival, self._envelope(arrival, fingerprint))
+        finally:
+            for ended in committing.pop(fingerprint):
+                ended.callback(None)
 
     async def _objection(self) -> Verdict | None:
         """What is wrong with the message now that it is whole."""

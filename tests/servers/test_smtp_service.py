@@ -115,6 +115,25 @@ def test_a_repeated_transaction_is_stored_once_until_its_sender_has_spoken() -> 
     assert len(spool.messages) == 2  # the same again, and meant
 
 
+def test_a_repetition_waits_for_the_end_of_the_first_try() -> None:
+    for trouble, replies in ((None, "250 2.0.0 already queued as id1"), (OSError("EIO"), "250 2.0.0 queued as id2")):
+        spool = MemorySpool()
+        spool.hold = hold = Deferred()
+        factory = build(Clock(), spool)
+        first, again = Talk(factory), Talk(factory)
+        first.say(HELLO + ENVELOPE + MESSAGE)
+        first.hang_up()  # the disk is slow, and its patience has an end
+        again.say(HELLO + ENVELOPE + MESSAGE)
+        assert again.wire.lines() == []
+        spool.hold = None
+        if trouble is None:
+            hold.callback(None)
+        else:
+            hold.errback(trouble)
+        assert again.wire.lines() == [replies]
+        assert len(spool.messages) == 1
+
+
 def test_another_message_is_no_repetition() -> None:
     spool = MemorySpool()
     factory = build(Clock(), spool)
