@@ -171,7 +171,10 @@ def test_the_local_pages_tell_health_and_figures(server: Server) -> None:
     assert server.page("/health") == (200, "alive\n")
     with smtp(server) as client:
         client.ehlo()
-        assert 'emailgency_connections{service="smtp"} 1\n' in server.page("/metrics")[1]
+        assert 'emailgency_connections{service="smtp"} 1.0\n' in server.page("/metrics")[1]
+    told = server.page("/metrics")[1]
+    assert "cannot be read" not in told
+    assert "emailgency_accepting 1.0\n" in told
 
 
 # ---- reload ------------------------------------------------------------------------------------------------

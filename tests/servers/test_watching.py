@@ -81,7 +81,7 @@ def test_figures_are_prometheus_text_and_a_broken_one_hides_no_other() -> None:
     assert text(FIGURES).decode() == (
         "# HELP eg_pending Messages with a target left.\n# TYPE eg_pending gauge\neg_pending 3.0\n"
         "# HELP eg_received_total Messages.\n# TYPE eg_received_total counter\n"
-        'eg_received_total{service="a\\"\\n"} 1\neg_received_total{service="b"} 2\n'
+        'eg_received_total{service="a\\"\\n"} 1.0\neg_received_total{service="b"} 2.0\n'
         "# eg_broken cannot be read now\n"
     )
 

@@ -37,9 +37,11 @@ def _lines(figure: Figure) -> str:
         return f"# {figure.name} cannot be read now\n"
     head = f"# HELP {figure.name} {figure.meaning}\n# TYPE {figure.name} {figure.kind}\n"
     if isinstance(value, Mapping):
-        rows = [f'{figure.name}{{{figure.label}="{_quoted(key)}"}} {number!r}\n' for key, number in value.items()]
+        rows = [
+            f'{figure.name}{{{figure.label}="{_quoted(key)}"}} {float(number)!r}\n' for key, number in value.items()
+        ]
         return head + "".join(rows)
-    return f"{head}{figure.name} {value!r}\n"
+    return f"{head}{figure.name} {float(value)!r}\n"
 
 
 def _quoted(label: str) -> str:
