@@ -73,7 +73,7 @@ class Credentials:
         return matches
 
     def stop(self) -> None:
-        """Waits for hashes under way, some 20 ms each."""
+        """Waits for hashes under way, some 20 ms each. The reactor's end does it too: threads outlive it otherwise."""
         if self._pool is not None:
             self._pool.stop()
             self._pool = None
@@ -82,7 +82,7 @@ class Credentials:
         from argon2.exceptions import InvalidHashError, VerificationError
 
         hasher = self._made_hasher()
-        if encoded is None and not self._dummy:
+        if not self._dummy:  # whoever comes first pays for it, known or not
             self._dummy = hasher.hash(secrets.token_bytes(16))
         try:
             hasher.verify(encoded or self._dummy, password)
@@ -107,6 +107,7 @@ class Credentials:
 
             self._pool = ThreadPool(0, self._settings.threads, "passwords")
             self._pool.start()
+            self._reactor.addSystemEventTrigger("during", "shutdown", self.stop)
         self._waiting += 1
         try:
             result: R = await deferToThreadPool(self._reactor, self._pool, function, *arguments)
