@@ -16,20 +16,21 @@ def encode(payload: bytes) -> bytes:
 
 
 class Frames:
-    """Takes octets split anywhere, gives whole payloads. Time is linear in the octets fed."""
+    """Takes octets split anywhere, gives whole payloads. Each octet is moved at most once."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
-        self._held = bytearray()
+        self._pieces: list[bytes] = []
+        self._held = 0  # octets in pieces
         self._wanted = _LENGTH.size  # octets needed before anything can come out
 
-    def feed(self, octets: bytes) -> list[bytes]:
-        """The payloads completed by `octets`, in order."""
-        held = self._held
-        held += octets
-        if len(held) < self._wanted:
+    def feed(self, octets: bytes) -> list[memoryview]:
+        """The payloads completed by `octets`, in order; they are views and keep what they lie in alive."""
+        self._pieces.append(octets)
+        self._held += len(octets)
+        if self._held < self._wanted:
             return []
-        whole = bytes(held)
+        whole = memoryview(b"".join(self._pieces))
         payloads, start = [], 0
         self._wanted = _LENGTH.size
         while len(whole) - start >= _LENGTH.size:
@@ -42,5 +43,6 @@ class Frames:
                 break
             payloads.append(whole[start + _LENGTH.size : end])
             start = end
-        del held[:start]
+        self._held = len(whole) - start
+        self._pieces = [bytes(whole[start:])] if self._held else []
         return payloads

@@ -1,5 +1,6 @@
 """The storer process: commit and local delivery."""
 
+import errno
 import os
 import threading
 from glob import glob
@@ -262,4 +263,65 @@ def test_the_ballast_takes_real_room_and_goes(storer: StorerProcess, data: str) 
 
 def test_a_request_nobody_foresaw_fails_alone(storer: StorerProcess) -> None:
     assert isinstance(storer.ask(Open(storer.number(), "\0")), Failed)
+    storer.deliver(b"x", "m1")
+
+
+def test_short_writes_are_continued(data: str) -> None:
+    whole = os.write
+
+    def prepare() -> None:
+        os.write = lambda descriptor, octets: whole(descriptor, octets[: max(1, len(octets) // 2)])
+
+    storer = StorerProcess(data, prepare)
+    octets = os.urandom(100_000)
+    storer.deliver(octets, "m1")
+    assert octets_of(data, M1, opened(storer).names[0]) == octets
+    storer.stop()
+    assert list(verify(data)) == []
+
+
+def test_a_journal_whose_sync_failed_is_left_and_what_it_held_is_void(data: str) -> None:
+    """The pages of a failed fdatasync are clean and gone: the second one would succeed and lie."""
+    synced: list[str] = []
+    whole = os.fdatasync
+
+    def prepare() -> None:
+        def fail_once(descriptor: int) -> None:
+            path = os.readlink(f"/proc/self/fd/{descriptor}")
+            if path.endswith(".log"):
+                synced.append(path)
+                if len(synced) == 2:
+                    raise OSError(errno.EIO, "injected")
+                assert synced.count(path) == 1 or path != synced[1]
+            whole(descriptor)
+
+        os.fdatasync = fail_once
+
+    storer = StorerProcess(data, prepare)
+    plan = (Relay(customer="c", address="a@b", recipient=0),)
+    first, refused, third = (storer.commit_request(b"x", plan) for _ in range(3))
+    assert isinstance(storer.ask(first), Done)
+    assert isinstance(storer.ask(refused), Failed)
+    assert isinstance(storer.ask(third), Done)
+    storer.close()
+    assert set(replay.replay(data).live) == {first.id, third.id}
+    assert sorted(os.listdir(os.path.join(data, layout.JOURNAL))) == ["00000001.log", "00000002.log"]
+
+
+def test_a_reader_does_not_wait_behind_endless_commits(storer: StorerProcess) -> None:
+    storer.deliver(b"x", "m1")
+    plan = (Deliver(customer="c", mailbox="m2", recipient=0),)
+    commits = [storer.commit_request(b"y", plan) for _ in range(200)]
+    question = Open(storer.number(), M1)
+    storer.tell(*commits[:100], question, *commits[100:])
+    storer.until(lambda: storer.answered(question.number))
+    assert not storer.answered(commits[-1].number)
+    storer.until(lambda: storer.answered(commits[-1].number) and len(storer.delivered) == 201)
+
+
+def test_an_hour_folder_that_has_been_swept_is_made_again(storer: StorerProcess, data: str) -> None:
+    id = storer.deliver(b"x", "m1")
+    storer.tell(Release((id,)))
+    storer.ask(Record(storer.number(), ()))
+    os.rmdir(os.path.join(data, layout.hour(id)))
     storer.deliver(b"x", "m1")

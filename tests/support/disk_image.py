@@ -1,11 +1,13 @@
 """A file system on a loop device whose power can be cut (`xfs_io -x -c shutdown`, ext4 and xfs; needs root)."""
 
 import contextlib
+import ctypes
 import os
 import subprocess
 from typing import Any
 
 # xfs refuses less than 300 MB; the files are sparse
+_NEW_MOUNT_NAMESPACE = 0x20000  # CLONE_NEWNS
 _SIZES = {"ext4": 128 << 20, "xfs": 320 << 20}
 
 
@@ -18,6 +20,11 @@ class DiskImage:
         self.mount_point = os.path.join(folder, "disk")
 
     def __enter__(self) -> "DiskImage":
+        """Mounts are seen by this process and its children only: a namespace another program makes meanwhile would
+        keep a copy, and the file system would never really be unmounted.
+        """
+        assert ctypes.CDLL(None).unshare(_NEW_MOUNT_NAMESPACE) == 0
+        _run("mount", "--make-rprivate", "/")
         os.makedirs(self.mount_point, exist_ok=True)
         with open(self._file, "wb") as image:
             image.truncate(_SIZES[self._kind])

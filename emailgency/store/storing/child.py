@@ -213,12 +213,12 @@ class Storer:
     def _more(self, timeout: float | None) -> bool:
         return bool(select.select([self._line], [], [], timeout)[0])
 
-    def _receive(self) -> list[bytes] | None:
+    def _receive(self) -> list[memoryview] | None:
         """Wait for requests and take those that are there; [] when a lazy sync is due, None at the end."""
         patience = 0.0 if self._trash.full else max(0.0, self._due()) if self._batch.owed_since else None
         if not self._more(patience):
             return []
-        payloads: list[bytes] = []
+        payloads: list[memoryview] = []
         taken = 0
         while taken < _TURN_OCTETS:
             octets = self._line.recv(_RECEIVE)

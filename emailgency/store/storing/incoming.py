@@ -36,13 +36,20 @@ class Incoming:
         if coming.failure is None:
             try:
                 if coming.descriptor < 0:
-                    coming.descriptor = os.open(f"{id}.msg", files.NEW_FILE, 0o600, dir_fd=self.hour(id))
+                    coming.descriptor = self._create(id)
                 if chunk:
                     files.write_all(coming.descriptor, chunk)
                 coming.size += len(chunk)
             except OSError as error:
                 coming.failure = error
         return coming
+
+    def _create(self, id: str) -> int:
+        try:
+            return os.open(f"{id}.msg", files.NEW_FILE, 0o600, dir_fd=self.hour(id))
+        except FileNotFoundError:  # the sweep has just removed the folder, which was old and empty
+            os.close(self._hours.pop(layout.hour(id)))
+            return os.open(f"{id}.msg", files.NEW_FILE, 0o600, dir_fd=self.hour(id))
 
     def hour(self, id: str) -> int:
         """Descriptor of the hour folder of a message; made, durably, when it is missing."""
