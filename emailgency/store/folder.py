@@ -22,6 +22,7 @@ from emailgency.codec.mime.summary import Summary
 from emailgency.store.storing.messages import Opened
 
 UNKNOWN = -1
+_TICK = 2.0  # seconds; the coarsest clock of a file system we may lie on
 _SIZE = re.compile(r",S=([0-9]{1,15})(?=[,:]|$)")
 MAX_KEYWORDS = 26  # letters a-z of the file name, as Dovecot
 
@@ -46,6 +47,7 @@ class Folder:
 
     __slots__ = (
         "_sizes",
+        "_times",
         "dates",
         "gone",
         "keywords",
@@ -74,6 +76,7 @@ class Folder:
         self.names: list[str] = []
         self.letters: list[str] = []
         self._sizes = array("q")
+        self._times: tuple[int, ...] = ()  # of cur/ and new/ when `touched` was asked last
         self.dates: dict[int, float] = {}  # by UID, filled when asked for
         self.summaries: dict[int, Summary] = {}  # by UID, bounded by store.summaries
         self.recent_from = UNKNOWN  # messages from this UID on have been told to no session; UNKNOWN: not loaded
@@ -123,6 +126,17 @@ class Folder:
         """(uid, file name) of those still there, as the storer wants to be told."""
         found = ((uid, self.index(uid)) for uid in uids)
         return tuple((uid, self.names[at][4:]) for uid, at in found if at != UNKNOWN)
+
+    def touched(self, now: float) -> bool:
+        """Whether a file may have come, gone or been renamed since this was asked last, by us or by others."""
+        try:
+            times = tuple(os.stat(f"{self.root}/{self.path}/{part}").st_mtime_ns for part in ("cur", "new"))
+        except OSError:
+            return True
+        before, self._times = self._times, times
+        if max(times) / 1e9 > now - _TICK:
+            self._times = ()  # another change in the same tick of the file system's clock would not show
+        return times != before
 
     # -- changes, in the storer's order --------------------------------------------------------------------
 

@@ -156,6 +156,21 @@ class FoldersTest(TestCase):
         assert await self.folders.open(kept.path) is kept
         assert len(self.folders._known) < 15
 
+    async def test_a_look_asks_only_about_folders_that_were_touched(self) -> None:
+        folder, unread = await self.made(messages=1), await self.made("Unread")
+        self.folders.hold(folder, Reader())
+        now = os.stat(f"{self.root}/{BOX}/new").st_mtime + 100
+        await self.folders.look(now)
+        number = self.storer.number()
+        await self.folders.look(now)
+        assert self.storer.number() == number + 1
+        for path in (folder.path, unread.path):
+            with open(f"{self.root}/{path}/new/1.a.b", "wb") as file:
+                file.write(MESSAGE)
+        os.utime(f"{self.root}/{folder.path}/new", (now + 50, now + 50))
+        await self.folders.look(now + 100)
+        assert (len(folder), len(unread)) == (2, 0)
+
     async def test_after_the_storer_died_the_folder_is_listed_anew(self) -> None:
         folder = await self.made(messages=3)
         reader = Reader()

@@ -88,12 +88,10 @@ class ImapServer:
 
     async def look(self) -> None:
         """Notice what other programs did to folders in use, and end sessions whose right has ended."""
-        for folder in self.folders.watched():
-            try:
-                await self.folders.refresh(folder)
-            except Temporary as error:
-                self._log.warn("folder {path!r} not looked at: {error}", path=folder.path, error=str(error))
-                return
+        try:
+            await self.folders.look(self.clock())
+        except Temporary as error:
+            self._log.warn("folders in use not looked at: {error}", error=str(error))
         generations: dict[str, int | None] = {}
         for session in tuple(self.sessions):
             principal = session.principal
