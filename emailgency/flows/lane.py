@@ -248,7 +248,7 @@ class Lane:
         now = self._means.clock()
         if not (closure.greeted and (closure.carried or not closure.unsettled)):
             if any(courier.greeted for courier in self._couriers):
-                self.health = rule.crowded(self.health, self._journeys)
+                self.health = rule.crowded(self.health, now, self._journeys)
             else:
                 before = self.health
                 self.health = rule.failed(before, now, closure.reason, self._means.retry, self._means.chance)

@@ -10,6 +10,7 @@ from emailgency.flows.lane import Lane
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.relay import RelayFlow
 from emailgency.model.envelope import Outbound, Relay
+from emailgency.rules.health import State
 
 if TYPE_CHECKING:
     from emailgency.store.pending import Waiting
@@ -78,7 +79,7 @@ def _hop_line(lane: Lane) -> HopLine:
         oldest=lane.queue.oldest(),
         state="held" if lane.held else health.state.value,
         since=health.since,
-        next_probe=health.next_probe or None,
+        next_probe=None if health.state is State.UP else health.next_probe,
         reason=health.reason,
     )
 

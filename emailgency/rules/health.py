@@ -16,6 +16,8 @@ from msgspec.structs import replace
 
 from emailgency.rules.retry import RetrySettings, probe_wait
 
+CROWDED_FOR = 60.0  # seconds without a further connection after the server refused one
+
 
 class State(Enum):
     UP = "up"
@@ -24,7 +26,10 @@ class State(Enum):
 
 
 class Health(Struct, frozen=True):
-    """Times are seconds since the epoch. `connections` is how many may be open now."""
+    """Times are seconds since the epoch. `connections` is how many may be open now.
+
+    Before `next_probe` a dead server is not tried again, and one that lives gets no further connection.
+    """
 
     state: State = State.UP
     since: float = 0.0
@@ -37,7 +42,8 @@ class Health(Struct, frozen=True):
 def taken(health: Health, now: float, limit: int) -> Health:
     """The server took a message, or refused it in good order: it lives."""
     if health.state is State.UP:
-        return health if health.connections >= limit else replace(health, connections=health.connections + 1)
+        grown = health.connections < limit and now >= health.next_probe
+        return replace(health, connections=health.connections + 1) if grown else health
     return Health(since=now, connections=min(2, limit))
 
 
@@ -55,9 +61,9 @@ def failed(health: Health, now: float, reason: str, settings: RetrySettings, cha
     )
 
 
-def crowded(health: Health, still_open: int) -> Health:
+def crowded(health: Health, now: float, still_open: int) -> Health:
     """One more connection was refused while others work: the server limits us, and is not ill."""
-    return replace(health, connections=max(1, still_open))
+    return replace(health, connections=max(1, still_open), next_probe=now + CROWDED_FOR)
 
 
 def allowed(health: Health, now: float) -> int:

@@ -426,6 +426,7 @@ class HostileServer(RelayCase):
         lane = await self.lane(flow)
         await until(lambda: not self.spool.live)
         assert lane.health.state is State.UP
+        assert server.opened <= 8
 
     @run
     async def test_messages_that_the_server_cannot_take_stay_pending(self):

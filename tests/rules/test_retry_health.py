@@ -58,5 +58,8 @@ def test_a_flush_hurries_the_probe_and_nothing_else():
 
 
 def test_a_server_that_refuses_one_more_connection_is_not_ill():
-    assert rule.crowded(Health(connections=5), 2) == Health(connections=2)
-    assert rule.crowded(Health(connections=5), 0).connections == 1
+    crowded = rule.crowded(Health(connections=5), 100, 2)
+    assert (crowded.state, rule.allowed(crowded, 100)) == (State.UP, 2)
+    assert rule.taken(crowded, 159, 5) == crowded
+    assert rule.taken(crowded, 160, 5).connections == 3
+    assert rule.crowded(Health(connections=5), 100, 0).connections == 1
