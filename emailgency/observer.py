@@ -16,6 +16,8 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText
 from zope.interface import implementer
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# A line every two seconds while Redis is away; `store.redis` says once that it is.
+_RECONNECTING = "twisted.application._client_service.ClientService"
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -56,7 +58,7 @@ class Observer:
         self._shape = shape
 
     def __call__(self, event: LogEvent) -> None:
-        if event.get("log_level", LogLevel.info) >= LogLevel.info:
+        if event.get("log_level", LogLevel.info) >= LogLevel.info and event.get("log_namespace") != _RECONNECTING:
             self._stream.write(self._shape(event))
             self._stream.flush()
 
