@@ -59,14 +59,5 @@ def connect(data: str) -> socket.socket:
     return line
 
 
-def runs(data: str) -> bool:
-    """Does a server answer on this data folder?"""
-    try:
-        connect(data).close()
-    except CommandFailed as failed:
-        return failed.status != NO_SERVER
-    return True
-
-
 def _failed(error: dict[str, Any]) -> CommandFailed:
     return CommandFailed(error["text"], STATUS.get(error["kind"], TROUBLE), tuple(error.get("details", ())))

@@ -1,15 +1,17 @@
 """The commands that work on the files of a data folder, without a server to ask."""
 
+import contextlib
+import fcntl
 import os
 import time
 from collections.abc import Callable
 from typing import Any
 
-from emailgency.command.exchange import runs
 from emailgency.command.failure import REFUSED, TROUBLE, CommandFailed
 from emailgency.command.parser import Asked
 from emailgency.command.place import redis_settings
 
+LOCKS = ("server.lock", "lock")  # of the server and of its storer, in the data folder
 Tell = Callable[[dict[str, Any]], None]
 
 
@@ -67,8 +69,13 @@ def verify(asked: Asked, data: str, progress: Progress) -> Any:
 
 
 def stopped(data: str) -> None:
-    if runs(data):
-        raise CommandFailed(f"a server is running on {data}: stop it first", REFUSED)
+    """Raises CommandFailed while a server or its storer works in the data folder, as their locks say."""
+    for name in LOCKS:
+        with contextlib.suppress(FileNotFoundError), open(os.path.join(data, name)) as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CommandFailed(f"a server is running on {data}: stop it first", REFUSED) from None
 
 
 DEEDS = {"completion": completion, "backup": backup, "restore": restore, "verify": verify}

@@ -12,13 +12,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from emailgency.command.exchange import exchange, runs
+from emailgency.command.exchange import exchange
 from emailgency.command.failure import NO_SERVER, REFUSED, TROUBLE, USAGE, CommandFailed
 from emailgency.flows.import_rows import WrongFile
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.servers.control.command import Asker, Command
 from emailgency.servers.control.line import LONGEST_LINE
-from emailgency.servers.control.listening import MOST_LINES, Control
+from emailgency.servers.control.listening import MOST_LINES, Control, answers
 
 
 class Named(Struct, forbid_unknown_fields=True):
@@ -177,12 +177,12 @@ class ControlSocket(TestCase):
         os.mkdir(other)
         with socket.socket(socket.AF_UNIX) as left:
             left.bind(os.path.relpath(os.path.join(other, "control")))
-        self.assertFalse(runs(other))
+        self.assertFalse(answers(os.path.relpath(os.path.join(other, "control"))))
         control = Control(other, {})
         control.start(reactor)  # type: ignore[arg-type]
-        self.assertTrue(runs(other))
+        self.assertTrue(answers(os.path.relpath(os.path.join(other, "control"))))
         await control.stop()
-        self.assertFalse(runs(other))
+        self.assertFalse(answers(os.path.relpath(os.path.join(other, "control"))))
         self.assertEqual(os.listdir(other), [])
 
     async def test_without_a_server_the_words_say_how_to_start_one(self) -> None:
