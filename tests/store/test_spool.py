@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -48,7 +49,7 @@ class SpoolCase(unittest.TestCase):
     def setUp(self) -> None:
         folder = tempfile.mkdtemp()
         self.data = os.path.join(folder, "data")
-        self.now = 1_800_000_000.0
+        self.now = time.time()
         self.addCleanup(shutil.rmtree, folder)
         self.storer: Storer | None = None
         self.addCleanup(lambda: Deferred.fromCoroutine(self.stop()))
