@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from emailgency.model.directory import STANDARD
+from emailgency.servers.imap.limits import Imap
 from emailgency.store.certificates import Certificates, TlsSettings
 from tests.support.imap import MESSAGE, PASSWORD, Office, all_of
 
@@ -85,6 +86,13 @@ class Login(Sessions):
         del office.people.mailboxes["mary"]
         await office.server.look()
         assert (await mary.line()).startswith(b"* BYE")
+
+    async def test_new_settings_hold_for_the_next_command(self) -> None:
+        office = await self.begin()
+        client = await office.member()
+        assert (await client.append(b"INBOX", MESSAGE)).startswith(b"OK")
+        office.server.adopt(Imap(clear_login=True, append_limit=1024))
+        assert (await client.append(b"INBOX", MESSAGE * 10)).startswith(b"NO [TOOBIG]")
 
 
 class Tls(Sessions):

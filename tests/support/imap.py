@@ -64,6 +64,10 @@ class FewMailboxes:
             return Verdict(535, "5.7.8", "wrong name or password")
         return Principal(mailbox.customer, mailbox.id, mailbox.address, mailbox.administrator, mailbox.generation)
 
+    async def still_valid(self, principal: Principal) -> bool:
+        mailbox = self.mailboxes.get(principal.mailbox)
+        return mailbox is not None and mailbox.generation == principal.generation
+
 
 class Office:
     """`await start()`; then `port`, `server`, `folders`; `await stop()` leaves nothing behind."""

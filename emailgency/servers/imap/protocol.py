@@ -48,7 +48,7 @@ class ImapProtocol(Protocol):
             stalled=server.settings.stalled_seconds,
         )
         ip = getattr(self.transport.getPeer(), "host", "")
-        if ip not in server.proxies:
+        if ip not in server.settings.proxies:
             self._open(line, ip)
             return
         self._header = b""

@@ -63,8 +63,13 @@ class ImapServer:
     def adopt(self, settings: Imap) -> None:
         """These settings from now on; a command under way may still see the old ones."""
         self.settings = settings
-        self.proxies = frozenset(settings.proxies)
         self.connections.limits = settings.connections
+
+    def adopt(self, settings: Imap) -> None:
+        """These settings from now on; time limits of open connections stay as they are."""
+        self.settings = settings
+        self.connections.limits = settings.connections
+        self.prepared.clear()
 
     # -- sessions ------------------------------------------------------------------------------------------
 
@@ -92,19 +97,12 @@ class ImapServer:
             await self.folders.look(self.clock())
         except Temporary as error:
             self._log.warn("folders in use not looked at: {error}", error=str(error))
-        generations: dict[str, int | None] = {}
         for session in tuple(self.sessions):
-            principal = session.principal
-            if principal is None:
-                continue
-            if principal.mailbox not in generations:
-                try:
-                    mailbox = await self.directory.mailbox(principal.mailbox)
-                except Temporary:
-                    return
-                generations[principal.mailbox] = mailbox.generation if mailbox else None
-            if generations[principal.mailbox] != principal.generation:
-                session.end("Your password or rights have changed, log in again.")
+            try:
+                if session.principal is not None and not await self.login.still_valid(session.principal):
+                    session.end("Your password or rights have changed, log in again.")
+            except Temporary:
+                return
 
     async def drain(self, grace: float = GRACE) -> None:
         """Graceful stop: running commands finish, then BYE; what still runs after `grace` seconds is cut off.
