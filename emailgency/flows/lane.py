@@ -19,8 +19,9 @@ from emailgency.flows.exchanges import Unroutable
 from emailgency.model.envelope import Outbound, Outcome, Relay
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.net.client_tls import Opportunistic
-from emailgency.net.courier import Closure, Courier, CourierSettings, Parcel, Unsettled
+from emailgency.net.courier import Courier, CourierSettings
 from emailgency.net.egress import Egress
+from emailgency.net.parcel import Closure, Parcel, Unsettled
 from emailgency.net.reactor import NetReactor
 from emailgency.rules import health as rule
 from emailgency.rules.next_hop import Destination
@@ -297,8 +298,9 @@ class Lane:
             if failures:
                 await self._errand.give_up(waiting, failures)
         except BaseException:
-            # Not recorded, so it stays pending and goes again: twice rather than never
-            self._put_back(waiting, tuple(target for target in waiting.targets), self._means.retry.message_first)
+            # What is not recorded stays pending and goes again: twice rather than never
+            unrecorded = tuple(target for target in waiting.targets if target in waiting.live.remaining)
+            self._put_back(waiting, unrecorded, self._means.retry.message_first)
             raise
         if again:
             targets = tuple(target for target, _ in again)

@@ -6,10 +6,8 @@ of the next travel behind the dot. So a crash repeats at most one message a conn
 record. The body goes from the file to the socket in chunks, at the pace of the server.
 """
 
-import os
 from math import inf
-from typing import Annotated, BinaryIO
-from typing import Protocol as Shape
+from typing import Annotated
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
@@ -28,11 +26,10 @@ from zope.interface import implementer
 
 from emailgency.background import background
 from emailgency.codec.smtp import client as smtp
-from emailgency.codec.smtp.reply_reader import Reply
+from emailgency.net.parcel import CHUNK, Cargo, Closure, Opened, Parcel, Unsettled, open_parcel
 from emailgency.net.reactor import NetReactor, TLSTransport
 from emailgency.rules.next_hop import Destination
 
-CHUNK = 1 << 16  # octets read and written at a time; a smaller message is read in one go
 QUIT_PATIENCE = 5.0  # seconds; everything is recorded by then, the answer is mere politeness
 
 
@@ -52,62 +49,6 @@ class CourierSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     block: Annotated[float, Meta(gt=0, description="Wait until 64 KiB of a body are taken, seconds")] = 180.0
     end: Annotated[float, Meta(gt=0, description="Wait for the answer to the end of data, seconds")] = 600.0
     idle: Annotated[float, Meta(ge=0, description="Keep a connection without work for a next message, seconds")] = 2.0
-
-
-class Parcel(Struct, frozen=True):
-    """A message to carry: the transaction, and the file whose octets from `offset` on are the body.
-
-    `token` is whatever its owner knows it by.
-    """
-
-    mail: smtp.Mail
-    path: str
-    offset: int
-    token: object = None
-
-
-class Unsettled(Struct, frozen=True):
-    """A parcel without a result. `begun`: its turn had come, it may be the cause; `doubtful`: perhaps it was taken."""
-
-    parcel: Parcel
-    begun: bool
-    doubtful: bool
-
-
-class Closure(Struct, frozen=True, kw_only=True):
-    """How a connection ended. `reply` is the server's refusal of the session, if that was it."""
-
-    reason: str
-    greeted: bool = False
-    carried: int = 0  # messages that got a result
-    reply: Reply | None = None
-    tls_failed: bool = False
-    unsettled: tuple[Unsettled, ...] = ()
-
-
-class Cargo(Shape):
-    """Who has mail for a courier."""
-
-    def take(self, courier: "Courier") -> Parcel | None:
-        """The next parcel; None: none now, `Courier.more` is called when there is one."""
-
-    async def settle(self, courier: "Courier", parcel: Parcel, results: tuple[smtp.Result, ...]) -> None:
-        """Record one result a recipient; returns when that is on stable storage."""
-
-    def unreadable(self, parcel: Parcel, reason: str) -> None:
-        """The file is not what it should be; nothing was sent."""
-
-
-class _Opened(Struct):
-    """A parcel with its file: `rest` is what is still to be read after `chunk`; None: `chunk` is all."""
-
-    parcel: Parcel
-    chunk: bytes
-    rest: BinaryIO | None
-
-    def close(self) -> None:
-        if self.rest:
-            self.rest.close()
 
 
 @implementer(IHandshakeListener, IPullProducer)
@@ -144,8 +85,8 @@ class Courier(Protocol):
         self._tls_options = tls_options
         self._over: Deferred[Closure] = Deferred()
         self._closure = Closure(reason="not connected")
-        self._current: _Opened | None = None  # its body is on the way, or it awaits the final reply
-        self._coming: _Opened | None = None  # begun; its body has not started
+        self._current: Opened | None = None  # its body is on the way, or it awaits the final reply
+        self._coming: Opened | None = None  # begun; its body has not started
         self._doubtful = False  # the end of the body of `_current` is out
         self._invited = False  # the server awaits the body of `_coming`
         self._recording = 0
@@ -305,8 +246,10 @@ class Courier(Protocol):
             parcel = self._cargo.take(self)
             if parcel is None:
                 break
-            opened = self._open(parcel)
-            if opened is None:
+            try:
+                opened = open_parcel(parcel)
+            except OSError as error:
+                self._cargo.unreadable(parcel, str(error))
                 continue
             if refused := self.client.begin(opened.parcel.mail):
                 opened.close()
@@ -315,29 +258,6 @@ class Courier(Protocol):
             self._coming = opened
         if self._closing and self._ready and not (self._current or self._coming or self._recording):
             self._quit()
-
-    def _open(self, parcel: Parcel) -> _Opened | None:
-        """None when the file is not what the envelope says."""
-        try:
-            file = open(parcel.path, "rb", buffering=0)  # noqa: SIM115 -- stays open while the body is sent
-            try:
-                if os.fstat(file.fileno()).st_size - parcel.offset != parcel.mail.size:
-                    raise OSError("size differs from the envelope's")
-                file.seek(parcel.offset)
-                chunk = file.read(CHUNK)
-            except OSError:
-                file.close()
-                raise
-        except OSError as error:
-            self._cargo.unreadable(parcel, str(error))
-            return None
-        if parcel.mail.smtputf8 and chunk[: chunk.find(b"\r\n\r\n") + 1 or CHUNK].isascii():
-            # Asked for, but not needed by the header: a next hop without SMTPUTF8 can take it (RFC 6531 section 3.6)
-            parcel = replace(parcel, mail=replace(parcel.mail, smtputf8=False))
-        if len(chunk) < parcel.mail.size:
-            return _Opened(parcel, chunk, file)
-        file.close()
-        return _Opened(parcel, chunk, None)
 
     def _send_body(self) -> None:
         self._current, self._coming, self._invited = self._coming, None, False
@@ -358,8 +278,7 @@ class Courier(Protocol):
         try:
             current.chunk = current.rest.read(CHUNK)
         except OSError as error:
-            self._cargo.unreadable(current.parcel, str(error))
-            self.abort("the message cannot be read")
+            self.abort(f"the message cannot be read: {error}")
             return
         last = not current.chunk
         if last:

@@ -15,6 +15,7 @@ from emailgency.flows.outbound import OutboundFlow, OutboundSettings
 from emailgency.flows.pending_view import PendingView
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.model.envelope import Relay
+from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.net.dns import Resolver, ResolverSettings
 from emailgency.net.egress import Egress, EgressSettings
@@ -460,6 +461,23 @@ class HostileServer(RelayCase):
         self.start(server)
         await until(lambda: list(self.spool.live) == ["m0"])
         assert len(server.messages) == 1
+
+    @run
+    async def test_a_result_that_cannot_be_recorded_stays_pending(self):
+        server, record, failures = ScriptedServer(), self.spool.finished, [Temporary("disk"), Temporary("disk")]
+
+        async def failing(id, targets, outcome):
+            if failures:
+                raise failures.pop()
+            await record(id, targets, outcome)
+
+        self.spool.finished = failing
+        self.accept()
+        flow = self.start(server)
+        await until(lambda: not self.spool.live)
+        lane = await self.lane(flow)
+        assert (len(server.messages), lane.carrying, len(lane.queue)) == (3, 0, 0)
+        assert len(self.flushLoggedErrors(Temporary)) == 2
 
     @run
     async def test_attack_02_a_dot_line_at_the_border_of_chunks_reaches_the_server_as_text(self):
