@@ -71,6 +71,7 @@ class App:
         self._settings = settings
         self._bound = bound
         self._ports: list[IListeningPort] = []
+        self._stopping = False
         self._asleep = {"directory", "spool", "mailboxes"}  # what still wakes up
         name, data = settings.host_name, settings.data
 
@@ -156,9 +157,10 @@ class App:
     async def _open_mailboxes(self) -> None:
         """What is not needed for the first banner, loaded while the storer and Redis load as well."""
         await deferLater(self._reactor, BANNER_FIRST)
+        if self._stopping:
+            return
         self._load_certificates()
         self._watch()
-        await deferLater(self._reactor, 0)
         from emailgency.commands import commands
         from emailgency.mailboxes import ImapFactory, imap_server
 
@@ -194,6 +196,7 @@ class App:
 
     async def stop(self) -> None:
         """No transaction is cut within `stop.grace` seconds; what others rest on goes last."""
+        self._stopping = True
         self._asleep |= {"everything: the server stops"}
         grace = self._settings.stop.grace
         for port in self._ports:

@@ -274,6 +274,18 @@ def test_a_stop_cuts_no_transaction(server: Server) -> None:
     assert server.command("mailbox show", address="paul@mydomain.zz")["folders"][0]["messages"] == 1
 
 
+def test_a_stop_before_everything_is_awake_ends_at_once(server: Server, tmp_path) -> None:
+    silent = tmp_path / "silent-redis"
+    silent.write_text("#!/bin/sh\nexec sleep 60\n")
+    silent.chmod(0o755)
+    server.configure({"redis": {"program": str(silent)}})
+    server.start(ready=False)
+    assert server.stop(timeout=15) == -signal.SIGTERM
+    server.start(ready=False)
+    server.wait(lambda: server.page("/ready")[1] == "not awake: directory\n")
+    assert server.stop(timeout=15) == -signal.SIGTERM
+
+
 def test_a_killed_server_leaves_nobody_behind_and_starts_again(server: Server) -> None:
     server.start()
     customer(server)
