@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.imap import mutf7
+from emailgency.servers.connections import ConnectionLimits
 from tests.support.imap import MESSAGE, Client, Office
 
 
@@ -156,6 +157,17 @@ class Attacks(TestCase):
                 session.line.deadline = reactor.seconds()
         await office.until(lambda: all(guest.closed for guest in guests))
         await client.ok(b"NOOP")
+
+    async def test_attack_28_when_all_places_are_taken_the_oldest_guest_goes(self) -> None:
+        office = self.office
+        office.server.connections.limits = ConnectionLimits(total=20, reserved=0, per_network=1000)
+        members = [await office.member() for _ in range(5)]
+        guests = [await office.client() for _ in range(15)]
+        newcomer = await office.member("mary")
+        await guests[0].end()
+        for client in (*members, newcomer):
+            await client.ok(b"NOOP")
+        assert not guests[1].closed
 
     async def test_attack_28_nonsense_ends_the_connection(self) -> None:
         client = await self.office.client()

@@ -164,6 +164,7 @@ async def _welcome(session: Session, principal: Principal) -> Completed:
         folders = [names.parse(name, server.settings.separator) for name in server.settings.folders]
         await furnish(server.folders, path, folders)
         server.prepared.add(path)
+    server.welcomed(session)
     session.principal = principal
     session.mailbox = path
     session.state = State.MEMBER

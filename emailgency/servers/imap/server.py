@@ -52,21 +52,17 @@ class ImapServer:
         self.directory = directory
         self.login = login
         self.tls = tls  # None: no STARTTLS
-        self.connections: Connections[Line] = Connections(connection_limits, reactor)
+        self.connections: Connections[Line] = Connections(connection_limits, reactor, self._make_room)
         self.sessions: set[Session] = set()
         self.prepared: set[str] = set()  # mailboxes whose first folders are known to be there
         self.usage: dict[str, Usage] = {}  # octets in use by mailbox, see `quota`
+        self._guests: dict[Line, None] = {}  # who has not logged in, oldest first
         self._started = 0
         self._emptied: Deferred[None] | None = None
         self.adopt(settings)
 
     def adopt(self, settings: Imap) -> None:
         """These settings from now on; a command under way may still see the old ones."""
-        self.settings = settings
-        self.connections.limits = settings.connections
-
-    def adopt(self, settings: Imap) -> None:
-        """These settings from now on; time limits of open connections stay as they are."""
         self.settings = settings
         self.connections.limits = settings.connections
         self.prepared.clear()
@@ -77,13 +73,26 @@ class ImapServer:
         self._started += 1
         session.number = self._started
         self.sessions.add(session)
+        self._guests[session.line] = None
+
+    def welcomed(self, session: Session) -> None:
+        """It has logged in."""
+        self._guests.pop(session.line, None)
 
     def left(self, session: Session) -> None:
         session.leave()
         self.sessions.discard(session)
+        self._guests.pop(session.line, None)
         if self._emptied is not None and not self.sessions:
             emptied, self._emptied = self._emptied, None
             emptied.callback(None)
+
+    def _make_room(self, _: object) -> Line | None:
+        """When all places are taken the oldest guest goes: slow ones keep nobody out (attack row 28)."""
+        guest = next(iter(self._guests), None)
+        if guest is not None:
+            guest.cut()
+        return guest
 
     def logged_in(self, mailbox: str) -> int:
         """How many sessions are logged in to this mailbox (its path)."""
