@@ -15,6 +15,7 @@ from emailgency.flows.transport_check import TransportCheck
 from emailgency.servers.control.address_commands import AddressCommands
 from emailgency.servers.control.command import Commands
 from emailgency.servers.control.customer_commands import CustomerCommands
+from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
 from emailgency.servers.imap import names
@@ -39,7 +40,8 @@ def commands(app: "App", reactor: Any, settings: "Settings") -> Commands:
     reconstruction = Reconstruction(reactor, app.storer, app.folders)
     return (
         CustomerCommands(directory, accounts, transports, view, DropPending(app.relay, app.spool), forget).table()
-        | AddressCommands(directory, accounts, addresses, passwords, status, forget).table()
+        | MailboxCommands(directory, addresses, passwords, status, forget).table()
+        | AddressCommands(directory, accounts, addresses).table()
         | PendingCommands(directory, accounts, view, app.flush).table()
         | UpkeepCommands(directory, importing, reconstruction, forget).table()
     )

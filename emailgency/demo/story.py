@@ -15,6 +15,7 @@ from msgspec import Struct
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 
 from emailgency.command.exchange import exchange
 from emailgency.command.failure import TROUBLE, CommandFailed
@@ -41,6 +42,8 @@ class Notes(Struct):
 
 class Story:
     """`say` prints on the terminal."""
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -110,7 +113,8 @@ class Story:
             self._say(f"The server of {DOMAIN} is back. Giving back {messages(len(self._owed))} ...")
             await self._ask("pending flush", customer=DOMAIN)
             if not self._watch.running:
-                self._watch.start(LOOK_EVERY, now=False)
+                watching = self._watch.start(LOOK_EVERY, now=False)
+                watching.addErrback(lambda failure: self._log.failure("watching the pending mail", failure))
         return {"server": f"{HOST}:{self.server.port}", "up": True, "pending": len(self._owed)}
 
     async def _down(self, nothing: object, asker: Asker) -> object:

@@ -8,13 +8,15 @@ from emailgency.command.table import COMMANDS, Command, Doer, Kind
 from emailgency.servers.control.address_commands import AddressCommands
 from emailgency.servers.control.command import Commands
 from emailgency.servers.control.customer_commands import CustomerCommands
+from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
 
 NOTHING = cast(Any, None)
 SERVER: Commands = (
     CustomerCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
-    | AddressCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
+    | MailboxCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
+    | AddressCommands(NOTHING, NOTHING, NOTHING).table()
     | PendingCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
     | UpkeepCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
 )
