@@ -4,8 +4,8 @@
 
 Each server is a process of its own, and so are the clients; the figure is CPU of the server process alone, medians of
 interleaved rounds, so that noise of the machine hardly moves it. The bare protocol answers fixed replies to whatever
-comes and knows nothing: the floor that Twisted and the kernel set. At last the same for ours while 1,000 connections
-say one octet each 5 s.
+comes and knows nothing: the floor that Twisted and the kernel set. A second one of ours serves while 1,000
+connections say one octet each 5 s.
 """
 
 import multiprocessing
@@ -14,7 +14,6 @@ import socket
 import statistics
 import sys
 import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -29,6 +28,7 @@ REPLIES = {
 }
 CLIENTS = 4
 SLOW = 1000
+BESIDE = "ours beside 1,000 slow ones"
 
 
 def client(port: int, messages: int, per_connection: int, octets: int) -> None:
@@ -147,26 +147,19 @@ def main() -> None:
     messages, per_connection, octets, rounds = given + [1000, 1, 4096, 5][len(given) :]
     servers: dict[str, tuple[int, Connection]] = {}
     processes = []
-    started: tuple[Callable[[Connection], None], ...] = (bare, ours)
-    for server in started:
+    for name, server in (("bare", bare), ("ours", ours), (BESIDE, ours)):
         here, there = multiprocessing.Pipe()
-        process = multiprocessing.Process(target=server, args=(there,), daemon=True)
-        process.start()
-        processes.append(process)
-        servers[server.__name__] = (here.recv(), here)
+        processes.append(multiprocessing.Process(target=server, args=(there,), daemon=True))
+        processes[-1].start()
+        servers[name] = (here.recv(), here)
+    processes.append(multiprocessing.Process(target=trickle, args=(servers[BESIDE][0],), daemon=True))
+    processes[-1].start()
     figures: dict[str, list[tuple[float, float]]] = {name: [] for name in servers}
     for turn in range(rounds + 1):
-        for name, (port, pipe) in servers.items():
-            figure = measure(port, pipe, messages if turn else 50, per_connection, octets)
+        for name in sorted(servers, reverse=turn % 2 == 0):
+            figure = measure(*servers[name], messages if turn else 400, per_connection, octets)
             if turn:  # the first warms up
                 figures[name].append(figure)
-    slow = multiprocessing.Process(target=trickle, args=(servers["ours"][0],), daemon=True)
-    slow.start()
-    time.sleep(3)
-    processes.append(slow)
-    figures["ours beside 1,000 slow ones"] = [
-        measure(*servers["ours"], messages, per_connection, octets) for _ in range(rounds)
-    ]
     for name, found in figures.items():
         cpu, rate = (statistics.median(column) for column in zip(*found, strict=True))
         print(f"{name}: {cpu:.0f} us CPU a message, {rate:.0f} messages a second")
