@@ -114,9 +114,12 @@ class Folder:
     def unseen(self) -> int:
         return sum("S" not in letters for letters in self.letters)
 
-    def octets(self) -> int:
-        """Of all messages whose names carry a size; ours all do."""
-        return sum(size for size in self._sizes if size > 0)
+    def octets(self, uids: Iterable[int] | None = None) -> int:
+        """Of these or of all messages, by the sizes their names carry; ours all do."""
+        if uids is None:
+            return sum(size for size in self._sizes if size > 0)
+        places = [self.index(uid) for uid in uids]
+        return sum(max(0, self._sizes[place]) for place in places if place != UNKNOWN)
 
     def recent(self) -> int:
         """How many messages no session was told of."""

@@ -201,6 +201,7 @@ class OtherPrograms(Sessions):
         folder = office.disk()
         for name in os.listdir(f"{folder}/new"):
             os.rename(f"{folder}/new/{name}", f"{folder}/cur/{name}:2,S")
+        assert len(await client.ok(b"FETCH 1:2 INTERNALDATE")) == 4  # and the flags, which are new
         bodies = await client.ok(b"FETCH 1:2 BODY.PEEK[TEXT]")
         assert sum(b"Hello" in line for line in bodies) == 2
         await client.ok(b"STORE 1 +FLAGS (\\Flagged)")

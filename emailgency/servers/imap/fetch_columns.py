@@ -16,21 +16,21 @@ SUMMARISED: dict[Attribute, Callable[[Summary], bytes]] = {
 }
 
 
-def rows(view: Selected, present: Sequence[tuple[int, int]], items: Sequence[Attribute]) -> list[bytes]:
-    """Whole FETCH responses of messages given as (position in the view, place in the folder).
+def rows(view: Selected, present: Sequence[tuple[int, int]], items: Sequence[Attribute]) -> list[bytes | None]:
+    """A whole FETCH response for each message, given as (position in the view, place in the folder).
 
-    A message whose summary or file is not there (expunged by another program just now) gives none.
+    None for a message whose summary or file is not there: another program expunged or renamed it just now.
     """
     makers = [maker(view, item) for item in items]
-    lines = []
     if len(makers) == 1:
         make = makers[0]
-        pairs = ((position, make(place)) for position, place in present)
-        return [b"* %d FETCH (%b)\r\n" % (position + 1, made) for position, made in pairs if made is not None]
+        pairs = [(position, make(place)) for position, place in present]
+        return [None if made is None else b"* %d FETCH (%b)\r\n" % (position + 1, made) for position, made in pairs]
+    lines: list[bytes | None] = []
     for position, place in present:
-        made = [make(place) for make in makers]
-        if None not in made:
-            lines.append(b"* %d FETCH (%b)\r\n" % (position + 1, b" ".join(made)))  # type: ignore[arg-type]
+        made = [one for make in makers if (one := make(place)) is not None]
+        whole = len(made) == len(makers)
+        lines.append(b"* %d FETCH (%b)\r\n" % (position + 1, b" ".join(made)) if whole else None)
     return lines
 
 

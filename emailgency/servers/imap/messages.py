@@ -44,11 +44,26 @@ async def _tell(session: Session, view: Selected, positions: Sequence[int], item
         await summarise(session, view.folder, view.uids(positions))
     if any(isinstance(item, Section) for item in items):
         return await TextTeller(session, view, items).tell(positions)
+    attributes = [item for item in items if isinstance(item, Attribute)]
+    told, left = await _tell_rows(session, view, positions, attributes)
+    if left:
+        await session.server.folders.refresh(view.folder)  # another program renamed them, or took them away
+        told += (await _tell_rows(session, view, left, attributes))[0]
+    return told
+
+
+async def _tell_rows(
+    session: Session, view: Selected, positions: Sequence[int], items: Sequence[Attribute]
+) -> tuple[int, list[int]]:
+    """How many were answered, and positions of messages that should be there but whose files are not."""
     places = [(position, view.place(position)) for position in positions]
     present = [(position, place) for position, place in places if place != UNKNOWN]
-    lines = rows(view, present, [item for item in items if isinstance(item, Attribute)])
-    await session.line.say(b"".join(lines))
-    return len(lines)
+    lines = rows(view, present, items)
+    found = [line for line in lines if line is not None]
+    await session.line.say(b"".join(found))
+    if len(found) == len(lines):
+        return len(found), []
+    return len(found), [position for (position, _), line in zip(present, lines, strict=True) if line is None]
 
 
 async def _mark_seen(session: Session, view: Selected, positions: Sequence[int]) -> None:

@@ -28,7 +28,7 @@ from emailgency.servers.imap.haystack import Needle
 from emailgency.servers.imap.message_file import MessageFile
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Completed, Session, bad
-from emailgency.store.folder import UNKNOWN, keyword_letters
+from emailgency.store.folder import UNKNOWN, Folder, keyword_letters
 
 
 async def search(session: Session, command: commands.Search) -> Completed:
@@ -81,8 +81,9 @@ class Searcher:
                 letter = flags.SYSTEM.get(flag) or keyword_letters(folder).get(flag.lower())
                 return [position for position, place in places if letter and letter in folder.letters[place]]
             case Size(larger, octets):
-                sizes = ((position, folder.size(place)) for position, place in places)
-                return [position for position, size in sizes if (size > octets if larger else size < octets)]
+                sizes = [(position, _size(folder, place)) for position, place in places]
+                found = [(position, size) for position, size in sizes if size != UNKNOWN]
+                return [position for position, size in found if (size > octets if larger else size < octets)]
             case Day(False, when, day):
                 return await self._by_date(places, when, day)
         return await self._by_reading(key, positions)
@@ -145,6 +146,13 @@ class Searcher:
                             return True
                         await self._session.line.breathe()
         return False
+
+
+def _size(folder: Folder, place: int) -> int:
+    try:
+        return folder.size(place)
+    except FileNotFoundError:
+        return UNKNOWN
 
 
 def fits(found: date, when: When, day: date) -> bool:

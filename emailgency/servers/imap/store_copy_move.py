@@ -98,7 +98,7 @@ async def _copy(session: Session, command: commands.Copy | commands.Move, move: 
         return _GONE
     if not uids:
         return Completed("There was nothing to do.")
-    if not move and not await room_for(session, _octets(view, uids)):
+    if not move and not await room_for(session, view.folder.octets(uids)):
         return no("The mailbox has no room for that.", b"OVERQUOTA")
     placed = await folders.copy(view.folder, uids, destination, move)
     if isinstance(placed, Refused):
@@ -112,8 +112,3 @@ async def _copy(session: Session, command: commands.Copy | commands.Move, move: 
         return Completed("They are copied.", code)
     session.line.write(responses.untagged("OK", "Moved.", code))  # before the EXPUNGEs: RFC 6851 section 4.3
     return Completed("They are moved.")
-
-
-def _octets(view: Selected, uids: list[int]) -> int:
-    places = [view.folder.index(uid) for uid in uids]
-    return sum(view.folder.size(place) for place in places if place != UNKNOWN)
