@@ -151,9 +151,10 @@ def test_attack_28_a_thousand_slow_clients_do_not_keep_a_good_one_out(server: Se
             one.close()
 
 
-def test_a_stop_under_load_cuts_no_transaction(tmp_path) -> None:
+def test_a_stop_under_load_cuts_no_transaction(tmp_path, request: pytest.FixtureRequest) -> None:
     """Every 250 heard before, during and after SIGTERM stands for a message that is there."""
     server = Server(tmp_path).start()
+    request.addfinalizer(server.kill)
     server.command("customer add", domain=DOMAIN)
     server.command("mailbox add", address=PAUL)
     heard: list[int] = []
@@ -190,4 +191,3 @@ def test_a_stop_under_load_cuts_no_transaction(tmp_path) -> None:
     server.start()
     server.wait(lambda: len(inbox(server)) >= len(heard))
     assert len(inbox(server)) == len(heard)
-    server.stop()
