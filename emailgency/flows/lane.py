@@ -14,9 +14,10 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from emailgency.background import background
-from emailgency.codec.smtp.client import Mail, Path, Result, Stage
+from emailgency.codec.smtp.client import Result
 from emailgency.flows.exchanges import Unroutable
-from emailgency.model.envelope import Outbound, Outcome, Relay
+from emailgency.flows.parcels import REPLY_LENGTH, outcome_of, parcel_of
+from emailgency.model.envelope import Outcome
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.net.client_tls import Opportunistic
 from emailgency.net.courier import Courier, CourierSettings
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 ADDRESSES = 6  # tried on one journey; RFC 5321 section 5.1: "the SMTP client SHOULD try at least two"
 CLEAR_FOR = 3600.0  # seconds without TLS for an address whose handshake failed
 FULL_WAIT = 1.0  # seconds until the next look for a free place
-REPLY_LENGTH = 500  # characters of a remote's words that are kept
 
 
 class Connections:
@@ -134,12 +134,15 @@ class Lane:
         for courier in list(self._couriers):
             courier.leave()
         if self._journeys:
-            self._home = Deferred()
-            await self._home
+            home: Deferred[None] = Deferred()
+            self._home = home
+            await home
 
     def cut(self) -> None:
         for courier in list(self._couriers):
             courier.abort("we are stopping")
+        if self._home and not self._couriers:  # whoever still asks the DNS has nothing in hand
+            self._came_home()
 
     def expire(self) -> None:
         """Give up what has waited too long, also while the server is down."""
@@ -201,8 +204,13 @@ class Lane:
             self._journeys -= 1
             self._means.connections.leave()
             self._returned(closure)
-            if self._home and not self._journeys:
-                self._home.callback(None)
+            if not self._journeys:
+                self._came_home()
+
+    def _came_home(self) -> None:
+        home, self._home = self._home, None
+        if home:
+            home.callback(None)
 
     async def _travel(self) -> Closure:
         try:
@@ -230,6 +238,8 @@ class Lane:
             await self._fail(waiting, outcome)
 
     async def _visit(self, destination: Destination) -> Closure:
+        if self._stopped:
+            return Closure(reason="we are stopping")
         if forbidden := self._means.egress.check(destination.ip, destination.port):
             return Closure(reason=forbidden)
         in_clear = self._clear.get(destination.ip, 0.0) > self._means.clock()
@@ -274,7 +284,7 @@ class Lane:
                 background("giving up what has waited too long", self._expire(waiting))
                 continue
             self.carrying += 1
-            return _parcel(waiting, self._means.spool.path(waiting.live.envelope.id))
+            return parcel_of(waiting, self._means.spool.path(waiting.live.envelope.id))
         return None
 
     async def settle(self, courier: Courier, parcel: Parcel, results: tuple[Result, ...]) -> None:
@@ -289,22 +299,24 @@ class Lane:
             if result.reply.code < 300:
                 taken.append(target)
             elif result.reply.code >= 500 and self._errand.final(result):
-                failures[target] = _outcome("bounced", result, courier)
+                failures[target] = outcome_of("bounced", result, courier)
             else:
                 again.append((target, result))
         try:
             if taken:
-                await self._errand.taken(waiting, taken, _outcome("relayed", results[0], courier), courier)
+                accepted = results[waiting.targets.index(taken[0])]
+                await self._errand.taken(waiting, taken, outcome_of("relayed", accepted, courier), courier)
             if failures:
                 await self._errand.give_up(waiting, failures)
         except BaseException:
             # What is not recorded stays pending and goes again: twice rather than never
             unrecorded = tuple(target for target in waiting.targets if target in waiting.live.remaining)
-            self._put_back(waiting, unrecorded, self._means.retry.message_first)
+            if unrecorded:
+                self._put_back(waiting, unrecorded, self._means.retry.message_first)
             raise
         if again:
             targets = tuple(target for target, _ in again)
-            await self._again(waiting, targets, _outcome("deferred", again[0][1], courier))
+            await self._again(waiting, targets, outcome_of("deferred", again[0][1], courier))
 
     def unreadable(self, parcel: Parcel, reason: str) -> None:
         waiting = parcel.token
@@ -362,35 +374,3 @@ class Lane:
         except BaseException:
             self._put_back(waiting, waiting.targets, self._means.retry.message_first)
             raise
-
-
-def _parcel(waiting: Waiting, path: str) -> Parcel:
-    """Relay and forward leave out the Return-Path field; the envelope sender stays (design.md)."""
-    envelope = waiting.live.envelope
-    paths = []
-    for index in waiting.targets:
-        target = envelope.plan[index]
-        assert isinstance(target, Relay | Outbound)
-        recipient = envelope.recipients[target.recipient]
-        paths.append(Path(target.address, recipient.notify, recipient.original))
-    mail = Mail(
-        sender=envelope.sender,
-        recipients=tuple(paths),
-        size=envelope.size - envelope.return_path,
-        eight_bit=envelope.body != "7bit",
-        smtputf8=envelope.smtputf8,
-        ret=envelope.ret,
-        envid=envelope.envid,
-    )
-    return Parcel(mail, path, envelope.return_path, waiting)
-
-
-def _outcome(word: str, result: Result, courier: Courier) -> Outcome:
-    reply = result.reply
-    return Outcome(
-        word=word,
-        code=reply.code,
-        enhanced=reply.enhanced,
-        reply=reply.text[:REPLY_LENGTH],
-        remote="" if result.stage is Stage.MAIL and result.ours else courier.peer,
-    )
