@@ -39,6 +39,10 @@ class Ledger:
     def certain(self, label: str) -> bool:
         return len(self.worlds.get(label, [{}])) == 1 and label not in self._asked
 
+    def coming(self, label: str, place: str) -> bool:
+        """Whether the operation asked brings it to `place`."""
+        return place in self._asked.get(label, {}) and place not in self.worlds[label][0]
+
     def asked(self, label: str, change: World) -> None:
         """Somebody asks for this change: copies more (or fewer) by place."""
         world = self.known(label)

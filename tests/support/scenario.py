@@ -173,12 +173,18 @@ class Script:
             self.storer.ask(SetFlags(self.storer.number(), folder, ((uid, name, letters),)))
 
     def rename(self, labels: Sequence[str], *pairs: tuple[str, str]) -> None:
-        (old, new), *_ = pairs
-        there = [label for label in labels if self.ledger.certain(label) and self.ledger.known(label).get(old)]
-        for label in there:
-            count = self.ledger.known(label)[old]
-            self.ledger.asked(label, {old: -count, new: count})
-        self.ledger.together(there, new)
+        there = []
+        for label in filter(self.ledger.certain, labels):
+            world = self.ledger.known(label)
+            change: World = {}
+            for old, new in pairs:
+                if old in world:
+                    change |= {old: -world[old], new: world[old]}
+            if change:
+                there.append(label)
+                self.ledger.asked(label, change)
+        for _, new in pairs:
+            self.ledger.together([label for label in there if self.ledger.coming(label, new)], new)
         self._promise(there, RenameFolders(self.storer.number(), pairs))
 
     def delete(self, labels: Sequence[str], folder: str) -> None:
