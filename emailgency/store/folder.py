@@ -75,7 +75,7 @@ class Folder:
         self.uids = array("I")
         self.names: list[str] = []
         self.letters: list[str] = []
-        self._sizes = array("q")
+        self._sizes = array("q")  # as far as anybody has asked
         self._times: tuple[int, ...] = ()  # of cur/ and new/ when `touched` was asked last
         self.dates: dict[int, float] = {}  # by UID, filled when asked for
         self.summaries: dict[int, Summary] = {}  # by UID, bounded by store.summaries
@@ -99,7 +99,9 @@ class Folder:
         """Octets of the file. From its name; a name without a size costs one stat, once. Raises FileNotFoundError."""
         size = self._sizes[index]
         if size < 0:
-            size = os.stat(self.full_path(index)).st_size
+            size = size_of(self.names[index])
+            if size < 0:
+                size = os.stat(self.full_path(index)).st_size
             self._sizes[index] = size
         return size
 
@@ -116,10 +118,8 @@ class Folder:
 
     def octets(self, uids: Iterable[int] | None = None) -> int:
         """Of these or of all messages, by the sizes their names carry; ours all do."""
-        if uids is None:
-            return sum(size for size in self._sizes if size > 0)
-        places = [self.index(uid) for uid in uids]
-        return sum(max(0, self._sizes[place]) for place in places if place != UNKNOWN)
+        places = range(len(self)) if uids is None else [self.index(uid) for uid in uids]
+        return sum(max(0, size_of(self.names[place])) for place in places if place != UNKNOWN)
 
     def recent(self) -> int:
         """How many messages no session was told of."""
@@ -150,7 +150,7 @@ class Folder:
         self.uids.append(uid)
         self.names.append(f"{subfolder}/{name}")
         self.letters.append(flags_of(name))
-        self._sizes.append(size_of(name))
+        self._sizes.append(UNKNOWN)
         self.uidnext = max(self.uidnext, uid + 1, uidnext)
         return True
 
@@ -199,7 +199,7 @@ class Folder:
         uids = array("I", [uid_of(name) for name in names])
         self.names = names
         self.letters = [shared.setdefault(letters, letters) for letters in map(flags_of, names)]
-        self._sizes = array("q", [size_of(name) for name in names])
+        self._sizes = array("q", [UNKNOWN]) * len(names)
         flagged = [
             uid
             for uid, letters in zip(uids, self.letters, strict=True)
