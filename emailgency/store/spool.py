@@ -63,7 +63,7 @@ class Spool:
         settings: DiskSettings | None = None,
         relocate: Relocate | None = None,
     ) -> None:
-        """`relocate` says at start-up where a local target goes whose mailbox may have gone meanwhile."""
+        """`relocate` says where an old local target goes now, since its mailbox may have gone; Temporary: asked again."""
         self.live: dict[str, Live] = {}
         self.listeners: list[Callable[[Live], None]] = []
         self._reactor = reactor
@@ -108,7 +108,7 @@ class Spool:
                 self._fingerprints[live.envelope.fingerprint] = id
         self._settle()
         for live in list(self.live.values()):
-            await self._redeliver_relocated(live)
+            self._redeliver(live)
             self._end_when_done(live)
         if self.live or replayed.complaints:
             self._log.info("spool: {count} messages are live", count=len(self.live))
@@ -332,23 +332,29 @@ class Spool:
         for folder, ids in folders.items():
             self._ask_quietly(Settle(self._storer.number(), folder, tuple(ids)))
 
-    async def _redeliver_relocated(self, live: Live) -> None:
+    def _redeliver(self, live: Live) -> None:
         local = live.local()
         if not local:
             return
-        places: list[Delivery] = []
-        for index in local:
-            target = live.envelope.plan[index]
-            if self._relocate is not None:
-                target = await self._relocate(live.envelope, target)
-            assert isinstance(target, LOCAL)
-            places.append(delivery(live.envelope, index, target))
-        self._ask_quietly(Redeliver(self._storer.number(), live.envelope.id, tuple(places)))
-
-    def _redeliver(self, live: Live) -> None:
-        again = deliveries(live.envelope, live.local())
-        if again:
+        if self._relocate is None:
+            again = deliveries(live.envelope, local)
             self._ask_quietly(Redeliver(self._storer.number(), live.envelope.id, again))
+        else:
+            background(f"delivering {live.envelope.id} again", self._redeliver_relocated(live, local, self._relocate))
+
+    async def _redeliver_relocated(self, live: Live, local: list[int], relocate: Relocate) -> None:
+        envelope = live.envelope
+        places: list[Delivery] = []
+        try:
+            for index in local:
+                target = await relocate(envelope, envelope.plan[index])
+                assert isinstance(target, LOCAL)
+                places.append(delivery(envelope, index, target))
+        except Temporary:  # the directory is not there yet
+            self._stuck.add(envelope.id)
+            self._later("retry", _RETRY_DELAY, self._retry)
+        else:
+            self._ask_quietly(Redeliver(self._storer.number(), envelope.id, tuple(places)))
 
     def _retry(self) -> None:
         """Once more what the disk refused."""
