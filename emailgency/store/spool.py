@@ -63,7 +63,7 @@ class Spool:
         settings: DiskSettings | None = None,
         relocate: Relocate | None = None,
     ) -> None:
-        """`relocate` says where an old local target goes now, since its mailbox may have gone; Temporary: asked again."""
+        """`relocate` says where an old local target goes, its mailbox may have gone; Temporary: it is asked again."""
         self.live: dict[str, Live] = {}
         self.listeners: list[Callable[[Live], None]] = []
         self._reactor = reactor
