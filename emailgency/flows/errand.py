@@ -25,7 +25,10 @@ class Records:
         """The next hop has them: from here on they are its own. Returns when that is on stable storage."""
         live = waiting.live
         if "DSN" not in courier.client.extensions:
-            await self._bounces.relayed(live, targets, outcome)
+            try:
+                await self._bounces.relayed(live, targets, outcome)
+            except Exception:  # a word to the sender that cannot be written must not send the message a second time
+                self._log.failure("{id}: its sender is not told that it was relayed", id=live.envelope.id)
         await self._spool.finished(live.envelope.id, targets, outcome)
         self._log.info(
             "{id} relayed to {remote}: {code} {reply}",

@@ -1,8 +1,9 @@
 """Outbound mail whose recipient turns out to live here: a forward to another mailbox of ours, say.
 
 It never goes over the network, where the way to us may be closed or lead back in a circle (attack row 13): it becomes
-a message of its own with the targets that its address has here. Each time it gets a Received and a Delivered-To field;
-an address that it has already been at does not get it again, and too many Received fields end it in any case.
+a message of its own with the targets that its address has here. Each time it gets a Received field, and a Delivered-To
+field for its address and for the one that forwarded it; an address that it has already been at does not get it again,
+and too many Received fields end it in any case.
 """
 
 import re
@@ -43,22 +44,26 @@ class Homecoming:
         assert isinstance(target, Outbound)
         if route.verdict and route.verdict.temporary:
             raise Temporary(f"{target.address} takes no mail now: {route.verdict.text}")
-        field = f"Delivered-To: {target.address}\r\n".encode()
         try:
             header = octets.header(self._spool.path(envelope.id), envelope.return_path)
         except OSError as error:
             raise Temporary(str(error)) from error
         if route.verdict:
             await self._fail(live, index, route.verdict.code, route.verdict.enhanced, route.verdict.text)
-        elif b"\r\n" + field.lower() in b"\r\n" + header.lower():
+        elif _was_at(target.address, header):
             await self._end(live, index, Outcome(word="dropped", enhanced="5.4.6", reply="has been there before"))
         elif len(_RECEIVED.findall(header)) >= HOPS:
             await self._fail(live, index, 554, "5.4.6", "too many Received fields, this is a loop")
         else:
-            id = await self._accept(envelope, target, route, field) if route.targets else "nothing"
+            forwarder = envelope.recipients[target.recipient].as_given
+            places = [target.address]
+            if target.origin == "forward" and not _was_at(forwarder, header) and forwarder != target.address:
+                places.append(forwarder)
+            fields = b"".join(map(_delivered_to, places))
+            id = await self._accept(envelope, target, route, fields) if route.targets else "nothing"
             await self._end(live, index, Outcome(word="delivered", reply=f"as {id}"))
 
-    async def _accept(self, envelope: Envelope, target: Outbound, route: "Route", field: bytes) -> str:
+    async def _accept(self, envelope: Envelope, target: Outbound, route: "Route", fields: bytes) -> str:
         now = self._clock()
         arrival = self._spool.begin(now)
         hop = trace.Hop(
@@ -72,7 +77,7 @@ class Homecoming:
         )
         return_path = trace.return_path(envelope.sender)
         try:
-            arrival.write(return_path + trace.received(hop) + field)
+            arrival.write(return_path + trace.received(hop) + fields)
             async for chunk in octets.chunks(self._reactor, self._spool.path(envelope.id), envelope.return_path):
                 arrival.write(chunk)
         except BaseException:
@@ -107,3 +112,11 @@ class Homecoming:
     async def _fail(self, live: "Live", index: int, code: int, enhanced: str, text: str) -> None:
         outcome = Outcome(word="bounced", code=code, enhanced=enhanced, reply=text)
         await self._bounces.failed(live, {index: outcome})
+
+
+def _delivered_to(address: str) -> bytes:
+    return f"Delivered-To: {address}\r\n".encode()
+
+
+def _was_at(address: str, header: bytes) -> bool:
+    return b"\r\n" + _delivered_to(address).lower() in b"\r\n" + header.lower()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from typing import Protocol as Shape
 
 from msgspec import Struct
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
@@ -234,7 +234,9 @@ class Lane:
     async def _nowhere(self, error: Unroutable) -> None:
         """The domain takes no mail: everything here fails, nothing is tried."""
         outcome = Outcome(word="bounced", enhanced=error.code, reply=str(error)[:REPLY_LENGTH])
-        for waiting in self.queue.remove(lambda _: True):
+        self.queue.hurry()
+        now = self._means.clock()
+        while waiting := self.queue.take(now):  # one by one: what cannot be told now, and all behind it, stays here
             await self._fail(waiting, outcome)
 
     async def _visit(self, destination: Destination) -> Closure:
@@ -250,8 +252,8 @@ class Lane:
             closure = await courier.visit(destination)
         finally:
             self._couriers.discard(courier)
-        for unsettled in closure.unsettled:
-            await self._unsettled(unsettled, closure, courier)
+        back = [self._unsettled(unsettled, closure, courier) for unsettled in closure.unsettled]
+        await gatherResults([background("putting back what was on its way", one) for one in back])
         return closure
 
     def _returned(self, closure: Closure) -> None:
@@ -366,7 +368,11 @@ class Lane:
 
     async def _expire(self, waiting: Waiting) -> None:
         reason = self.health.reason or "waited too long"
-        await self._fail(waiting, Outcome(word="expired", enhanced="4.4.7", reply=reason[:REPLY_LENGTH]))
+        self.carrying += 1  # a lane that looks empty is forgotten, and this may come back
+        try:
+            await self._fail(waiting, Outcome(word="expired", enhanced="4.4.7", reply=reason[:REPLY_LENGTH]))
+        finally:
+            self.carrying -= 1
 
     async def _fail(self, waiting: Waiting, outcome: Outcome) -> None:
         try:

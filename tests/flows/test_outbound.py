@@ -208,6 +208,26 @@ class Outgoing(OutboundCase):
         assert self.server.opened == 0
 
     @run
+    async def test_failures_that_cannot_be_told_while_the_disk_is_full_are_told_later(self):
+        self.dns.zone[("null.zz", "MX")] = ["0 ."]
+        commit, full = self.spool.commit, [True]
+
+        async def refusing(arrival, envelope):
+            if envelope.sender == "" and full:
+                raise Temporary("no space left")
+            await commit(arrival, envelope)
+
+        self.spool.commit = refusing
+        outbound = self.start()
+        for _ in range(5):
+            await self.accept(to("a@null.zz"))
+        await until(lambda: outbound.lanes and outbound.lanes[0].health.failures)
+        full.clear()
+        await self.told(5)
+        await until(lambda: not self.spool.live)
+        self.flushLoggedErrors(Temporary)
+
+    @run
     async def test_a_resolver_in_trouble_is_not_final(self):
         outbound = self.start()
         for count, silent in enumerate(("MX", "A"), 1):
@@ -291,6 +311,18 @@ class Outgoing(OutboundCase):
             assert len(visited) == len(set(visited))
 
     @run
+    async def test_attack_13_two_who_forward_to_each_other_get_one_copy_each(self):
+        self.directory.forwards = {"a@mydomain.zz": ["b@mydomain.zz"], "b@mydomain.zz": ["a@mydomain.zz"]}
+        self.start()
+        await self.accept(
+            to("b@mydomain.zz", origin="forward"),
+            recipients=(Recipient(as_given="a@mydomain.zz"),),
+            client=Client(ip="192.0.2.6"),
+        )
+        await until(lambda: not self.spool.live)
+        assert len(self.stored(layout.mailbox("acme", "m1"))) == 1  # his; the forwarder has had hers
+
+    @run
     async def test_attack_13_too_many_received_fields_end_a_message(self):
         self.start()
         content = b"Received: from a by b; now\r\n" * 50 + MESSAGE
@@ -348,6 +380,19 @@ class Telling(OutboundCase):
         await until(lambda: not self.spool.live)
         assert len(await self.told()) == 1
         assert any(b"NOTIFY=SUCCESS" in command for command in self.server.commands)
+
+    @run
+    async def test_a_message_is_not_sent_twice_because_its_success_cannot_be_told(self):
+        async def failing(live, targets, outcome):
+            raise Temporary("no space left")
+
+        self.bounces.relayed = failing
+        self.server.capabilities = ("PIPELINING",)
+        self.start()
+        await self.accept(to("anna@far.zz"), recipients=(Recipient(as_given="anna@far.zz", notify=("SUCCESS",)),))
+        await until(lambda: not self.spool.live)
+        assert len(self.server.messages) == 1
+        assert len(self.flushLoggedErrors(Temporary)) == 1
 
     @run
     async def test_attack_12_a_forged_sender_hears_nothing_and_the_mail_is_kept_with_the_reason(self):

@@ -340,6 +340,25 @@ class HostileServer(RelayCase):
         assert (id, outcome.word) == ("m0", "deferred")
 
     @run
+    async def test_mail_behind_a_lost_one_goes_again_though_no_attempt_can_be_recorded(self):
+        def drop(connection, _):
+            connection.transport.abortConnection()
+            connection.factory.server.behaviour.clear()
+            return b""
+
+        async def failing(id, targets, next_attempt, outcome):
+            raise Temporary("no space left")
+
+        self.spool.tried = failing
+        server = ScriptedServer(end=drop)
+        self.accept(0)
+        self.accept(1)
+        self.start(server, connections=1)
+        await until(lambda: not self.spool.live)
+        assert len(server.messages) == 2
+        self.flushLoggedErrors(Temporary)
+
+    @run
     async def test_a_message_that_kills_the_server_does_not_block_the_others(self):
         def poison(connection, body):
             if b"MAIL FROM:<poison@" in connection.sender:
