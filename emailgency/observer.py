@@ -18,6 +18,8 @@ from zope.interface import implementer
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # A line every two seconds while Redis is away; `store.redis` says once that it is.
 _RECONNECTING = "twisted.application._client_service.ClientService"
+# Twisted says so of every socket that asked a resolver something.
+_UDP_CLOSED = "(UDP Port "
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -58,7 +60,7 @@ class Observer:
         self._shape = shape
 
     def __call__(self, event: LogEvent) -> None:
-        if event.get("log_level", LogLevel.info) >= LogLevel.info and event.get("log_namespace") != _RECONNECTING:
+        if event.get("log_level", LogLevel.info) >= LogLevel.info and not _noise(event):
             self._stream.write(self._shape(event))
             self._stream.flush()
 
@@ -67,6 +69,12 @@ class Observer:
         if self._path is not None:
             self._stream.close()
             self._stream = _open(self._path)
+
+
+def _noise(event: LogEvent) -> bool:
+    """What libraries say and nobody can use."""
+    said = event.get("log_text")
+    return event.get("log_namespace") == _RECONNECTING or (isinstance(said, str) and said.startswith(_UDP_CLOSED))
 
 
 def _open(path: str) -> TextIO:

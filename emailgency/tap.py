@@ -38,4 +38,4 @@ def makeService(options: Options) -> IService:
 
         return service(options)
     except Wrong as wrong:
-        raise usage.UsageError(f"\n{wrong}") from None
+        raise SystemExit(f"emailgency: {wrong}") from None  # twistd shows a traceback of anything else

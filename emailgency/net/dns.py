@@ -207,6 +207,8 @@ class _Unanswered(Exception):
 class _Datagrams(DatagramProtocol):
     """One question over UDP. `answered` gives the answer, or None when TCP should be used."""
 
+    noisy = False
+
     def __init__(self, question: "Message", host: str, port: int) -> None:
         self.answered: Deferred[Message | None] = Deferred()
         self._question = question
