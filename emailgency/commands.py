@@ -1,17 +1,22 @@
 """The commands of the running server, put together: each room's table, in one."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from emailgency.flows.addresses import Addresses
 from emailgency.flows.customer_accounts import CustomerAccounts
 from emailgency.flows.drop_pending import DropPending
+from emailgency.flows.exchanges import Exchanges
+from emailgency.flows.flush import Flush
 from emailgency.flows.forget_mail import ForgetMail
 from emailgency.flows.import_addresses import ImportAddresses
 from emailgency.flows.mailbox_status import MailboxStatus
+from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.passwords import Passwords
 from emailgency.flows.pending_view import PendingView
 from emailgency.flows.reconstruct import Reconstruction
+from emailgency.flows.relay import RelayFlow
 from emailgency.flows.transport_check import TransportCheck
+from emailgency.net.egress import Egress
 from emailgency.servers.control.address_commands import AddressCommands
 from emailgency.servers.control.command import Commands
 from emailgency.servers.control.customer_commands import CustomerCommands
@@ -19,29 +24,46 @@ from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
 from emailgency.servers.imap import names
+from emailgency.settings import Settings
+from emailgency.store.credentials import Credentials
+from emailgency.store.directory import Directory
+from emailgency.store.folders import Folders
+from emailgency.store.spool import Spool
+from emailgency.store.storing.line import Storer
 
-if TYPE_CHECKING:
-    from emailgency.app import App
-    from emailgency.settings import Settings
+
+class Parts(Protocol):
+    """What commands work on."""
+
+    credentials: Credentials
+    directory: Directory
+    egress: Egress
+    exchanges: Exchanges
+    flush: Flush
+    folders: Folders
+    outbound: OutboundFlow
+    relay: RelayFlow
+    spool: Spool
+    storer: Storer
 
 
-def commands(app: "App", reactor: Any, settings: "Settings") -> Commands:
+def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
     """What the control socket answers."""
-    directory = app.directory
+    directory = parts.directory
     accounts = CustomerAccounts(directory, settings.service_domain, settings.operator)
     addresses = Addresses(directory, settings.operator)
-    passwords = Passwords(directory, app.credentials)
-    view = PendingView(app.relay, app.outbound)
+    passwords = Passwords(directory, parts.credentials)
+    view = PendingView(parts.relay, parts.outbound)
     new_folders = [names.parse(name, settings.imap.separator) for name in settings.imap.folders]
-    forget = ForgetMail(reactor, app.folders, new_folders)
-    transports = TransportCheck(app.exchanges, app.egress)
-    status = MailboxStatus(directory, app.folders)
+    forget = ForgetMail(reactor, parts.folders, new_folders)
+    transports = TransportCheck(parts.exchanges, parts.egress)
+    status = MailboxStatus(directory, parts.folders)
     importing = ImportAddresses(directory, addresses, passwords, settings.operator)
-    reconstruction = Reconstruction(reactor, app.storer, app.folders)
+    reconstruction = Reconstruction(reactor, parts.storer, parts.folders)
     return (
-        CustomerCommands(directory, accounts, transports, view, DropPending(app.relay, app.spool), forget).table()
+        CustomerCommands(directory, accounts, transports, view, DropPending(parts.relay, parts.spool), forget).table()
         | MailboxCommands(directory, addresses, passwords, status, forget).table()
         | AddressCommands(directory, accounts, addresses).table()
-        | PendingCommands(directory, accounts, view, app.flush).table()
+        | PendingCommands(directory, accounts, view, parts.flush).table()
         | UpkeepCommands(directory, importing, reconstruction, forget).table()
     )

@@ -2,33 +2,52 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
 
+from emailgency.flows.lane import Lane
+from emailgency.flows.outbound import OutboundFlow
+from emailgency.flows.relay import RelayFlow
+from emailgency.servers.imap.server import ImapServer
+from emailgency.servers.smtp_service import SmtpService
+from emailgency.servers.stall import Stall
 from emailgency.servers.web.metrics import Figure
-
-if TYPE_CHECKING:
-    from emailgency.app import App
-    from emailgency.flows.lane import Lane
-    from emailgency.servers.imap.server import ImapServer
-    from emailgency.servers.smtp_service import SmtpService
+from emailgency.store.certificates import Certificates
+from emailgency.store.redis import Redis
+from emailgency.store.spool import Spool
+from emailgency.store.storing.line import Storer
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def figures(app: "App") -> list[Figure]:
+class Parts(Protocol):
+    """What is looked at."""
+
+    certificates: Certificates
+    clock: Callable[[], float]
+    imap: ImapServer | None
+    outbound: OutboundFlow
+    redis: Redis
+    relay: RelayFlow
+    smtp: dict[str, SmtpService]
+    spool: Spool
+    stall: Stall
+    storer: Storer
+
+
+def figures(parts: Parts) -> list[Figure]:
     """All of them; each is read when somebody asks."""
-    spool, stall, certificates = app.spool, app.stall, app.certificates
+    spool, stall, certificates = parts.spool, parts.stall, parts.certificates
     return [
-        Figure("emailgency_connections", "Open connections.", lambda: connections(app), "service"),
-        Figure("emailgency_connections_refused_total", "Refused by the limits.", lambda: refused(app), "service"),
+        Figure("emailgency_connections", "Open connections.", lambda: connections(parts), "service"),
+        Figure("emailgency_connections_refused_total", "Refused by the limits.", lambda: refused(parts), "service"),
         Figure("emailgency_accepting", "1: mail is taken in; 0: the disk is low.", lambda: spool.accepting is None),
         Figure("emailgency_live_messages", "Messages with a target left.", lambda: len(spool.live)),
-        Figure("emailgency_pending_messages", "Messages for other servers.", lambda: pending(app)),
-        Figure("emailgency_oldest_pending_seconds", "Age of the oldest of them.", lambda: oldest(app)),
-        Figure("emailgency_next_hops", "Servers that mail is pending for.", lambda: next_hops(app), "state"),
-        Figure("emailgency_redis_connected", "1: Redis answers.", lambda: app.redis.connected),
-        Figure("emailgency_storer_busy", "1: the disk does not keep up, clients wait.", lambda: app.storer.busy),
+        Figure("emailgency_pending_messages", "Messages for other servers.", lambda: pending(parts)),
+        Figure("emailgency_oldest_pending_seconds", "Age of the oldest of them.", lambda: oldest(parts)),
+        Figure("emailgency_next_hops", "Servers that mail is pending for.", lambda: next_hops(parts), "state"),
+        Figure("emailgency_redis_connected", "1: Redis answers.", lambda: parts.redis.connected),
+        Figure("emailgency_storer_busy", "1: the disk does not keep up, clients wait.", lambda: parts.storer.busy),
         Figure("emailgency_stall_seconds", "Longest stall of the reactor in the last minutes.", lambda: stall.recent),
         Figure("emailgency_stall_seconds_worst", "Longest stall since the start.", lambda: stall.worst),
         Figure(
@@ -42,37 +61,37 @@ def figures(app: "App") -> list[Figure]:
     ]
 
 
-def connections(app: "App") -> dict[str, float]:
+def connections(parts: Parts) -> dict[str, float]:
     """Open ones, by service."""
-    return {service: len(one.connections) for service, one in services(app)}
+    return {service: len(one.connections) for service, one in services(parts)}
 
 
-def refused(app: "App") -> dict[str, float]:
-    return {service: one.connections.refused for service, one in services(app)}
+def refused(parts: Parts) -> dict[str, float]:
+    return {service: one.connections.refused for service, one in services(parts)}
 
 
-def services(app: "App") -> "Iterator[tuple[str, SmtpService | ImapServer]]":
-    yield from app.smtp.items()
-    if app.imap is not None:
-        yield "imap", app.imap
+def services(parts: Parts) -> Iterator[tuple[str, SmtpService | ImapServer]]:
+    yield from parts.smtp.items()
+    if parts.imap is not None:
+        yield "imap", parts.imap
 
 
-def lanes(app: "App") -> "list[Lane]":
-    return [*app.relay.lanes(), *app.outbound.lanes]
+def lanes(parts: Parts) -> list[Lane]:
+    return [*parts.relay.lanes(), *parts.outbound.lanes]
 
 
-def pending(app: "App") -> int:
-    return sum(len(lane.queue) + lane.carrying for lane in lanes(app))
+def pending(parts: Parts) -> int:
+    return sum(len(lane.queue) + lane.carrying for lane in lanes(parts))
 
 
-def oldest(app: "App") -> float:
+def oldest(parts: Parts) -> float:
     """0 when nothing is pending."""
-    ages = [app.clock() - received for lane in lanes(app) if (received := lane.queue.oldest()) is not None]
+    ages = [parts.clock() - received for lane in lanes(parts) if (received := lane.queue.oldest()) is not None]
     return max(ages, default=0.0)
 
 
-def next_hops(app: "App") -> Mapping[str, float]:
-    return Counter(lane.health.state.value for lane in lanes(app))
+def next_hops(parts: Parts) -> Mapping[str, float]:
+    return Counter(lane.health.state.value for lane in lanes(parts))
 
 
 def resident() -> int:

@@ -1,32 +1,45 @@
 """IMAP, put together; loaded after the first banner."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
+from emailgency.flows.login import Login
 from emailgency.servers.imap.protocol import ImapFactory
 from emailgency.servers.imap.server import LOOK, ImapServer
 from emailgency.servers.periodic import Periodic
+from emailgency.settings import Settings
+from emailgency.store.certificates import Certificates
+from emailgency.store.directory import Directory
+from emailgency.store.folders import Folders
 from emailgency.store.summaries import Summaries
-
-if TYPE_CHECKING:
-    from emailgency.app import App
-    from emailgency.settings import Settings
 
 __all__ = ["ImapFactory", "imap_server"]
 
 
-def imap_server(app: "App", reactor: Any, settings: "Settings") -> ImapServer:
+class Parts(Protocol):
+    """What IMAP rests on, and the loops it adds its own to."""
+
+    certificates: Certificates
+    clock: Callable[[], float]
+    directory: Directory
+    folders: Folders
+    login: Login
+    loops: list[Periodic]
+
+
+def imap_server(parts: Parts, reactor: Any, settings: Settings) -> ImapServer:
     """What all IMAP connections share, and the loop that looks after them."""
     server = ImapServer(
         settings=settings.imap,
         host_name=settings.host_name,
         reactor=reactor,
-        clock=app.clock,
-        folders=app.folders,
+        clock=parts.clock,
+        folders=parts.folders,
         summaries=Summaries(reactor),
-        directory=app.directory,
-        login=app.login,
+        directory=parts.directory,
+        login=parts.login,
         connection_limits=settings.imap.connections,
-        tls=app.certificates,
+        tls=parts.certificates,
     )
-    app.loops.append(Periodic(reactor, "looking after IMAP sessions", LOOK, server.look))
+    parts.loops.append(Periodic(reactor, "looking after IMAP sessions", LOOK, server.look))
     return server

@@ -39,14 +39,12 @@ def modules() -> Iterator[tuple[str, str]]:
 MODULES = dict(modules())
 
 
-def imports(path: str, types_too: bool = True) -> Iterator[tuple[int, str]]:
-    """Line and full name of each import, wherever it stands; `from a import b` gives `a.b` if that is a module."""
+def imports(path: str) -> Iterator[tuple[int, str]]:
+    """Line and full name of each import, wherever it stands, also those for types alone; `from a import b` gives
+    `a.b` if that is a module."""
     with open(path, encoding="utf-8") as file:
         tree = ast.parse(file.read(), path)
-    for_types = {id(inner) for node in ast.walk(tree) if _for_types(node) for inner in ast.walk(node)}
     for node in ast.walk(tree):
-        if id(node) in for_types and not types_too:
-            continue
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name
@@ -55,10 +53,6 @@ def imports(path: str, types_too: bool = True) -> Iterator[tuple[int, str]]:
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
                 yield node.lineno, full if full in MODULES or node.module == "twisted.internet" else str(node.module)
-
-
-def _for_types(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def clocks(path: str) -> Iterator[tuple[int, str]]:
@@ -80,8 +74,8 @@ def floor(module: str) -> int:
 
 
 def graph() -> dict[str, set[str]]:
-    """Who needs whom when the program runs; two classes that name each other in types are no circle."""
-    return {name: {to for _, to in imports(path, False) if to in MODULES} for name, path in MODULES.items()}
+    """Who knows whom. Two classes that name each other only in types are a circle too: neither is read alone."""
+    return {name: {to for _, to in imports(path) if to in MODULES} for name, path in MODULES.items()}
 
 
 def complaints() -> Iterator[str]:

@@ -8,6 +8,7 @@ record. The body goes from the file to the socket in chunks, at the pace of the 
 
 from math import inf
 from typing import Annotated
+from typing import Protocol as Shape
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
@@ -26,7 +27,7 @@ from zope.interface import implementer
 
 from emailgency.background import background
 from emailgency.codec.smtp import client as smtp
-from emailgency.net.parcel import CHUNK, Cargo, Closure, Opened, Parcel, Unsettled, open_parcel
+from emailgency.net.parcel import CHUNK, Closure, Opened, Parcel, Unsettled, open_parcel
 from emailgency.net.reactor import NetReactor, TLSTransport
 from emailgency.rules.next_hop import Destination
 
@@ -49,6 +50,19 @@ class CourierSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     block: Annotated[float, Meta(gt=0, description="Wait until 64 KiB of a body are taken, seconds")] = 180.0
     end: Annotated[float, Meta(gt=0, description="Wait for the answer to the end of data, seconds")] = 600.0
     idle: Annotated[float, Meta(ge=0, description="Keep a connection without work for a next message, seconds")] = 2.0
+
+
+class Cargo(Shape):
+    """Who has mail for a courier."""
+
+    def take(self, courier: "Courier") -> Parcel | None:
+        """The next parcel; None: none now, `Courier.more` is called when there is one."""
+
+    async def settle(self, courier: "Courier", parcel: Parcel, results: tuple[smtp.Result, ...]) -> None:
+        """Record one result a recipient; returns when that is on stable storage."""
+
+    def unreadable(self, parcel: Parcel, reason: str) -> None:
+        """The file is not what it should be; nothing was sent."""
 
 
 @implementer(IHandshakeListener, IPullProducer)

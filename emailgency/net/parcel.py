@@ -1,17 +1,13 @@
 """What a courier is given and what it gives back."""
 
 import os
-from typing import TYPE_CHECKING, BinaryIO
-from typing import Protocol as Shape
+from typing import BinaryIO
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from emailgency.codec.smtp import client as smtp
 from emailgency.codec.smtp.reply_reader import Reply
-
-if TYPE_CHECKING:
-    from emailgency.net.courier import Courier
 
 CHUNK = 1 << 16  # octets read and written at a time; a smaller message is read in one go
 
@@ -45,19 +41,6 @@ class Closure(Struct, frozen=True, kw_only=True):
     reply: Reply | None = None
     tls_failed: bool = False
     unsettled: tuple[Unsettled, ...] = ()
-
-
-class Cargo(Shape):
-    """Who has mail for a courier."""
-
-    def take(self, courier: "Courier") -> Parcel | None:
-        """The next parcel; None: none now, `Courier.more` is called when there is one."""
-
-    async def settle(self, courier: "Courier", parcel: Parcel, results: tuple[smtp.Result, ...]) -> None:
-        """Record one result a recipient; returns when that is on stable storage."""
-
-    def unreadable(self, parcel: Parcel, reason: str) -> None:
-        """The file is not what it should be; nothing was sent."""
 
 
 class Opened(Struct):

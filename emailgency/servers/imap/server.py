@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorThreads, IReactorTime
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.logger import Logger
 
 from emailgency.flows.login import Login
@@ -11,7 +11,7 @@ from emailgency.model.errors import Temporary
 from emailgency.servers.connections import ConnectionLimits, Connections
 from emailgency.servers.imap.limits import Imap
 from emailgency.servers.imap.line import Line
-from emailgency.servers.imap.session import Session, Usage
+from emailgency.servers.imap.session import ServerReactor, Session, Usage
 from emailgency.store.directory import Directory
 from emailgency.store.folders import Folders
 from emailgency.store.summaries import Summaries
@@ -19,10 +19,6 @@ from emailgency.store.summaries import Summaries
 GRACE = 20.0  # seconds that running commands get at the end, unless the caller says else
 FAREWELL = 2.0  # seconds for BYE to arrive then: a client under TLS that has gone to sleep never confirms the end
 LOOK = 10.0  # seconds between looks at folders in use (another Maildir program) and at the rights of who is logged in
-
-
-class ServerReactor(IReactorTime, IReactorThreads):
-    """Timers and threads, for the type checker; every reactor of Twisted has them."""
 
 
 class ImapServer:
@@ -51,11 +47,11 @@ class ImapServer:
         self.summaries = summaries
         self.directory = directory
         self.login = login
-        self.tls = tls  # None: no STARTTLS
+        self.tls = tls
         self.connections: Connections[Line] = Connections(connection_limits, reactor, self._make_room)
         self.sessions: set[Session] = set()
-        self.prepared: set[str] = set()  # mailboxes whose first folders are known to be there
-        self.usage: dict[str, Usage] = {}  # octets in use by mailbox, see `quota`
+        self.prepared: set[str] = set()
+        self.usage: dict[str, Usage] = {}
         self._guests: dict[Line, None] = {}  # who has not logged in, oldest first
         self._started = 0
         self._emptied: Deferred[None] | None = None

@@ -5,21 +5,23 @@ Commands are functions (session, command) in the modules beside this one; `table
 
 from collections.abc import Awaitable, Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from msgspec import Struct
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorThreads, IReactorTime
 from twisted.logger import Logger
 
-from emailgency.flows.login import Principal
+from emailgency.flows.login import Login, Principal
 from emailgency.servers.imap import names
+from emailgency.servers.imap.limits import Imap
 from emailgency.servers.imap.line import Line
 from emailgency.servers.imap.selected import Selected
 from emailgency.store import layout
+from emailgency.store.directory import Directory
 from emailgency.store.folder import Folder
+from emailgency.store.folders import Folders
 from emailgency.store.storing.messages import Refused
-
-if TYPE_CHECKING:
-    from emailgency.servers.imap.server import ImapServer
+from emailgency.store.summaries import Summaries
 
 
 class State(Enum):
@@ -57,6 +59,38 @@ class Usage(Struct):
     at: float
 
 
+class ServerReactor(IReactorTime, IReactorThreads):
+    """Timers and threads, for the type checker; every reactor of Twisted has them."""
+
+
+class Shared(Protocol):
+    """What all sessions share (`server.ImapServer`)."""
+
+    settings: Imap
+    host_name: str
+    reactor: ServerReactor
+    clock: Callable[[], float]
+    folders: Folders
+    summaries: Summaries
+    directory: Directory
+    login: Login
+    tls: IOpenSSLServerConnectionCreator | None  # None: no STARTTLS
+    prepared: set[str]  # mailboxes whose first folders are known to be there
+    usage: dict[str, Usage]  # octets in use by mailbox, see `quota`
+
+    def joined(self, session: "Session") -> None:
+        """It begins."""
+
+    def welcomed(self, session: "Session") -> None:
+        """It has logged in."""
+
+    def left(self, session: "Session") -> None:
+        """It has ended."""
+
+    def logged_in(self, mailbox: str) -> int:
+        """How many sessions are logged in to this mailbox (its path)."""
+
+
 class Session:
     """The state; `line` is where to write, `server` what all sessions share."""
 
@@ -76,7 +110,7 @@ class Session:
         "state",
     )
 
-    def __init__(self, line: Line, server: "ImapServer") -> None:
+    def __init__(self, line: Line, server: Shared) -> None:
         self.line = line
         self.server = server
         self.number = 0  # in log lines
