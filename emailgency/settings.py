@@ -30,6 +30,7 @@ from emailgency.settings_file import read
 from emailgency.store.certificates import TlsSettings
 from emailgency.store.credentials import CredentialSettings
 from emailgency.store.directory import DirectorySettings
+from emailgency.store.disk import DiskSettings
 from emailgency.store.failures import FailureSettings
 from emailgency.store.redis import RedisSettings
 from emailgency.store.storing.line import StorerSettings
@@ -109,6 +110,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     redis: RedisSettings = RedisSettings()
     directory: DirectorySettings = DirectorySettings()
     storer: StorerSettings = StorerSettings()
+    disk: DiskSettings = DiskSettings()
     log: Log = Log()
     stop: Stop = Stop()
 

@@ -18,6 +18,7 @@ from emailgency.model.address import Address
 from emailgency.model.errors import Invalid
 
 LOCAL_OCTETS = 64  # RFC 5321 section 4.5.3.1.1
+FOREIGN_LOCAL_OCTETS = 256  # bounce addresses of lists (VERP) and forwarders (SRS) carry a whole address in theirs
 DOMAIN_OCTETS = 255  # section 4.5.3.1.2; DNS itself ends at 253 printable octets
 LABEL_OCTETS = 63  # RFC 1035 section 2.3.4
 _LONGEST = 1024  # of any text looked at: a path of 256 octets with room for a source route and quoting
@@ -49,6 +50,18 @@ def parse(text: str) -> Address:
             return Address(local.lower(), _named(domain.lower()))
     local, domain = _parts(text)
     return Address(_canonical_local(local), domain)
+
+
+def foreign_domain(text: str) -> str:
+    """The canonical domain of an address that only others need to understand; raises Invalid.
+
+    Some providers gave away addresses such as "a..b@docomo.example" and "a.@ezweb.example", and local parts of more
+    than 64 octets come with every second mailing list: what we neither store nor compare is theirs to judge.
+    """
+    local, _, domain = text.rpartition("@")
+    if not local or len(local.encode()) > FOREIGN_LOCAL_OCTETS or _CONTROL.search(text):
+        raise Invalid(f"{text[:80]!r} is not an address")
+    return _literal(domain) if domain.startswith("[") else _domain(domain)
 
 
 def parse_domain(text: str) -> str:

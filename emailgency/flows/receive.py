@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from emailgency.codec import trace
-from emailgency.codec.address import parse
+from emailgency.codec.address import foreign_domain
 from emailgency.codec.smtp.command import Mail, Rcpt
 from emailgency.codec.trace import HeaderScan, Hop
 from emailgency.model.directory import HARD_MESSAGE_LIMIT
@@ -26,10 +26,12 @@ from emailgency.model.envelope import (
     Recipient,
     Relay,
     Target,
+    Undelivered,
 )
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
 from emailgency.rules.networks import network
+from emailgency.rules.routing import POSTMASTER
 
 if TYPE_CHECKING:
     from emailgency.flows.login import Principal
@@ -41,9 +43,9 @@ SENDER_OK = Verdict(250, "2.1.0", "sender ok")
 RECIPIENT_OK = Verdict(250, "2.1.5", "recipient ok")
 BAD_SENDER = Verdict(553, "5.1.7", "bad sender address")
 BAD_RECIPIENT = Verdict(553, "5.1.3", "bad recipient address")
-NO_POSTMASTER = Verdict(550, "5.1.1", "write to the postmaster of one of our domains")
 OTHER_CUSTOMER = Verdict(452, "4.5.3", "another transaction please, for this recipient")
 TOO_BIG = Verdict(552, "5.3.4", "message too big")
+OPERATOR = "operator"  # stands where a customer's id stands; those are 26 letters and digits
 LOOP = Verdict(554, "5.4.6", "too many Received fields, this is a loop")
 
 
@@ -55,7 +57,11 @@ class ReceptionLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         int, Meta(ge=20, description="Received fields from which a message counts as looping (RFC 5321 section 6.3).")
     ] = 50
     postmaster: Annotated[
-        str, Meta(description="The address that RCPT TO:<postmaster> without a domain means; empty: refused.")
+        str,
+        Meta(
+            description="A customer's address that gets mail for <postmaster> without a domain, and for postmaster@ "
+            "`host_name` and `service_domain`. Empty: it is kept in the Maildir customers/operator/undelivered."
+        ),
     ] = ""
 
 
@@ -75,12 +81,14 @@ class Reception:
         clock: Callable[[], float],
         hostname: str,
         limits: ReceptionLimits,
+        service_domain: str = "",
     ) -> None:
         self.resolver = resolver
         self.spool = spool
         self.clock = clock
         self.hostname = hostname
         self.limits = limits
+        self._own_names = frozenset((hostname, service_domain))
         self.committing: dict[str, list[Deferred[None]]] = {}  # fingerprint -> repetitions that wait for its end
 
     async def begin(
@@ -97,10 +105,35 @@ class Reception:
             return TOO_BIG
         if mail.sender:
             try:
-                parse(mail.sender)
+                foreign_domain(mail.sender)
             except Invalid:
                 return BAD_SENDER
         return None
+
+    async def operators(self, rcpt: Rcpt, index: int) -> "Meaning | None":
+        """What a recipient means that is whoever runs this server (RFC 5321 section 4.5.1); None: it is not.
+
+        Asked for what is no address of a customer's. Notifications of ours come from such an address.
+        """
+        local, at, domain = rcpt.address.lower().rpartition("@")
+        if (local if at else domain) != POSTMASTER or (at and domain not in self._own_names):
+            return None
+        if self.limits.postmaster:
+            recipient = Recipient(as_given=self.limits.postmaster, notify=rcpt.notify, original=rcpt.original)
+            route = await self.resolver.resolve(recipient, index)
+            if not isinstance(route, Verdict) and route.verdict is None:
+                return Meaning(recipient, route.customer.id, route.targets, route.size_limit)
+        kept = Undelivered(customer=OPERATOR, recipient=index)
+        return Meaning(recipient_of(rcpt), OPERATOR, (kept,), self.limits.message)
+
+
+class Meaning(Struct, frozen=True):
+    """What becomes of one recipient."""
+
+    recipient: Recipient
+    customer: str
+    targets: tuple[Target, ...]
+    size_limit: int
 
 
 class Transaction:
@@ -126,35 +159,32 @@ class Transaction:
 
     async def recipient(self, rcpt: Rcpt) -> Verdict:
         """RCPT. Nothing is changed unless the answer accepts."""
-        recipient = self._named(rcpt)
-        if recipient is None:
-            return NO_POSTMASTER
-        route = await self._reception.resolver.resolve(recipient, len(self._recipients))
+        recipient, index = recipient_of(rcpt), len(self._recipients)
+        route = await self._reception.resolver.resolve(recipient, index)
         if isinstance(route, Verdict):
-            return route
-        if route.verdict is not None:
+            meaning = await self._reception.operators(rcpt, index)
+            if meaning is None:
+                return route
+        elif route.verdict is not None:
             return route.verdict
-        refusal = self._unfit(route)
+        else:
+            meaning = Meaning(recipient, route.customer.id, route.targets, route.size_limit)
+        refusal = self._unfit(meaning)
         if refusal is not None:
             return refusal
-        self._take(recipient, route.targets)
+        self._take(meaning.recipient, meaning.targets)
         return RECIPIENT_OK
 
-    def _named(self, rcpt: Rcpt) -> Recipient | None:
-        """The recipient, with the address that a bare "postmaster" stands for (RFC 5321 section 4.5.1)."""
-        address = rcpt.address if "@" in rcpt.address else self._reception.limits.postmaster
-        return Recipient(as_given=address, notify=rcpt.notify, original=rcpt.original) if address else None
-
-    def _unfit(self, route: "Route") -> Verdict | None:
+    def _unfit(self, meaning: Meaning) -> Verdict | None:
         """Rows B7 and A9: one transaction has one customer and one size limit."""
-        limit = min(route.size_limit, self._reception.limits.message)
-        if self._recipients and route.customer.id != self._customer:
+        limit = min(meaning.size_limit, self._reception.limits.message)
+        if self._recipients and meaning.customer != self._customer:
             return OTHER_CUSTOMER
         if self._mail.size is not None and self._mail.size > limit:
             return TOO_BIG
         if self._recipients and limit != self._limit:
             return OTHER_CUSTOMER
-        self._customer, self._limit = route.customer.id, limit
+        self._customer, self._limit = meaning.customer, limit
         return None
 
     def _take(self, recipient: Recipient, targets: tuple[Target, ...]) -> None:
@@ -283,6 +313,10 @@ class Transaction:
         for part in (network(self._client.ip), self._client.mailbox or "", self._mail.sender, *recipients):
             whole.update(b"\0" + part.encode())  # no message holds a NUL
         return whole.hexdigest()
+
+
+def recipient_of(rcpt: Rcpt) -> Recipient:
+    return Recipient(as_given=rcpt.address, notify=rcpt.notify, original=rcpt.original)
 
 
 def _queued(id: str) -> Verdict:

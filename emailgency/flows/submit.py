@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 from msgspec import Meta, Struct
 
 from emailgency.codec import originators, trace
-from emailgency.codec.address import parse, wire
+from emailgency.codec.address import foreign_domain, parse, wire
 from emailgency.codec.smtp.command import Mail, Rcpt
 from emailgency.flows.receive import (
     BAD_RECIPIENT,
-    NO_POSTMASTER,
     RECIPIENT_OK,
     TOO_BIG,
+    Meaning,
     Reception,
     ReceptionLimits,
     Resolves,
     Transaction,
+    recipient_of,
 )
 from emailgency.model.address import Address
 from emailgency.model.directory import HARD_MESSAGE_LIMIT, Customer, Domain, Entry, Mailbox, Plan
-from emailgency.model.envelope import Client, Outbound, Recipient, Target
+from emailgency.model.envelope import Client, Outbound, Recipient
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
 from emailgency.rules.rates import Rates
@@ -34,7 +35,6 @@ from emailgency.rules.routing import STEALTH
 
 if TYPE_CHECKING:
     from emailgency.flows.login import Principal
-    from emailgency.flows.resolve import Route
     from emailgency.store.arrival import Arrival
     from emailgency.store.spool import Spool
 
@@ -83,8 +83,9 @@ class Submission(Reception):
         limits: ReceptionLimits,
         directory: Asked,
         own_limits: SubmissionLimits,
+        service_domain: str = "",
     ) -> None:
-        super().__init__(resolver, spool, clock, hostname, limits)
+        super().__init__(resolver, spool, clock, hostname, limits, service_domain)
         self.directory = directory
         self.rates = Rates(own_limits.recipients_per_hour / 3600, own_limits.recipients_at_once)
 
@@ -105,7 +106,7 @@ class Submission(Reception):
             return CHANGED
         user = User(mailbox, customer, self.directory)
         # RFC 8098 section 3: a mail program sends its notices of reading with the null sender
-        if mail.sender and not await user.may_use(parse(mail.sender)):
+        if mail.sender and not await user.may_send_as(mail.sender):
             return NOT_YOURS
         plan = await self.directory.plan(customer.plan)
         limit = HARD_MESSAGE_LIMIT if mailbox.vip else plan.message_size
@@ -121,6 +122,12 @@ class User:
         self.mailbox = mailbox
         self.customer = customer
         self._directory = directory
+
+    async def may_send_as(self, sender: str) -> bool:
+        try:
+            return await self.may_use(parse(sender))
+        except Invalid:
+            return False  # nobody's here
 
     async def may_use(self, sender: Address) -> bool:
         entry = await self._directory.entry(self.customer.id, sender.local)
@@ -144,43 +151,40 @@ class SubmittedTransaction(Transaction):
     async def recipient(self, rcpt: Rcpt) -> Verdict:
         if self._recipients and not self._mail.sender:
             return ONE_NOTICE
-        recipient = self._named(rcpt)
-        if recipient is None:
-            return NO_POSTMASTER
-        try:
-            address = parse(recipient.as_given)
-        except Invalid:
-            return BAD_RECIPIENT
-        index, limit = len(self._recipients), self._limit
-        if await self._submission.directory.domain(address.domain) is None:
-            targets: tuple[Target, ...] = (
-                Outbound(customer=self._customer, address=recipient.as_given, recipient=index, origin="submit"),
-            )
-        else:
-            route = await self._route(recipient, address)
-            if isinstance(route, Verdict):
-                return route
-            targets, limit = route.targets, min(limit, route.size_limit)
-            if self._mail.size is not None and self._mail.size > limit:
-                return TOO_BIG
+        meaning = await self._meaning(rcpt, len(self._recipients))
+        if isinstance(meaning, Verdict):
+            return meaning
+        if self._mail.size is not None and self._mail.size > meaning.size_limit:
+            return TOO_BIG
         if not self._submission.rates.take(self._user.mailbox.id, self._submission.clock()):
             return TOO_MUCH
-        self._limit = limit
-        self._take(recipient, targets)
+        self._limit = min(self._limit, meaning.size_limit)
+        self._take(meaning.recipient, meaning.targets)
         return RECIPIENT_OK
 
-    async def _route(self, recipient: Recipient, address: Address) -> "Route | Verdict":
+    async def _meaning(self, rcpt: Rcpt, index: int) -> Meaning | Verdict:
+        try:
+            ours = await self._submission.directory.domain(foreign_domain(rcpt.address))
+        except Invalid:
+            return await self._submission.operators(rcpt, index) or BAD_RECIPIENT
+        if ours is not None:
+            return await self._meaning_here(recipient_of(rcpt), index)
+        outbound = Outbound(customer=self._customer, address=rcpt.address, recipient=index, origin="submit")
+        elsewhere = Meaning(recipient_of(rcpt), self._customer, (outbound,), HARD_MESSAGE_LIMIT)
+        return await self._submission.operators(rcpt, index) or elsewhere
+
+    async def _meaning_here(self, recipient: Recipient, index: int) -> Meaning | Verdict:
         """What an address of ours means. Stealth keeps mail with other servers (row C7), and there is none here:
         then the address is taken as its twin in the alternate domain, which is never hidden.
         """
-        resolver, index = self._submission.resolver, len(self._recipients)
+        resolver = self._submission.resolver
         route = await resolver.resolve(recipient, index)
         if not isinstance(route, Verdict) and route.verdict == STEALTH:
-            twin = wire(Address(address.local, route.customer.alternate_domain))
+            twin = wire(Address(parse(recipient.as_given).local, route.customer.alternate_domain))
             route = await resolver.resolve(Recipient(as_given=twin), index)
         if isinstance(route, Verdict):
             return route
-        return route.verdict or route
+        return route.verdict or Meaning(recipient, route.customer.id, route.targets, route.size_limit)
 
     # ---- the header ---------------------------------------------------------------------------------------
 

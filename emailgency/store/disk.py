@@ -15,7 +15,7 @@ from emailgency.store.storing.messages import Ballast
 FULL = Verdict(452, "4.3.1", "insufficient system storage, try again later")  # RFC 3463 section 3.4
 
 
-class DiskSettings(Struct, frozen=True, kw_only=True):
+class DiskSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When the disk counts as full."""
 
     reserve: Annotated[

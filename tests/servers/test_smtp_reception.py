@@ -5,12 +5,15 @@ import socket
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.smtp.limits import SmtpLimits
+from emailgency.flows.receive import ReceptionLimits
+from emailgency.model.envelope import Deliver, Undelivered
 from emailgency.servers.smtp_service import SmtpSettings
-from tests.support.smtp import FewAddresses, MemorySpool, build
+from tests.support.smtp import FewAddresses, MemorySpool, Talk, build
 
 
 class ReceptionTests(TestCase):
@@ -36,6 +39,36 @@ class ReceptionTests(TestCase):
         assert b"for <Paul@mydomain.zz>;" in octets
         assert envelope.size == len(octets)
         assert self.spool.confirmed == [envelope.id]
+
+    async def test_the_postmaster_of_this_server_gets_mail_under_each_of_its_names(self) -> None:
+        """RFC 5321 section 4.5.1; notifications come from postmaster@ our host name, and people answer them."""
+        names = ["postmaster", "Postmaster@mx.emailgency.example", "POSTMASTER@emailgency.example"]
+        await self.dialogue(lambda client: client.sendmail("", names, b"Subject: help\r\n\r\n"))
+        (envelope, _) = self.spool.messages[0]
+        assert [recipient.as_given for recipient in envelope.recipients] == names
+        assert envelope.plan == (Undelivered(customer="operator", recipient=0),)
+
+    async def test_the_postmaster_of_this_server_may_be_an_address_of_a_customer(self) -> None:
+        for address, expected in (
+            ("paul@mydomain.zz", Deliver(customer="mydomain", mailbox="paul", recipient=0)),
+            ("paul@gone.example", Undelivered(customer="operator", recipient=0)),  # never refused for a wrong setting
+        ):
+            settings = SmtpSettings(reception=ReceptionLimits(postmaster=address))
+            talk = Talk(build(Clock(), self.spool, settings=settings))
+            talk.say(b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<postmaster>\r\nDATA\r\nSubject: x\r\n\r\n.\r\n")
+            assert self.spool.messages[-1][0].plan == (expected,)
+
+    async def test_senders_that_others_gave_such_addresses_are_heard(self) -> None:
+        """Bounce addresses longer than 64 octets, and what Japanese telephones used to be called."""
+        verp = "bounces+" + "x" * 60 + "-user=mydomain.zz@lists.example"
+        talk = Talk(build(Clock(), self.spool))
+        talk.say(b"EHLO x\r\n")
+        for sender in (verp, "a..b@docomo.example", ".a@docomo.example", "a.@ezweb.example"):
+            (answer, _) = talk.say(f"MAIL FROM:<{sender}>\r\nRSET\r\n".encode())
+            assert answer.startswith("250"), sender
+        for sender in ("x" * 257 + "@lists.example", "a@-.example", "a@1.2.3.4"):
+            (answer, _) = talk.say(f"MAIL FROM:<{sender}>\r\nRSET\r\n".encode())
+            assert answer.startswith("553"), sender
 
     async def test_attack_28_who_does_not_read_is_not_read_from_and_misses_nothing_later(self) -> None:
         """As much as fits into the buffers of both ends goes out, and no octet more is taken in."""

@@ -115,6 +115,17 @@ class SubmissionTests(TestCase):
         assert b"secret" not in octets
         assert octets.endswith(BODY)
 
+    async def test_a_user_writes_to_addresses_that_only_others_understand(self) -> None:
+        await self.talk(lambda client: client.sendmail(PAUL, ["a..b@docomo.example"], BODY))
+        (target,) = self.spool.messages[0][0].plan
+        assert target.address == "a..b@docomo.example"
+        assert await self.refused(PAUL, "a..b@mydomain.zz", BODY) == 553
+        assert await self.refused("a..b@docomo.example", ANNA, BODY) == 550
+
+    async def test_a_user_reaches_the_postmaster_of_this_server(self) -> None:
+        await self.talk(lambda client: client.sendmail(PAUL, ["postmaster", "postmaster@mx.example"], BODY))
+        assert {target.customer for target in self.spool.messages[0][0].plan} == {"operator"}
+
     async def test_what_a_mail_program_wrote_is_kept_octet_by_octet(self) -> None:
         message = b"date: x\r\nMESSAGE-ID: <1@a>\r\nFrom: paul@MyDomain.zz\r\nX: \xff\r\n\ty\r\n\r\n..\r\n"
         await self.talk(lambda client: client.sendmail(PAUL, [ANNA], message))

@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReacto
 from twisted.internet.testing import StringTransport
 
 from emailgency.codec.address import parse
-from emailgency.flows.receive import Reception, ReceptionLimits
+from emailgency.flows.receive import Reception
 from emailgency.model.directory import Customer, Domain, DomainKind
 from emailgency.model.envelope import Deliver, Envelope, Recipient
 from emailgency.model.errors import Invalid
@@ -127,7 +127,12 @@ def build(
 ) -> SmtpFactory:
     """Port 25."""
     reception = Reception(
-        resolver or FewAddresses(), spool, lambda: 1_800_000_000.0, "mx.emailgency.example", ReceptionLimits()
+        resolver or FewAddresses(),
+        spool,
+        lambda: 1_800_000_000.0,
+        "mx.emailgency.example",
+        (settings or SmtpSettings()).reception,
+        "emailgency.example",
     )
     service = SmtpService(reactor, reception, storer or IdleStorer(), settings or SmtpSettings(), certificates)
     return SmtpFactory(service)
