@@ -11,12 +11,14 @@ INBOX = "INBOX"
 async def furnish(folders: Folders, mailbox: str, names: Sequence[tuple[str, ...]]) -> None:
     """Make and subscribe INBOX and `names`, unless the mailbox (a path) has folders or subscriptions of its own.
 
-    Mail may have come before, so an INBOX alone is still a new mailbox.
+    Mail may have come before, so an INBOX alone is still a new mailbox; and so are some of `names` without any
+    subscription, where we were killed on the way.
     """
     listing = await folders.listing(mailbox)
     await folders.create(mailbox, quiet=True)
-    if listing.subscriptions or set(listing.folders) - {mailbox}:
+    wanted = [layout.folder(mailbox, name) for name in names]
+    if listing.subscriptions or not set(listing.folders) <= {mailbox, *wanted}:
         return
-    for name in names:
-        await folders.create(layout.folder(mailbox, name), quiet=True)
+    for path in wanted:
+        await folders.create(path, quiet=True)
     await folders.subscribe(mailbox, [INBOX, *(layout.folder("", name)[2:] for name in names)])
