@@ -18,8 +18,8 @@ from zope.interface import implementer
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # A line every two seconds while Redis is away; `store.redis` says once that it is.
 _RECONNECTING = "twisted.application._client_service.ClientService"
-# Twisted says so of every socket that asked a resolver something.
-_UDP_CLOSED = "(UDP Port "
+# Twisted says so of every socket that asks a resolver something (`net.dns`).
+_QUESTION_ASKED = ("_Datagrams starting on ", "(UDP Port ")
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -74,7 +74,7 @@ class Observer:
 def _noise(event: LogEvent) -> bool:
     """What libraries say and nobody can use."""
     said = event.get("log_text")
-    return event.get("log_namespace") == _RECONNECTING or (isinstance(said, str) and said.startswith(_UDP_CLOSED))
+    return event.get("log_namespace") == _RECONNECTING or (isinstance(said, str) and said.startswith(_QUESTION_ASKED))
 
 
 def _open(path: str) -> TextIO:

@@ -80,6 +80,7 @@ def test_debug_is_left_out_and_a_moved_file_is_opened_again(tmp_path) -> None:
 
 def test_the_sockets_of_dns_questions_fill_no_log(tmp_path) -> None:
     observer = Observer(io.StringIO(), str(tmp_path / "log"), line)
+    observer({**event("{log_text}"), "log_text": "_Datagrams starting on 37885"})
     observer({**event("{log_text}"), "log_text": "(UDP Port 37885 Closed)"})
     observer({**event("{log_text}"), "log_text": "something else"})
     assert (tmp_path / "log").read_text().count("\n") == 1
