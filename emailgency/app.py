@@ -43,6 +43,7 @@ from emailgency.store.directory import Directory
 from emailgency.store.failures import Failures
 from emailgency.store.folders import Folders
 from emailgency.store.journal import Journal
+from emailgency.store.last_good import LastGood
 from emailgency.store.redis import Redis, locate
 from emailgency.store.redis_server import RedisServer
 from emailgency.store.spool import Spool
@@ -118,7 +119,10 @@ class App:
             retry=settings.retry,
             connections=Connections(settings.courier.connections),
         )
-        self.relay = RelayFlow(Customers(self.directory), self.exchanges, self.bounces, self.means, settings.relay)
+        last_good = LastGood(self.redis)
+        self.relay = RelayFlow(
+            Customers(self.directory), self.exchanges, self.bounces, last_good, self.means, settings.relay
+        )
         self.flush = Flush(self.relay, clock, settings.flush)
         self.outbound = OutboundFlow(self.exchanges, self.bounces, self.means, settings.outbound)
 

@@ -1,8 +1,9 @@
 """Giving mail back: everything that waits for customers' own servers (product rows D1, D2).
 
 One lane a next hop: the customer's SMTP transport, else each of his domains by its MX. For these domains no answer
-of the DNS is final and no server's whim at banner, EHLO or MAIL: the message stays pending, the last host that worked
-is tried, the log says so. A message lives as long as the customer or his plan says; relay on hold keeps everything.
+of the DNS is final and no server's whim at banner, EHLO or MAIL: the message stays pending, the servers that last took
+mail are tried, the log says so. A message lives as long as the customer or his plan says; relay on hold keeps
+everything.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,6 +29,7 @@ from emailgency.store.pending import Hop, Waiting, waitings
 
 if TYPE_CHECKING:
     from emailgency.flows.bounce import Bounces
+    from emailgency.store.last_good import LastGood
     from emailgency.store.spool import Live
 
 
@@ -49,6 +51,7 @@ class CustomerErrand(Records):
         customers: Customers,
         exchanges: Exchanges,
         bounces: "Bounces",
+        last_good: "LastGood",
         connections: int,
     ) -> None:
         super().__init__(bounces)
@@ -56,7 +59,9 @@ class CustomerErrand(Records):
         self._hop = hop
         self._customers = customers
         self._exchanges = exchanges
-        self._last_good: Destination | None = None
+        self._last_good = last_good
+        self._offered: list[Destination] = []  # by the DNS; no message was taken there yet
+        self._good: list[Destination] = []  # what it had offered when one was, the one that took it first
 
     async def destinations(self) -> list[Destination]:
         """The SMTP transport, else the MX; when the DNS has nothing to offer, where it last worked (row D1)."""
@@ -64,12 +69,16 @@ class CustomerErrand(Records):
         if customer.smtp_transport:
             return await self._exchanges.of_transport(customer.smtp_transport)
         try:
-            return await self._exchanges.of_domain(self._hop.domain)
+            found = await self._exchanges.of_domain(self._hop.domain)
         except Unroutable as error:
             self._log.warn("{hop}: {reason}; ALERT, its mail stays pending", hop=str(self._hop), reason=str(error))
-            if self._last_good is None:
+            self._good = self._good or await self._last_good.recall(self._hop)
+            if not self._good:
                 raise
-            return [self._last_good]
+            return self._good
+        if set(found) != set(self._good):  # else there is nothing new to remember, however many messages go
+            self._offered = found
+        return found
 
     def hopeless(self, reason: Unroutable) -> bool:
         return False
@@ -96,7 +105,10 @@ class CustomerErrand(Records):
         await super().give_up(waiting, failures)
 
     async def taken(self, waiting: Waiting, targets: list[int], outcome: Outcome, courier: Courier) -> None:
-        self._last_good = courier.destination
+        offered, self._offered = self._offered, []
+        if offered:
+            self._good = sorted(offered, key=lambda one: one != courier.destination)
+            background("remembering where mail is taken", self._last_good.remember(self._hop, self._good))
         await super().taken(waiting, targets, outcome, courier)
 
 
@@ -106,11 +118,18 @@ class RelayFlow:
     _log = Logger()
 
     def __init__(
-        self, customers: Customers, exchanges: Exchanges, bounces: "Bounces", means: Means, settings: RelaySettings
+        self,
+        customers: Customers,
+        exchanges: Exchanges,
+        bounces: "Bounces",
+        last_good: "LastGood",
+        means: Means,
+        settings: RelaySettings,
     ) -> None:
         self._customers = customers
         self._exchanges = exchanges
         self._bounces = bounces
+        self._last_good = last_good
         self._means = means
         self.settings = settings
         self._lanes: dict[Hop, Lane] = {}
@@ -178,7 +197,9 @@ class RelayFlow:
         domain = "" if customer.smtp_transport else target.address.rpartition("@")[2].lower()
         hop = Hop(domain, customer.id)
         if hop not in self._lanes:
-            errand = CustomerErrand(hop, self._customers, self._exchanges, self._bounces, self.settings.connections)
+            errand = CustomerErrand(
+                hop, self._customers, self._exchanges, self._bounces, self._last_good, self.settings.connections
+            )
             self._lanes[hop] = Lane(hop, errand, self._means)
             self._lanes[hop].held = customer.relay is not RelayMode.ON
         return self._lanes[hop]

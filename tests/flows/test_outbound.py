@@ -31,7 +31,7 @@ from emailgency.store.spool import Spool
 from emailgency.store.storing.line import Storer, StorerSettings
 from tests.support.asynchronous import run, until
 from tests.support.dns_server import DnsServer
-from tests.support.relaying import FewCustomers, means
+from tests.support.relaying import FewCustomers, Memory, means
 from tests.support.smtp_server import ScriptedServer
 
 ACME = Customer(id="acme", domain="mydomain.zz", alternate_domain="mydomainzz.test", smtp_transport="127.0.0.1:25")
@@ -110,7 +110,12 @@ class OutboundCase(TestCase):
             self.exchanges, self.bounces, self.means, OutboundSettings(**{"look": 0.02, **settings})
         )
         self.relay = RelayFlow(
-            Customers(FewCustomers(ACME)), self.exchanges, self.bounces, self.means, RelaySettings(refresh=0.02)
+            Customers(FewCustomers(ACME)),
+            self.exchanges,
+            self.bounces,
+            Memory(),
+            self.means,
+            RelaySettings(refresh=0.02),
         )
         for flow in (self.outbound, self.relay):
             self.flows.append(flow)

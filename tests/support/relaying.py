@@ -2,6 +2,8 @@
 
 import random
 
+from msgspec.structs import replace
+
 from emailgency.flows.customers import Customers
 from emailgency.flows.exchanges import Exchanges
 from emailgency.flows.lane import Connections, Means
@@ -43,6 +45,19 @@ class RecordedBounces:
         pass
 
 
+class Memory:
+    """What `store.last_good.LastGood` remembers, without a Redis."""
+
+    def __init__(self) -> None:
+        self.good = {}
+
+    async def remember(self, hop, destinations):
+        self.good[hop] = destinations
+
+    async def recall(self, hop):
+        return self.good.get(hop, [])
+
+
 QUICK = RetrySettings(message_first=0.05, message_longest=0.2, probe_first=0.02, probe_longest=0.1, jitter=0)
 
 
@@ -60,18 +75,31 @@ def means(spool, reactor, *, ports=(), retry=QUICK, **courier) -> Means:
     )
 
 
-def relay(spool, reactor, port, *, customer=None, means_=None, resolver=None, connections=5, refresh=10.0) -> RelayFlow:
+class AtPort(Exchanges):
+    """An MX listens on port 25, the servers of tests where the kernel lets them."""
+
+    port = 0
+
+    async def of_domain(self, domain):
+        return [replace(one, port=self.port) for one in await super().of_domain(domain)]
+
+
+def relay(
+    spool, reactor, port, *, customer=None, means_=None, resolver=None, last_good=None, connections=5, refresh=10.0
+) -> RelayFlow:
     customer = customer or Customer(
         id="acme", domain="mydomain.zz", alternate_domain="mydomainzz.test", smtp_transport=f"127.0.0.1:{port}"
     )
     made = means_ or means(spool, reactor, ports=(port,))
     resolver = resolver or Resolver(ResolverSettings(addresses=("127.0.0.1:1",), timeout=0.1), reactor)
-    exchanges = Exchanges(resolver, made.egress, lambda name: name.endswith(".emailgency.test"))
+    exchanges = AtPort(resolver, made.egress, lambda name: name.endswith(".emailgency.test"))
+    exchanges.port = port
     directory = FewCustomers(customer)
     flow = RelayFlow(
         Customers(directory),
         exchanges,
         RecordedBounces(spool),
+        last_good or Memory(),
         made,
         RelaySettings(connections=connections, refresh=refresh),
     )
