@@ -4,10 +4,12 @@ Control characters are written as escapes (\\x1b, \\r) in everything, whoever lo
 the log obeys none of them. Lines after the first (a traceback) begin with a tab.
 """
 
+import contextlib
 import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from io import TextIOWrapper
 from typing import Any, TextIO
 
@@ -30,8 +32,7 @@ def clean(text: str) -> str:
 
 def line(event: LogEvent) -> str:
     """ "2026-11-22T10:15:00.123Z flows.receive info: 01J.. received ..." """
-    text = clean(eventAsText(event, includeTimestamp=False, includeSystem=False))
-    return f"{_time(event)} {_system(event)} {_level(event)}: {text}".replace("\n", "\n\t") + "\n"
+    return f"{_time(event)} {_system(event)} {_level(event)}: {_text(event)}".replace("\n", "\n\t") + "\n"
 
 
 def json_line(event: LogEvent) -> str:
@@ -40,7 +41,7 @@ def json_line(event: LogEvent) -> str:
         "time": _time(event),
         "level": _level(event),
         "system": _system(event),
-        "text": clean(eventAsText(event, includeTimestamp=False, includeSystem=False)),
+        "text": _text(event),
     }
     for name, value in event.items():
         if not name.startswith("log_") and isinstance(value, str | int | float | bool):
@@ -60,7 +61,7 @@ class Observer:
         self._shape = shape
 
     def __call__(self, event: LogEvent) -> None:
-        if event.get("log_level", LogLevel.info) >= LogLevel.info and not _noise(event):
+        if event.get("log_level") is not LogLevel.debug and not _noise(event):
             self._stream.write(self._shape(event))
             self._stream.flush()
 
@@ -82,13 +83,31 @@ def _open(path: str) -> TextIO:
     return os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")
 
 
+def _text(event: LogEvent) -> str:
+    """Twisted's formatter can do more than ours ever ask of it, at 5 % of what a small message costs."""
+    if "log_failure" not in event:
+        with contextlib.suppress(Exception):
+            return clean(event["log_format"].format_map(event))
+    return clean(eventAsText(event, includeTimestamp=False, includeSystem=False))
+
+
 def _time(event: LogEvent) -> str:
-    moment = datetime.fromtimestamp(event["log_time"], UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, fraction = divmod(event["log_time"], 1)
+    return f"{_second(seconds)}.{int(fraction * 1000):03}Z"
+
+
+@lru_cache(maxsize=1)
+def _second(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _system(event: LogEvent) -> str:
-    return clean(str(event.get("log_system") or event.get("log_namespace", "-"))).removeprefix("emailgency.")
+    return _place(str(event.get("log_system") or event.get("log_namespace", "-")))
+
+
+@lru_cache(maxsize=256)
+def _place(name: str) -> str:
+    return clean(name).removeprefix("emailgency.")
 
 
 def _level(event: LogEvent) -> str:
