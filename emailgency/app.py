@@ -14,6 +14,7 @@ import msgspec
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
+from twisted.internet.tcp import Server
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
@@ -33,6 +34,7 @@ from emailgency.net.dns import Resolver as Dns
 from emailgency.net.egress import Egress
 from emailgency.servers.control.listening import Control
 from emailgency.servers.periodic import Periodic
+from emailgency.servers.prompt import Prompt
 from emailgency.servers.smtp import SmtpFactory
 from emailgency.servers.smtp_service import SmtpService
 from emailgency.servers.stall import Stall
@@ -146,7 +148,7 @@ class App:
     def listen(self) -> None:
         """Accept connections of mail from now on."""
         for service, smtp in self.smtp.items():
-            self._serve(service, SmtpFactory(smtp), smtp.implicit_tls)
+            self._serve(service, SmtpFactory(smtp), smtp.implicit_tls, Prompt)
 
     async def start(self) -> None:
         """Wake up; raises what keeps the server from its work (a broken journal, say)."""
@@ -270,10 +272,10 @@ class App:
         domain = self._settings.service_domain
         return host in (self._settings.host_name, domain) or host.endswith(f".{domain}")
 
-    def _serve(self, service: str, factory: Any, secure: bool) -> None:
+    def _serve(self, service: str, factory: Any, secure: bool, transport: type[Server] = Server) -> None:
         bound = self._bound[service]
         wrapped = TLSMemoryBIOFactory(self.certificates, False, factory) if secure else factory
-        self._ports += bound.serve(self._reactor, wrapped)
+        self._ports += bound.serve(self._reactor, wrapped, transport)
 
     def _watch(self) -> None:
         from emailgency.figures import figures

@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 from twisted.internet.interfaces import IListeningPort, IReactorSocket
+from twisted.internet.tcp import Server
 
 from emailgency.settings_file import Mistake, Wrong
 
@@ -47,11 +48,13 @@ class Bound:
         self.sockets = sockets
         self.addresses: list[tuple[str, int]] = [bound.getsockname()[:2] for bound in sockets]
 
-    def serve(self, reactor: IReactorSocket, factory: Any) -> list[IListeningPort]:
+    def serve(self, reactor: IReactorSocket, factory: Any, transport: type[Server] = Server) -> list[IListeningPort]:
         """Accept connections from now on. The sockets belong to the reactor afterwards."""
         ports = []
         for bound in self.sockets:
-            ports.append(reactor.adoptStreamPort(bound.fileno(), bound.family, factory))
+            port: Any = reactor.adoptStreamPort(bound.fileno(), bound.family, factory)
+            port.transport = transport
+            ports.append(port)
             bound.close()  # the reactor works on a duplicate
         return ports
 
