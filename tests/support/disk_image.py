@@ -14,8 +14,10 @@ _SIZES = {"ext4": 128 << 20, "xfs": 320 << 20}
 class DiskImage:
     """Made in the folder `folder`, mounted at `mount_point` inside the block."""
 
-    def __init__(self, kind: str, folder: str) -> None:
+    def __init__(self, kind: str, folder: str, size: int = 0) -> None:
+        """`size` in octets; 0: small."""
         self._kind = kind
+        self._size = size or _SIZES[kind]
         self._file = os.path.join(folder, "image")
         self.mount_point = os.path.join(folder, "disk")
 
@@ -27,7 +29,7 @@ class DiskImage:
         _run("mount", "--make-rprivate", "/")
         os.makedirs(self.mount_point, exist_ok=True)
         with open(self._file, "wb") as image:
-            image.truncate(_SIZES[self._kind])
+            image.truncate(self._size)
         _run(f"mkfs.{self._kind}", "-q", *(["-F"] if self._kind == "ext4" else ["-f"]), self._file)
         self._mount()
         return self

@@ -4,6 +4,7 @@ To be called in a fork of a process that has not imported the reactor.
 """
 
 import os
+import resource
 import socket
 import sys
 import time
@@ -45,7 +46,7 @@ class ForkedStorer(Storer):
         self._pid = os.fork()
         if self._pid == 0:
             try:
-                ours.close()
+                _keep_only(theirs.fileno())
                 sys.stderr = open(os.devnull, "w")  # noqa: SIM115
                 child.Storer(theirs, self._data, self.settings.segment_size).run()
             finally:
@@ -64,6 +65,12 @@ class ForkedStorer(Storer):
         os.waitpid(self._pid, 0)
         self._process = None
         super().line_lost()
+
+
+def _keep_only(descriptor: int) -> None:
+    """Close what a process that was spawned would not have: listening sockets above all."""
+    os.closerange(3, descriptor)
+    os.closerange(descriptor + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def recover(data: str, retries: str) -> dict[str, Any]:

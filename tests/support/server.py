@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import tomli_w
 
@@ -24,6 +24,17 @@ class NotReady(Exception):
     """The server ended, or did not get ready in time; the text is the end of its log."""
 
 
+class Process(Protocol):
+    """The server's, as far as tests need it; `subprocess.Popen` is one."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def kill(self) -> None: ...
+    def terminate(self) -> None: ...
+
+
 class Server:
     """One installation. It can be stopped, killed and started again on the same data.
 
@@ -36,7 +47,7 @@ class Server:
         self.data = os.path.join(self.folder, "data")
         self.log_path = os.path.join(self.folder, "log")
         self.settings_path = os.path.join(self.folder, "settings.toml")
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
         self.ports: dict[str, int] = {}
         os.makedirs(self.folder, exist_ok=True)
         self.configure(settings or {})
@@ -60,20 +71,7 @@ class Server:
 
         `prefix`: a program to run it under (strace); `options`: of twistd itself.
         """
-        assert self.process is None, "it runs already"
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._listening)
-        twistd = os.path.join(os.path.dirname(sys.executable), "twistd")
-        words = [*prefix, sys.executable, twistd, "-n", "--pidfile=", *options, "emailgency"]
-        with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(
-                [*words, "--settings", self.settings_path, "--data", self.data],
-                cwd=self.folder,
-                env=environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self.spawn(prefix, options)
         try:
             deadline = time.monotonic() + timeout
             self.wait(lambda: os.path.exists(self._listening), deadline)
@@ -86,6 +84,26 @@ class Server:
             self.close()
             raise
         return self
+
+    def spawn(self, prefix: tuple[str, ...] = (), options: tuple[str, ...] = ()) -> None:
+        """Begin to start: nobody knows yet whether it will listen."""
+        assert self.process is None, "it runs already"
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._listening)
+        self.process = self._process(prefix, options)
+
+    def _process(self, prefix: tuple[str, ...], options: tuple[str, ...]) -> Process:
+        twistd = os.path.join(os.path.dirname(sys.executable), "twistd")
+        words = [*prefix, sys.executable, twistd, "-n", "--pidfile=", *options, "emailgency"]
+        with open(self.log_path, "ab") as log:
+            return subprocess.Popen(
+                [*words, "--settings", self.settings_path, "--data", self.data],
+                cwd=self.folder,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
 
     @property
     def pid(self) -> int:

@@ -4,9 +4,10 @@ Not ours in any part: plain sockets and threads. Down, its port is bound but nob
 """
 
 import contextlib
+import itertools
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -14,13 +15,19 @@ class Taken(NamedTuple):
     sender: str
     recipients: tuple[str, ...]
     octets: bytes
+    line: int = 0  # the connection it came by
 
 
 class Sink:
-    """`messages` in the order they were taken. As a context it is closed at the end."""
+    """`messages` in the order they were taken; `farewells` are the connections that ended with QUIT.
+
+    As a context it is closed at the end.
+    """
 
     def __init__(self) -> None:
         self.messages: list[Taken] = []
+        self.farewells: set[int] = set()
+        self._numbers = itertools.count(1)
         self._bound = self._bind(0)
         self.port: int = self._bound.getsockname()[1]
         self._lines: list[socket.socket] = []
@@ -67,6 +74,7 @@ class Sink:
                 stream.write(words.encode() + b"\r\n")
                 stream.flush()
 
+            number = next(self._numbers)
             sender, recipients = "", list[str]()
             say("220 sink ESMTP")
             while command := stream.readline():
@@ -82,11 +90,12 @@ class Sink:
                         say("250 ok")
                     case "DATA":
                         say("354 go ahead")
-                        octets = b"".join(body(stream))
-                        self.messages.append(Taken(sender, tuple(recipients), octets))
+                        octets = body(stream)
+                        self.messages.append(Taken(sender, tuple(recipients), octets, number))
                         recipients = []
                         say("250 taken")
                     case "QUIT":
+                        self.farewells.add(number)
                         say("221 bye")
                         return
                     case "RSET":
@@ -96,9 +105,11 @@ class Sink:
                         say("250 ok")
 
 
-def body(stream: Iterator[bytes]) -> Iterator[bytes]:
-    """The lines of a message, dot-stuffing taken off (RFC 5321 section 4.5.2)."""
+def body(stream: Iterable[bytes]) -> bytes:
+    """A message, dot-stuffing taken off (RFC 5321 section 4.5.2). Raises ValueError when it breaks off."""
+    lines = []
     for line in stream:
         if line == b".\r\n":
-            return
-        yield line.removeprefix(b".")
+            return b"".join(lines)
+        lines.append(line.removeprefix(b"."))
+    raise ValueError("broken off before the final dot")

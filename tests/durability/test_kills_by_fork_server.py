@@ -1,0 +1,25 @@
+"""Hundreds of kills of a whole server that starts in a tenth of a second: it is forked from one that is warm."""
+
+import pytest
+
+from tests.support.fork_server import ForkServer
+from tests.support.rounds import folder, plain, rounds
+
+pytestmark = [pytest.mark.durability, pytest.mark.timeout(7200)]
+
+
+def kills(campaigns: int, times: int, first_seed: int) -> dict[int, list[str]]:
+    def one(server: ForkServer, seed: int) -> list[str]:
+        with folder() as scratch:
+            return plain(server.call("tests.support.campaigns:forks_killed", scratch, seed, times, 0.25))
+
+    return rounds(range(first_seed, first_seed + campaigns), one, "tests.support.campaigns")
+
+
+def test_three_hundred_kills_lose_and_double_nothing() -> None:
+    assert kills(4, 75, 1000) == {}
+
+
+@pytest.mark.long
+def test_ten_thousand_kills_lose_and_double_nothing() -> None:
+    assert kills(100, 100, 2000) == {}

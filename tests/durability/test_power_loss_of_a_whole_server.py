@@ -1,0 +1,38 @@
+"""The disk under a whole server loses its power: what had a 250 or an OK is there. Without our syncs it is not."""
+
+import pytest
+
+from tests.support import disk_image
+from tests.support.fork_server import ForkServer
+from tests.support.rounds import folder, plain, rounds
+
+pytestmark = [
+    pytest.mark.durability,
+    pytest.mark.peer("xfs_io"),
+    pytest.mark.timeout(7200),
+    pytest.mark.skipif(not disk_image.available(), reason="only root may mount the disk that loses its power"),
+]
+
+
+def losses(kinds: list[str], times: int, *, syncing: bool = True) -> dict[tuple[int, str], list[str]]:
+    def one(server: ForkServer, case: tuple[int, str]) -> list[str]:
+        seed, kind = case
+        with folder() as scratch:
+            words = server.call("tests.support.campaigns:without_power", kind, scratch, seed, times, syncing)
+            return plain(words)
+
+    return rounds(list(enumerate(kinds)), one, "tests.support.campaigns")
+
+
+def test_power_losses_of_a_whole_server_lose_nothing_promised() -> None:
+    assert losses(["ext4", "xfs"], 4) == {}
+
+
+def test_control_a_whole_server_without_syncs_does_lose() -> None:
+    found = losses(["ext4", "xfs"], 3, syncing=False)
+    assert len(found) == 2
+
+
+@pytest.mark.long
+def test_hundreds_of_power_losses_of_a_whole_server_lose_nothing_promised() -> None:
+    assert losses(["ext4", "xfs"] * 10, 20) == {}

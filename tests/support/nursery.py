@@ -1,0 +1,162 @@
+"""A process that has imported the whole server and forks one for each start: some 100 ms instead of a second.
+
+    with Nursery() as nursery:
+        server = ForkedServer(folder, nursery)
+
+The server is the real one, put together by `emailgency.service` as twistd does it; its storer is a fork as well.
+"""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from typing import Any
+
+from tests.support.fork_server import ROOT
+from tests.support.server import Server
+
+
+class Nursery:
+    """`syncing` False: servers in which every sync does nothing, the control of what a power loss must find out."""
+
+    def __init__(self, *, syncing: bool = True) -> None:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([path for path in sys.path if path] + [ROOT])}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.nursery", "syncing" if syncing else "careless"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+        )
+
+    def born(self, settings: str, data: str, folder: str, log: str) -> "Child":
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([settings, data, folder, log]) + "\n")
+        self._process.stdin.flush()
+        return Child(int(self._process.stdout.readline()))
+
+    def __enter__(self) -> "Nursery":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+        self._process.stdout.close()
+
+
+class Child:
+    """A process that is not our own child, with the manners of `subprocess.Popen`. The exit status is not known."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._descriptor = os.pidfd_open(pid)
+
+    def poll(self) -> int | None:
+        return self._wait(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        status = self._wait(timeout)
+        if status is None:
+            raise subprocess.TimeoutExpired("forked server", timeout or 0.0)
+        return status
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        self._signal(signal.SIGTERM)
+
+    def _wait(self, timeout: float | None) -> int | None:
+        if self._descriptor >= 0 and select.select([self._descriptor], [], [], timeout)[0]:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        return None if self._descriptor >= 0 else 0
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._descriptor >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._descriptor, number)
+
+
+class ForkedServer(Server):
+    def __init__(self, folder: str, nursery: Nursery) -> None:
+        super().__init__(folder)
+        self._nursery = nursery
+
+    def _process(self, prefix: tuple[str, ...], options: tuple[str, ...]) -> Any:
+        return self._nursery.born(self.settings_path, self.data, self.folder, self.log_path)
+
+
+# ---- in the nursery and its children -----------------------------------------------------------------------
+
+
+def serve(settings_path: str, data: str) -> None:
+    """What twistd does for `twistd -n emailgency`."""
+    from twisted.logger import globalLogBeginner
+
+    from emailgency import app, settings
+    from emailgency.observer import Observer, line
+    from emailgency.service import EmailgencyService, monotonic_reactor
+    from tests.support.recovery import ForkedStorer
+
+    def load() -> settings.Settings:
+        return settings.load(settings_path, data)
+
+    app.Storer = ForkedStorer  # type: ignore[misc]
+    globalLogBeginner.beginLoggingTo([Observer(sys.stdout, None, line)], redirectStandardIO=False)
+    service = EmailgencyService(load(), load, None, None)
+    reactor = monotonic_reactor()
+    service.startService()
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    reactor.run()
+
+
+def child(settings: str, data: str, folder: str, log: str) -> None:
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.closerange(3, 100)
+    os.chdir(folder)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    serve(settings, data)
+
+
+def main() -> None:
+    import emailgency.commands
+    import emailgency.figures
+    import emailgency.mailboxes
+    import emailgency.servers.web.local
+    import emailgency.service  # noqa: F401 -- for its children
+    import tests.support.recovery  # noqa: F401
+    from emailgency.store.redis_server import find_program
+
+    find_program("")
+    if sys.argv[1] == "careless":
+        os.fsync = os.fdatasync = lambda descriptor: None  # type: ignore[assignment, misc]
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                child(*json.loads(line))
+                status = 0
+            except BaseException:
+                import traceback
+
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                os._exit(status)
+        print(pid, flush=True)
+
+
+if __name__ == "__main__":
+    main()
