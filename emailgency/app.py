@@ -27,6 +27,7 @@ from emailgency.flows.login import Login
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.receive import Reception
 from emailgency.flows.relay import RelayFlow
+from emailgency.flows.relocate import Relocation
 from emailgency.flows.resolve import Resolver
 from emailgency.flows.submit import Submission
 from emailgency.listening import Bound
@@ -91,7 +92,8 @@ class App:
         journal = Journal(os.path.join(data, "journal"))
         self.directory = Directory(reactor, journal, self.redis, clock, settings.directory)
         self.storer = Storer(reactor, data, settings.storer)
-        self.spool = Spool(reactor, self.storer, data, clock, settings.disk)
+        relocation = Relocation(self.directory)
+        self.spool = Spool(reactor, self.storer, data, clock, settings.disk, relocation.relocate)
         self.folders = Folders(self.storer, data)
         self.storer.on_event = self._delivered
 
