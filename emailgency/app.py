@@ -22,7 +22,7 @@ from emailgency.flows.bounce import Bounces
 from emailgency.flows.customers import Customers
 from emailgency.flows.exchanges import Exchanges
 from emailgency.flows.flush import Flush
-from emailgency.flows.lane import Connections, Means
+from emailgency.flows.lane import Means, Places
 from emailgency.flows.login import Login
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.receive import Reception
@@ -121,7 +121,7 @@ class App:
             name=name,
             courier=settings.courier,
             retry=settings.retry,
-            connections=Connections(settings.courier.connections),
+            places=Places(settings.courier.connections),
         )
         last_good = LastGood(self.redis)
         self.relay = RelayFlow(

@@ -1,19 +1,50 @@
-"""How outcomes of remote targets are recorded and told; the same for mail given back and mail sent out."""
+"""What a lane asks whoever sent it out, and the answers that are the same for mail given back and mail sent out."""
 
 from typing import TYPE_CHECKING
+from typing import Protocol as Shape
 
 from twisted.logger import Logger
 
+from emailgency.codec.smtp.client import Result
+from emailgency.flows.exchanges import Unroutable
 from emailgency.model.envelope import Outcome
 from emailgency.net.courier import Courier
+from emailgency.rules.next_hop import Destination
 from emailgency.store.pending import Waiting
 
 if TYPE_CHECKING:
     from emailgency.flows.bounce import Bounces
 
 
+class Errand(Shape):
+    """What the lane has to ask: whose mail it is decides."""
+
+    limit: int  # connections
+
+    def hopeless(self, reason: Unroutable) -> bool:
+        """Whether mail is given up when no server can be found for this reason."""
+
+    async def destinations(self) -> list[Destination]:
+        """Where to go now. Raises Unroutable, Invalid, Temporary."""
+
+    def final(self, result: Result) -> bool:
+        """Whether a refusal (5xx) settles the matter."""
+
+    def expired(self, waiting: Waiting, now: float) -> bool:
+        """Whether this message has waited long enough."""
+
+    async def give_up(self, waiting: Waiting, failures: dict[int, Outcome]) -> None:
+        """Targets that failed for good: tell whom it concerns, then record them as finished."""
+
+    async def put_off(self, waiting: Waiting, outcome: Outcome) -> None:
+        """These targets stay pending; `waiting.due` is set."""
+
+    async def taken(self, waiting: Waiting, targets: list[int], outcome: Outcome, courier: Courier) -> None:
+        """These targets are with the next hop: record them as finished."""
+
+
 class Records:
-    """The part of an `Errand` that needs no opinion."""
+    """The part of an `Errand` that needs no opinion: outcomes are recorded and told."""
 
     _log = Logger()
 

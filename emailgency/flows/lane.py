@@ -6,7 +6,6 @@ is to be tried again. What differs between a customer's own server and anybody e
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from typing import Protocol as Shape
 
 from msgspec import Struct
 from twisted.internet.defer import Deferred, gatherResults
@@ -15,6 +14,7 @@ from twisted.logger import Logger
 
 from emailgency.background import background
 from emailgency.codec.smtp.client import Result
+from emailgency.flows.errand import Errand
 from emailgency.flows.exchanges import Unroutable
 from emailgency.flows.parcels import REPLY_LENGTH, outcome_of, parcel_of
 from emailgency.model.envelope import Outcome
@@ -37,8 +37,8 @@ CLEAR_FOR = 3600.0  # seconds without TLS for an address whose handshake failed
 FULL_WAIT = 1.0  # seconds until the next look for a free place
 
 
-class Connections:
-    """How many there are over all lanes; `limit` keeps a thousand dead servers from taking every descriptor."""
+class Places:
+    """For connections, over all lanes; `limit` keeps a thousand dead servers from taking every descriptor."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -66,34 +66,7 @@ class Means(Struct, kw_only=True):
     name: str  # ours in EHLO
     courier: CourierSettings
     retry: RetrySettings
-    connections: Connections
-
-
-class Errand(Shape):
-    """What the lane has to ask: whose mail it is decides."""
-
-    limit: int  # connections
-
-    def hopeless(self, reason: Unroutable) -> bool:
-        """Whether mail is given up when no server can be found for this reason."""
-
-    async def destinations(self) -> list[Destination]:
-        """Where to go now. Raises Unroutable, Invalid, Temporary."""
-
-    def final(self, result: Result) -> bool:
-        """Whether a refusal (5xx) settles the matter."""
-
-    def expired(self, waiting: Waiting, now: float) -> bool:
-        """Whether this message has waited long enough."""
-
-    async def give_up(self, waiting: Waiting, failures: dict[int, Outcome]) -> None:
-        """Targets that failed for good: tell whom it concerns, then record them as finished."""
-
-    async def put_off(self, waiting: Waiting, outcome: Outcome) -> None:
-        """These targets stay pending; `waiting.due` is set."""
-
-    async def taken(self, waiting: Waiting, targets: list[int], outcome: Outcome, courier: Courier) -> None:
-        """These targets are with the next hop: record them as finished."""
+    places: Places
 
 
 class Lane:
@@ -176,7 +149,7 @@ class Lane:
         allowed = min(self._errand.limit, rule.allowed(self.health, now))
         opening = self._journeys - sum(courier.greeted for courier in self._couriers)
         while self._journeys < allowed and self.queue.ready(now) > opening:
-            if not self._means.connections.enter():
+            if not self._means.places.enter():
                 self._sleep(now, at_most=FULL_WAIT)
                 return
             self._journeys += 1
@@ -202,7 +175,7 @@ class Lane:
             closure = await self._travel()
         finally:
             self._journeys -= 1
-            self._means.connections.leave()
+            self._means.places.leave()
             self._returned(closure)
             if not self._journeys:
                 self._came_home()

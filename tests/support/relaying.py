@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from emailgency.flows.customers import Customers
 from emailgency.flows.exchanges import Exchanges
-from emailgency.flows.lane import Connections, Means
+from emailgency.flows.lane import Means, Places
 from emailgency.flows.relay import RelayFlow, RelaySettings
 from emailgency.model.directory import STANDARD, Customer
 from emailgency.net.courier import CourierSettings
@@ -71,7 +71,7 @@ def means(spool, reactor, *, ports=(), retry=QUICK, **courier) -> Means:
         name="mx.emailgency.test",
         courier=CourierSettings(**{"idle": 0.05, **courier}),
         retry=retry,
-        connections=Connections(100),
+        places=Places(100),
     )
 
 
