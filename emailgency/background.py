@@ -7,14 +7,21 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from emailgency.model.errors import Temporary
+
 _log = Logger()
 
 
 def background(name: str, work: Coroutine[Deferred[Any], Any, object]) -> Deferred[None]:
-    """Start `work`; the Deferred fires when it ended, and never with a failure (cancel it to stop the work)."""
+    """Start `work`; the Deferred fires when it ended, and never with a failure (cancel it to stop the work).
+
+    The log has a line for `Temporary` trouble and a traceback for whatever nobody foresaw.
+    """
 
     def report(failure: Failure) -> None:
-        if not failure.check(CancelledError):
+        if failure.check(Temporary):  # told and expected: a full disk must not fill the log as well
+            _log.error("{work} failed for now: {reason}", work=name, reason=str(failure.value))
+        elif not failure.check(CancelledError):
             _log.failure("{work} failed", failure, work=name)
 
     return Deferred.fromCoroutine(work).addCallbacks(lambda _: None, report)

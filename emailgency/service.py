@@ -15,17 +15,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from twisted.application.service import IServiceCollection, Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, FirstError
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 
 from emailgency import settings
 from emailgency.app import App
 from emailgency.listening import PORTS, Bound, bind
+from emailgency.model.errors import Invalid
 from emailgency.observer import Observer, json_line, line
 from emailgency.premises import Lock, Owner, prepare_folder, raise_descriptor_limit
 from emailgency.settings import Settings
 from emailgency.settings_file import Wrong
+from emailgency.store.journal import Broken
 
 LISTENING = "listening"  # in the data folder while we listen: {"smtp": [["0.0.0.0", 25], …], …}
 
@@ -76,7 +78,12 @@ class EmailgencyService(Service):
         Deferred.fromCoroutine(self._app.start()).addErrback(self._cannot_start)
 
     def _cannot_start(self, failure: Any) -> None:
-        self._log.failure("cannot start", failure)
+        while failure.check(FirstError):
+            failure = failure.value.subFailure
+        if failure.check(OSError, Invalid, Broken):  # a word to the operator, not to the programmer
+            self._log.critical("cannot start: {reason}", reason=str(failure.value))
+        else:
+            self._log.failure("cannot start", failure)
         reactor = monotonic_reactor()
         # twistd ends with status 0 whatever happened; systemd must see that this was no wish of the operator.
         reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from emailgency.codec.address import parse
+from emailgency.codec.address import parse, parse_domain
 from emailgency.model.address import Address
 from emailgency.model.directory import Alias, Mailbox
 from emailgency.model.errors import Invalid
@@ -34,6 +34,13 @@ class LoginSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         float, Meta(ge=0, description="Seconds before the first failed login is answered; doubled at each.")
     ] = 0.25
     delay_max: Annotated[float, Meta(ge=0, le=60, description="Most seconds before a failed login is answered.")] = 8.0
+
+    def __post_init__(self) -> None:
+        if self.default_domain:
+            try:
+                parse_domain(self.default_domain)
+            except Invalid as error:
+                raise ValueError(f"default_domain: {error}") from None
 
 
 class Source(Struct, frozen=True):

@@ -19,6 +19,7 @@ from emailgency.flows.exchanges import Exchanges, Unroutable
 from emailgency.flows.homecoming import Homecoming
 from emailgency.flows.lane import Lane, Means
 from emailgency.model.envelope import Outbound, Outcome, Recipient
+from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.rules.next_hop import Destination
 from emailgency.store.pending import Hop, Waiting, waitings
@@ -121,9 +122,12 @@ class OutboundFlow:
             try:
                 if not await self._brought_home(live, index):
                     by_domain.setdefault(_domain(live, index), []).append(index)
-            except Exception:  # whatever it was, the message must not be forgotten
-                self._log.failure("{id} has no way yet", id=live.envelope.id)
+            except Exception as error:  # whatever it was, the message must not be forgotten
                 self._placeless.append((live, index))
+                if isinstance(error, Temporary):
+                    self._log.warn("{id} has no way yet: {reason}", id=live.envelope.id, reason=str(error))
+                else:
+                    self._log.failure("{id} has no way yet", id=live.envelope.id)
         for domain, group in by_domain.items():
             lane = self._lane(domain)
             for waiting in waitings(live, group):

@@ -13,10 +13,10 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from emailgency.codec import trace
-from emailgency.codec.address import foreign_domain
+from emailgency.codec.address import foreign_domain, parse
 from emailgency.codec.smtp.command import Mail, Rcpt
 from emailgency.codec.trace import HeaderScan, Hop
-from emailgency.model.directory import HARD_MESSAGE_LIMIT
+from emailgency.model.directory import HARD_MESSAGE_LIMIT, OPERATOR
 from emailgency.model.envelope import (
     Catchall,
     Client,
@@ -45,7 +45,6 @@ BAD_SENDER = Verdict(553, "5.1.7", "bad sender address")
 BAD_RECIPIENT = Verdict(553, "5.1.3", "bad recipient address")
 OTHER_CUSTOMER = Verdict(452, "4.5.3", "another transaction please, for this recipient")
 TOO_BIG = Verdict(552, "5.3.4", "message too big")
-OPERATOR = "operator"  # stands where a customer's id stands; those are 26 letters and digits
 LOOP = Verdict(554, "5.4.6", "too many Received fields, this is a loop")
 
 
@@ -63,6 +62,13 @@ class ReceptionLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             "`host_name` and `service_domain`. Empty: it is kept in the Maildir customers/operator/undelivered."
         ),
     ] = ""
+
+    def __post_init__(self) -> None:
+        if self.postmaster:
+            try:
+                parse(self.postmaster)
+            except Invalid as error:
+                raise ValueError(f"postmaster: {error}") from None
 
 
 class Resolves(Protocol):

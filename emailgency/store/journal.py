@@ -151,7 +151,7 @@ class Journal:
     def _cut_torn_tail(self, first: int) -> None:
         with open(self._path(first), "rb") as file:
             data = file.read()
-        whole = _read(data)[1]
+        whole = _read(data, self._path(first))[1]
         if whole < len(data):
             os.truncate(self._path(first), whole)
 
@@ -162,7 +162,7 @@ class Journal:
             if following is not None and following <= position + 1:
                 continue
             with open(self._path(first), "rb") as file:
-                lines, _ = _read(file.read())
+                lines, _ = _read(file.read(), self._path(first))
             for line, checksum in lines:
                 change = decode_change(line)
                 if change.position <= position or (following is not None and change.position >= following):
@@ -205,10 +205,13 @@ def apply(tables: Tables, edits: tuple[Edit, ...]) -> None:
             table[edit.key] = Raw(after)  # a copy: the decoder's Raw would keep the whole record in memory
 
 
-def _read(data: bytes) -> tuple[list[tuple[bytes, str]], int]:
-    """Lines with their checksums, and where the whole ones end; raises records.Corrupt."""
+def _read(data: bytes, path: str) -> tuple[list[tuple[bytes, str]], int]:
+    """Lines with their checksums, and where the whole ones end; raises Broken."""
     reader = records.Reader()
-    lines = reader.feed(data)
+    try:
+        lines = reader.feed(data)
+    except records.Corrupt as error:
+        raise Broken(f"{path}: {error}") from None
     return [(line, _checksum(line)) for line in lines], reader.position
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from emailgency.codec.records import Corrupt
-from emailgency.model.directory import Alias, Customer, DistributionList, Domain, Entry, Mailbox, Plan
+from emailgency.model.directory import OPERATOR, Alias, Customer, DistributionList, Domain, Entry, Mailbox, Plan
 from emailgency.store.changes import entry_key
 from emailgency.store.journal import START, Broken, Journal, Mark, Tables, apply
 from emailgency.store.verify import Finding
@@ -28,7 +27,7 @@ def verify_directory(data: str, ask: Ask | None) -> Iterator[Finding]:
     try:
         tables, mark = Journal(os.path.join(data, JOURNAL)).tables()
         yield from _snapshot(data, tables)
-    except (Broken, Corrupt, msgspec.DecodeError, OSError) as error:
+    except (Broken, msgspec.DecodeError, OSError) as error:
         yield Finding(JOURNAL, str(error))
         return
     yield from _sense(tables)
@@ -120,7 +119,7 @@ def _strangers(data: str, tables: Tables) -> Iterator[Finding]:
     """Folders of customers and mailboxes that the directory does not know."""
     customers, mailboxes = tables.get("customer", {}), tables.get("mailbox", {})
     for customer in _names(os.path.join(data, CUSTOMERS)):
-        if customer not in customers:
+        if customer not in customers and customer != OPERATOR:
             yield Finding(f"{CUSTOMERS}/{customer}", "belongs to no customer")
             continue
         for mailbox in _names(os.path.join(data, CUSTOMERS, customer, "mailboxes")):

@@ -131,6 +131,9 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path) -> None:
         ('[smtp]\nproxies = ["10.0.0.0/8"]\n', "eg.toml:2: smtp.proxies: '10.0.0.0/8' does not appear to be"),
         ('[redis]\nurl = "http://x"\n', "eg.toml:2: redis.url: the URL of Redis is no redis://"),
         ('[imap]\nproxies = ["x"]\n', "eg.toml:2: imap.proxies: 'x' does not appear to be"),
+        ('[imap]\nfolders = {"a//b" = ""}\n', "eg.toml:2: imap.folders: 'a//b': a folder name has an empty part"),
+        ('[login]\ndefault_domain = "a b"\n', "eg.toml:2: login.default_domain: "),
+        ('[smtp.reception]\npostmaster = "paul"\n', "eg.toml:2: smtp.reception.postmaster: 'paul' has no @"),
     ],
 )
 def test_names_and_addresses_are_checked_before_they_are_used(text: str, words: str) -> None:

@@ -230,7 +230,6 @@ class Outgoing(OutboundCase):
         full.clear()
         await self.told(5)
         await until(lambda: not self.spool.live)
-        self.flushLoggedErrors(Temporary)
 
     @run
     async def test_a_resolver_in_trouble_is_not_final(self):
@@ -296,11 +295,9 @@ class Outgoing(OutboundCase):
         self.start()
         await self.accept(to("paul@mydomain.zz"))
         await until(lambda: self.outbound._placeless)
-        self.flushLoggedErrors(Temporary)
         self.directory.away = False
         await self.told()
         await until(lambda: not self.spool.live)
-        self.flushLoggedErrors(Temporary)
 
     @run
     async def test_attack_13_a_ring_of_forwards_ends_and_nobody_gets_it_twice_from_one_side(self):

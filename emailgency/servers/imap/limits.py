@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from emailgency.model.directory import HARD_MESSAGE_LIMIT
+from emailgency.model.errors import Invalid
 from emailgency.servers.connections import ConnectionLimits, check_proxies
+from emailgency.servers.imap.names import parse
 
 SLICE = 0.006  # seconds a command may hold the reactor at once; many clients at once still see NOOP in under 200 ms
 READ = 65536  # octets read from a file at once (docs/architecture.md: at most this much in the reactor)
@@ -61,3 +63,8 @@ class Imap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         check_proxies(self.proxies)
+        for name in self.folders:
+            try:
+                parse(name, self.separator)
+            except Invalid as error:
+                raise ValueError(f"folders: {name!r}: {error}") from None
