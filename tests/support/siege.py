@@ -84,8 +84,9 @@ class Siege:
         *,
         patient: bool = False,
         more_settings: Mapping[str, Any] | None = None,
+        redis_url: str = "",
     ) -> None:
-        """`patient`: the senders of `tests.support.senders`."""
+        """`patient`: the senders of `tests.support.senders`. `redis_url` empty: the server has its own."""
         self.server = server
         self.sink = Sink()
         self.server.configure({**settings(self.sink), **(more_settings or {})})
@@ -93,6 +94,7 @@ class Siege:
         self.chance = random.Random(f"{seed} blows")
         self.door = Door()
         self.seed = seed
+        self._redis_url = redis_url
         self.blows = 0
         self.relayed_twice = 0
         household = Household(DOMAIN, ALTERNATE, UNRELAYED)
@@ -263,8 +265,6 @@ class Siege:
                 self._compare_folder(user.cabinet, folder, os.path.join(data, path))
         if "Unhandled" in self.server.log():
             promises.complain("the log tells of an unhandled error")
-
-    _redis_url = ""
 
     def _compare_folder(self, cabinet: Cabinet, folder: str, path: str) -> None:
         there = {}
