@@ -128,15 +128,22 @@ def checksum(path: str) -> int:
     return value
 
 
-def sweep(data: str, known: frozenset[str], now: float) -> int:
-    """Unlink .msg files that no record knows, an hour after their last octet. Returns how many."""
+def sweep(data: str, known: frozenset[str], now: float, keep: bool) -> int:
+    """Unlink .msg files that no record knows, an hour after their last octet. Returns how many.
+
+    `keep`: the journal has lost a record, which may have been theirs, so they are put with what is corrupt.
+    """
     swept = 0
     for hour in hours(data):
         for name in os.listdir(hour):
             path = f"{hour}/{name}"
             if name.endswith(".msg") and name[:-4] not in known and _age(path, now) > ORPHAN_AGE:
                 with contextlib.suppress(OSError):
-                    os.unlink(path)
+                    if keep:
+                        os.makedirs(f"{data}/{layout.CORRUPT}", mode=0o700, exist_ok=True)
+                        os.rename(path, f"{data}/{layout.CORRUPT}/{name}")
+                    else:
+                        os.unlink(path)
                     swept += 1
         if _age(hour, now) > _HOUR_FOLDER_AGE:
             with contextlib.suppress(OSError):

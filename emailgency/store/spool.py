@@ -85,6 +85,7 @@ class Spool:
         self._stuck: set[str] = set()
         self._calls: dict[str, Any] = {}
         self._stopped = False
+        self._rotten = False  # the journal had lost something when we read it
         self._sweeping: Deferred[None] = succeed(None)
         storer.listeners.append(self._delivered)
         storer.on_restart.append(self._storer_restarted)
@@ -99,7 +100,8 @@ class Spool:
         await self._storer.ask(Record(self._storer.number(), ()))  # it answers when no other one writes any more
         replayed = await self._in_thread(replay.replay, self._data)
         for complaint in replayed.complaints:
-            self._log.critical("spool: {complaint}", complaint=complaint)
+            self._log.critical("ALERT spool: {complaint}", complaint=complaint)
+        self._rotten = bool(replayed.complaints)
         self._segment = replayed.segment
         for id, live in replayed.live.items():
             self._segments[live.segment] += 1
@@ -318,7 +320,7 @@ class Spool:
         self._later("hourly", _HOUR, self._hourly)
 
     async def _sweep(self, known: frozenset[str], now: float) -> None:
-        await self._in_thread(replay.sweep, self._data, known, now)
+        await self._in_thread(replay.sweep, self._data, known, now, self._rotten)
 
     # ---- recovery ----------------------------------------------------------------------------------------
 

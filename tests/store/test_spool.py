@@ -326,6 +326,22 @@ class Crashes(SpoolCase):
         await self.crash()
         os.unlink(path)
 
+    async def test_the_octets_of_a_message_whose_record_is_lost_are_kept(self) -> None:
+        await self.start()
+        lost = await self.accept(RELAY, octets=b"the only copy")
+        await self.crash()
+        path = os.path.join(self.data, layout.JOURNAL, self.segments()[-1])
+        with open(path, "r+b") as stream:
+            stream.seek(40)
+            stream.write(b"#")
+        self.now += 2 * 3600.0
+        await self.start()
+        await self.spool._sweeping
+        with open(os.path.join(self.data, layout.CORRUPT, f"{lost}.msg"), "rb") as kept:
+            self.assertEqual(kept.read(), b"the only copy")
+        await self.crash()
+        os.unlink(path)
+
     async def test_files_that_belong_to_nothing_go_after_an_hour(self) -> None:
         await self.start()
         id = self.spool.begin(self.now).id
