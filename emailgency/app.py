@@ -253,6 +253,7 @@ class App:
             self.imap.adopt(settings.imap)
         self.egress.adopt(settings.egress)
         self.means.courier, self.means.retry = settings.courier, settings.retry
+        self.means.places.limit = settings.courier.connections
         self.relay.settings, self.outbound.settings = settings.relay, settings.outbound
         self.bounces.settings, self.flush.settings = settings.bounces, settings.flush
         waiting = sorted(name for name in FIXED if getattr(settings, name) != getattr(self._settings, name))

@@ -77,7 +77,7 @@ def services(parts: Parts) -> Iterator[tuple[str, SmtpService | ImapServer]]:
 
 
 def lanes(parts: Parts) -> list[Lane]:
-    return [*parts.relay.lanes(), *parts.outbound.lanes]
+    return [*parts.relay.lanes(), *parts.outbound.lanes()]
 
 
 def pending(parts: Parts) -> int:

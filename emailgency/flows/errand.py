@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 class Errand(Shape):
     """What the lane has to ask: whose mail it is decides."""
 
-    limit: int  # connections
+    @property
+    def limit(self) -> int:
+        """Connections at most, by the settings of now."""
 
     def hopeless(self, reason: Unroutable) -> bool:
         """Whether mail is given up when no server can be found for this reason."""

@@ -41,12 +41,12 @@ class Places:
     """For connections, over all lanes; `limit` keeps a thousand dead servers from taking every descriptor."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit  # may change
         self._open = 0
 
     def enter(self) -> bool:
         """False: all places are taken."""
-        if self._open >= self._limit:
+        if self._open >= self.limit:
             return False
         self._open += 1
         return True

@@ -5,11 +5,10 @@ hours the sender is told of the delay, after some days of the failure.
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from emailgency.background import background
@@ -18,6 +17,7 @@ from emailgency.flows.errand import Records
 from emailgency.flows.exchanges import Exchanges, Unroutable
 from emailgency.flows.homecoming import Homecoming
 from emailgency.flows.lane import Lane, Means
+from emailgency.flows.lanes import Lanes
 from emailgency.model.envelope import Outbound, Outcome, Recipient
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
@@ -44,12 +44,17 @@ class OutboundSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class DomainErrand(Records):
     """To the servers of one domain."""
 
-    def __init__(self, domain: str, exchanges: Exchanges, bounces: "Bounces", settings: OutboundSettings) -> None:
+    def __init__(
+        self, domain: str, exchanges: Exchanges, bounces: "Bounces", settings: Callable[[], OutboundSettings]
+    ) -> None:
         super().__init__(bounces)
-        self.limit = settings.connections
         self._domain = domain
         self._exchanges = exchanges
-        self._lifetime = settings.lifetime * DAY
+        self._settings = settings
+
+    @property
+    def limit(self) -> int:
+        return self._settings().connections
 
     async def destinations(self) -> list[Destination]:
         if self._domain.startswith("["):  # RFC 5321 section 4.1.3
@@ -64,48 +69,29 @@ class DomainErrand(Records):
         return True
 
     def expired(self, waiting: Waiting, now: float) -> bool:
-        return now - waiting.received_at > self._lifetime
+        return now - waiting.received_at > self._settings().lifetime * DAY
 
 
-class OutboundFlow:
+class OutboundFlow(Lanes):
     """All lanes to foreign domains. `start` after the spool has started."""
 
     _log = Logger()
 
     def __init__(self, exchanges: Exchanges, bounces: "Bounces", means: Means, settings: OutboundSettings) -> None:
+        super().__init__(means)
         self._exchanges = exchanges
         self._bounces = bounces
-        self._means = means
         self.settings = settings
-        self._lanes: dict[str, Lane] = {}
         self._young: deque[tuple[float, Live]] = deque()  # by arrival; the sender of these knows of no delay yet
         self._homecoming = Homecoming(bounces, means.reactor, means.clock, means.name)
         self._placeless: list[tuple[Live, int]] = []  # while the directory does not answer
-        self._tick: IDelayedCall | None = None
-        self._stopped = False
 
     def start(self) -> None:
         self._means.spool.listeners.append(self.arrived)
         for live in sorted(self._means.spool.live.values(), key=lambda live: live.envelope.received_at):
             self.arrived(live)
         self._young = deque((at, live) for at, live in self._young if not self._was_told(live))
-        self._again()
-
-    async def stop(self) -> None:
-        """No new attempts; those on the way end by themselves."""
-        self._stopped = True
-        if self._tick and self._tick.active():
-            self._tick.cancel()
-        await gatherResults([Deferred.fromCoroutine(lane.stop()) for lane in self._lanes.values()])
-
-    def cut(self) -> None:
-        """No more patience: close every connection now."""
-        for lane in self._lanes.values():
-            lane.cut()
-
-    @property
-    def lanes(self) -> list[Lane]:
-        return list(self._lanes.values())
+        self._go_round()
 
     def arrived(self, live: "Live") -> None:
         """A message was committed, or found in the spool at the start."""
@@ -143,34 +129,28 @@ class OutboundFlow:
         return True
 
     def _lane(self, domain: str) -> Lane:
-        if domain not in self._lanes:
-            errand = DomainErrand(domain, self._exchanges, self._bounces, self.settings)
-            self._lanes[domain] = Lane(Hop(domain), errand, self._means)
-        return self._lanes[domain]
+        hop = Hop(domain)
+        if lane := self._lanes.get(hop):
+            return lane
+        return self._open(hop, DomainErrand(domain, self._exchanges, self._bounces, lambda: self.settings))
 
     # ---- now and then --------------------------------------------------------------------------------------
 
-    def _again(self) -> None:
-        if not self._stopped:
-            self._tick = self._means.reactor.callLater(
-                self.settings.look, lambda: background("looking after outbound mail", self._look_after())
-            )
+    def _pause(self) -> float:
+        return self.settings.look
 
     async def _look_after(self) -> None:
-        try:
-            for domain, lane in list(self._lanes.items()):
-                lane.expire()
-                if lane.forgettable:
-                    del self._lanes[domain]
-            placeless, self._placeless = self._placeless, []
-            for live, index in placeless:
-                await self._place(live, [index])
-            late = self._means.clock() - self.settings.notice * HOUR
-            while self._young and self._young[0][0] < late:
-                _, live = self._young.popleft()
-                await self._tell_of_delay(live)
-        finally:
-            self._again()
+        for hop, lane in list(self._lanes.items()):
+            lane.expire()
+            if lane.forgettable:
+                del self._lanes[hop]
+        placeless, self._placeless = self._placeless, []
+        for live, index in placeless:
+            await self._place(live, [index])
+        late = self._means.clock() - self.settings.notice * HOUR
+        while self._young and self._young[0][0] < late:
+            _, live = self._young.popleft()
+            await self._tell_of_delay(live)
 
     def _was_told(self, live: "Live") -> bool:
         """Each notice leaves a `Tried` record: one after the hour of the notice is its memory over a restart."""
@@ -192,7 +172,7 @@ class OutboundFlow:
             await self._means.spool.tried(envelope.id, (index,), max(now, tried.next if tried else now), outcome)
 
     def _reason(self, live: "Live", index: int) -> str:
-        lane = self._lanes.get(_domain(live, index))
+        lane = self._lanes.get(Hop(_domain(live, index)))
         return lane.health.reason if lane else ""
 
 

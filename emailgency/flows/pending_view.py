@@ -66,7 +66,7 @@ class PendingView:
     def _lanes(self, customer: str | None) -> Iterable[Lane]:
         yield from self._relay.lanes(customer)
         if customer is None:
-            yield from self._outbound.lanes
+            yield from self._outbound.lanes()
 
 
 def _hop_line(lane: Lane) -> HopLine:

@@ -6,12 +6,10 @@ mail are tried, the log says so. A message lives as long as the customer or his 
 everything.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from emailgency.background import background
@@ -20,6 +18,7 @@ from emailgency.flows.customers import Customers
 from emailgency.flows.errand import Records
 from emailgency.flows.exchanges import Exchanges, Unroutable
 from emailgency.flows.lane import Lane, Means
+from emailgency.flows.lanes import Lanes
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.model.envelope import Outcome, Relay
 from emailgency.model.errors import Temporary
@@ -52,16 +51,20 @@ class CustomerErrand(Records):
         exchanges: Exchanges,
         bounces: "Bounces",
         last_good: "LastGood",
-        connections: int,
+        limit: Callable[[], int],
     ) -> None:
         super().__init__(bounces)
-        self.limit = connections
+        self._limit = limit
         self._hop = hop
         self._customers = customers
         self._exchanges = exchanges
         self._last_good = last_good
         self._offered: list[Destination] = []  # by the DNS; no message was taken there yet
         self._good: list[Destination] = []  # what it had offered when one was, the one that took it first
+
+    @property
+    def limit(self) -> int:
+        return self._limit()
 
     async def destinations(self) -> list[Destination]:
         """The SMTP transport, else the MX; when the DNS has nothing to offer, where it last worked (row D1)."""
@@ -112,7 +115,7 @@ class CustomerErrand(Records):
         await super().taken(waiting, targets, outcome, courier)
 
 
-class RelayFlow:
+class RelayFlow(Lanes):
     """All customers' lanes. `start` after the spool has started; `live` messages and new ones find their lane."""
 
     _log = Logger()
@@ -126,34 +129,19 @@ class RelayFlow:
         means: Means,
         settings: RelaySettings,
     ) -> None:
+        super().__init__(means)
         self._customers = customers
         self._exchanges = exchanges
         self._bounces = bounces
         self._last_good = last_good
-        self._means = means
         self.settings = settings
-        self._lanes: dict[Hop, Lane] = {}
         self._homeless: dict[str, list[Waiting]] = {}  # by customer, while the directory does not answer
-        self._tick: IDelayedCall | None = None
-        self._stopped = False
 
     def start(self) -> None:
         self._means.spool.listeners.append(self.arrived)
         for live in list(self._means.spool.live.values()):
             self.arrived(live)
-        self._again()
-
-    async def stop(self) -> None:
-        """Ends when no message is on the way any more."""
-        self._stopped = True
-        if self._tick and self._tick.active():
-            self._tick.cancel()
-        await gatherResults([Deferred.fromCoroutine(lane.stop()) for lane in self._lanes.values()])
-
-    def cut(self) -> None:
-        """No more patience: close every connection now."""
-        for lane in self._lanes.values():
-            lane.cut()
+        self._go_round()
 
     def arrived(self, live: "Live") -> None:
         """A message was committed, or found in the spool at the start."""
@@ -166,10 +154,6 @@ class RelayFlow:
                 by_domain.setdefault(hop, []).append(index)
         for hop, targets in by_domain.items():
             self._place(hop.customer, list(waitings(live, targets)))
-
-    def lanes(self, customer: str | None = None) -> Iterator[Lane]:
-        """Those of one customer, or all."""
-        return (lane for hop, lane in self._lanes.items() if customer in (None, hop.customer))
 
     def flush(self, customer: str) -> int:
         """Make all of a customer's pending mail due now; how many messages that is. See `flows.flush`."""
@@ -198,10 +182,14 @@ class RelayFlow:
         hop = Hop(domain, customer.id)
         if hop not in self._lanes:
             errand = CustomerErrand(
-                hop, self._customers, self._exchanges, self._bounces, self._last_good, self.settings.connections
+                hop,
+                self._customers,
+                self._exchanges,
+                self._bounces,
+                self._last_good,
+                lambda: self.settings.connections,
             )
-            self._lanes[hop] = Lane(hop, errand, self._means)
-            self._lanes[hop].held = customer.relay is not RelayMode.ON
+            self._open(hop, errand).held = customer.relay is not RelayMode.ON
         return self._lanes[hop]
 
     async def _house(self, id: str) -> None:
@@ -215,24 +203,18 @@ class RelayFlow:
 
     # ---- now and then --------------------------------------------------------------------------------------
 
-    def _again(self) -> None:
-        if not self._stopped:
-            self._tick = self._means.reactor.callLater(
-                self.settings.refresh, lambda: background("looking after pending mail", self._look_after())
-            )
+    def _pause(self) -> float:
+        return self.settings.refresh
 
     async def _look_after(self) -> None:
-        try:
-            for id in list(self._homeless):
-                await self._house(id)
-            for id in {hop.customer for hop in self._lanes}:
-                await self._refresh(id)
-            for lane in list(self._lanes.values()):
-                customer = self._customers.get(lane.hop.customer)
-                if customer and customer.relay is not RelayMode.HOLD:  # on hold nothing is lost, however long
-                    lane.expire()
-        finally:
-            self._again()
+        for id in list(self._homeless):
+            await self._house(id)
+        for id in {hop.customer for hop in self._lanes}:
+            await self._refresh(id)
+        for lane in list(self._lanes.values()):
+            customer = self._customers.get(lane.hop.customer)
+            if customer and customer.relay is not RelayMode.HOLD:  # on hold nothing is lost, however long
+                lane.expire()
 
     async def _refresh(self, id: str) -> None:
         """Notice a changed transport (its mail changes lanes at once) and a changed relay mode."""

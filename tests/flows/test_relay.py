@@ -204,6 +204,22 @@ class DeadServer(RelayCase):
         assert server.opened <= 5
 
     @run
+    async def test_another_number_of_connections_counts_while_mail_flows(self):
+        server, numbers = ScriptedServer(), itertools.count()
+        flow = self.start(server, connections=1)
+
+        def more():
+            for _ in range(20):
+                self.accept(next(numbers))
+            return len(server.messages)
+
+        await until(lambda: more() > 40)
+        assert server.opened == 1
+        flow.settings = replace(flow.settings, connections=3)
+        await until(lambda: more() and server.opened == 3)
+        await until(lambda: not self.spool.live)
+
+    @run
     async def test_a_flush_probes_at_once_and_not_twice_a_minute(self):
         server = ScriptedServer()
         await server.down()
