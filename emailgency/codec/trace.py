@@ -14,12 +14,12 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._:-]")
 _RECEIVED = re.compile(rb"(?:\A|\r\n)received[ \t]*:", re.IGNORECASE)
 
 
-class Hop(Struct, frozen=True, kw_only=True):
+class Stamp(Struct, frozen=True, kw_only=True):
     """What one Received field tells."""
 
     helo: str
     ip: str
-    hostname: str
+    host_name: str
     protocol: str
     id: str
     at: float
@@ -39,17 +39,17 @@ def return_path(sender: str) -> bytes:
     return f"Return-Path: <{sender}>\r\n".encode()
 
 
-def received(hop: Hop) -> bytes:
+def received(stamp: Stamp) -> bytes:
     """One Received field, folded, with CRLF."""
-    literal = f"[IPv6:{hop.ip}]" if ":" in hop.ip else f"[{hop.ip}]"
-    helo = hop.helo if _NAME.match(hop.helo) else _UNSAFE.sub("?", hop.helo[:255])
+    literal = f"[IPv6:{stamp.ip}]" if ":" in stamp.ip else f"[{stamp.ip}]"
+    helo = stamp.helo if _NAME.match(stamp.helo) else _UNSAFE.sub("?", stamp.helo[:255])
     if "?" in helo:
         helo = f"unknown ({helo})"
-    cipher = f"\r\n\t({_UNSAFE.sub(' ', hop.tls)})" if hop.tls else ""
-    recipient = f"\r\n\tfor <{hop.recipient}>" if hop.recipient else ""
+    cipher = f"\r\n\t({_UNSAFE.sub(' ', stamp.tls)})" if stamp.tls else ""
+    recipient = f"\r\n\tfor <{stamp.recipient}>" if stamp.recipient else ""
     return (
-        f"Received: from {helo} ({literal})\r\n\tby {hop.hostname} with {hop.protocol} id {hop.id}"
-        f"{cipher}{recipient};\r\n\t{date(int(hop.at))}\r\n"
+        f"Received: from {helo} ({literal})\r\n\tby {stamp.host_name} with {stamp.protocol} id {stamp.id}"
+        f"{cipher}{recipient};\r\n\t{date(int(stamp.at))}\r\n"
     ).encode()
 
 

@@ -93,7 +93,7 @@ class CustomerLine(Protocol):
 
     def __init__(self, server: CustomerServer) -> None:
         self._server = server
-        self._connection = Connection(Offer(hostname=NAME, size=HARD_MESSAGE_LIMIT), LIMITS)
+        self._connection = Connection(Offer(host_name=NAME, size=HARD_MESSAGE_LIMIT), LIMITS)
         self._message: list[bytes] = []
 
     def connectionMade(self) -> None:

@@ -55,14 +55,14 @@ class Bounces:
         resolver: Resolves,
         reactor: IReactorTime,
         clock: Callable[[], float],
-        hostname: str,
+        host_name: str,
         settings: BounceSettings,
     ) -> None:
         self.spool = spool
         self.resolver = resolver
         self._reactor = reactor
         self._clock = clock
-        self._hostname = hostname
+        self._host_name = host_name
         self.settings = settings
         self._hour = 0
         self._told: dict[str, int] = {}  # sender -> notifications in the current hour
@@ -135,9 +135,9 @@ class Bounces:
         whole = action is Action.FAILED and envelope.ret == "FULL" and envelope.size <= self.settings.whole
         arrival = self.spool.begin(now)
         report = Report(
-            reporting=self._hostname,
+            reporting=self._host_name,
             to=envelope.sender,
-            message_id=f"{arrival.id}@{self._hostname}",
+            message_id=f"{arrival.id}@{self._host_name}",
             boundary=secrets.token_hex(16),
             now=now,
             arrived=envelope.received_at,

@@ -6,7 +6,6 @@ field for its address and for the one that forwarded it; an address that it has 
 and too many Received fields end it in any case.
 """
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -24,18 +23,17 @@ if TYPE_CHECKING:
     from emailgency.store.spool import Live
 
 HOPS = 50  # Received fields, RFC 5321 section 6.3
-_RECEIVED = re.compile(rb"^received:", re.IGNORECASE | re.MULTILINE)
 
 
 class Homecoming:
     _log = Logger()
 
-    def __init__(self, bounces: "Bounces", reactor: IReactorTime, clock: Callable[[], float], hostname: str) -> None:
+    def __init__(self, bounces: "Bounces", reactor: IReactorTime, clock: Callable[[], float], host_name: str) -> None:
         self._bounces = bounces
         self._spool = bounces.spool
         self._reactor = reactor
         self._clock = clock
-        self._hostname = hostname
+        self._host_name = host_name
 
     async def bring(self, live: "Live", index: int, route: "Route") -> None:
         """Target `index` of this message is an address of ours. Raises Temporary: then nothing has changed."""
@@ -52,7 +50,7 @@ class Homecoming:
             await self._fail(live, index, route.verdict.code, route.verdict.enhanced, route.verdict.text)
         elif _was_at(target.address, header):
             await self._end(live, index, Outcome(word="dropped", enhanced="5.4.6", reply="has been there before"))
-        elif len(_RECEIVED.findall(header)) >= HOPS:
+        elif _received(header) >= HOPS:
             await self._fail(live, index, 554, "5.4.6", "too many Received fields, this is a loop")
         else:
             forwarder = envelope.recipients[target.recipient].as_given
@@ -66,10 +64,10 @@ class Homecoming:
     async def _accept(self, envelope: Envelope, target: Outbound, route: "Route", fields: bytes) -> str:
         now = self._clock()
         arrival = self._spool.begin(now)
-        hop = trace.Hop(
-            helo=self._hostname,
+        stamp = trace.Stamp(
+            helo=self._host_name,
             ip="127.0.0.1",
-            hostname=self._hostname,
+            host_name=self._host_name,
             protocol="LMTP",
             id=arrival.id,
             at=now,
@@ -77,7 +75,7 @@ class Homecoming:
         )
         return_path = trace.return_path(envelope.sender)
         try:
-            arrival.write(return_path + trace.received(hop) + fields)
+            arrival.write(return_path + trace.received(stamp) + fields)
             async for chunk in octets.chunks(self._reactor, self._spool.path(envelope.id), envelope.return_path):
                 arrival.write(chunk)
         except BaseException:
@@ -112,6 +110,12 @@ class Homecoming:
     async def _fail(self, live: "Live", index: int, code: int, enhanced: str, text: str) -> None:
         outcome = Outcome(word="bounced", code=code, enhanced=enhanced, reply=text)
         await self._bounces.failed(live, {index: outcome})
+
+
+def _received(header: bytes) -> int:
+    scan = trace.HeaderScan()
+    scan.feed(header)
+    return scan.received()
 
 
 def _delivered_to(address: str) -> bytes:

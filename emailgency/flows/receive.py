@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from emailgency.codec import trace
 from emailgency.codec.address import foreign_domain, parse
 from emailgency.codec.smtp.command import Mail, Rcpt
-from emailgency.codec.trace import HeaderScan, Hop
+from emailgency.codec.trace import HeaderScan, Stamp
 from emailgency.model.directory import HARD_MESSAGE_LIMIT, OPERATOR
 from emailgency.model.envelope import (
     Catchall,
@@ -85,16 +85,16 @@ class Reception:
         resolver: Resolves,
         spool: "Spool",
         clock: Callable[[], float],
-        hostname: str,
+        host_name: str,
         limits: ReceptionLimits,
         service_domain: str = "",
     ) -> None:
         self.resolver = resolver
         self.spool = spool
         self.clock = clock
-        self.hostname = hostname
+        self.host_name = host_name
         self.limits = limits
-        self._own_names = frozenset((hostname, service_domain))
+        self._own_names = frozenset((host_name, service_domain))
         self.committing: dict[str, list[Deferred[None]]] = {}  # fingerprint -> repetitions that wait for its end
 
     async def begin(
@@ -221,14 +221,14 @@ class Transaction:
         if self._plan:
             return_path = trace.return_path(self._mail.sender)
             self._return_path = len(return_path)
-            arrival.write(return_path + trace.received(self._hop(arrival.id, now)))
+            arrival.write(return_path + trace.received(self._stamp(arrival.id, now)))
         return arrival
 
-    def _hop(self, id: str, now: float) -> Hop:
-        return Hop(
+    def _stamp(self, id: str, now: float) -> Stamp:
+        return Stamp(
             helo=self._client.helo,
             ip=self._client.ip,
-            hostname=self._reception.hostname,
+            host_name=self._reception.host_name,
             protocol=self._protocol,
             id=id,
             at=now,

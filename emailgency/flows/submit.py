@@ -79,13 +79,13 @@ class Submission(Reception):
         resolver: Resolves,
         spool: "Spool",
         clock: Callable[[], float],
-        hostname: str,
+        host_name: str,
         limits: ReceptionLimits,
         directory: Asked,
         own_limits: SubmissionLimits,
         service_domain: str = "",
     ) -> None:
-        super().__init__(resolver, spool, clock, hostname, limits, service_domain)
+        super().__init__(resolver, spool, clock, host_name, limits, service_domain)
         self.directory = directory
         self.rates = Rates(own_limits.recipients_per_hour / 3600, own_limits.recipients_at_once)
 
@@ -203,7 +203,7 @@ class SubmittedTransaction(Transaction):
         if "date" not in present:
             arrival.write(f"Date: {trace.date(int(self._submission.clock()))}\r\n".encode())
         if "message-id" not in present:
-            arrival.write(f"Message-ID: <{arrival.id}@{self._submission.hostname}>\r\n".encode())
+            arrival.write(f"Message-ID: <{arrival.id}@{self._submission.host_name}>\r\n".encode())
         arrival.write(originators.without(header, _HIDDEN) + beginning[len(header) :])
         self._beginning.clear()
         self._headed = True

@@ -99,7 +99,7 @@ class SmtpService:
         self.implicit_tls = implicit_tls
         self.connections = Connections[Client](settings.connections, reactor, _make_room)
         self.adopt(settings)
-        self.banner = Verdict(220, "", f"{reception.hostname} ESMTP")
+        self.banner = Verdict(220, "", f"{reception.host_name} ESMTP")
         self.stopping = False
         self.committing = 0  # messages whose last octet has come
         self._pressed: set[Client] = set()
@@ -116,7 +116,7 @@ class SmtpService:
     def offer(self, secure: bool, ip: str) -> Offer:
         """What a client may use: STARTTLS once and AUTH under TLS, each only where it can work."""
         return Offer(
-            hostname=self.reception.hostname,
+            host_name=self.reception.host_name,
             size=self.reception.limits.message,
             starttls=self.certificates is not None and not secure,
             auth=self.login is not None and (secure or (self._clear_login and is_loopback(ip))),

@@ -25,8 +25,8 @@ from emailgency.codec.smtp.server import (
 from emailgency.model.verdict import Verdict
 from tests.support.growth import grows_linearly
 
-OFFER = Offer(hostname="mx.example", size=20 << 20)
-SUBMISSION = Offer(hostname="mx.example", size=20 << 20, auth=True, auth_required=True)
+OFFER = Offer(host_name="mx.example", size=20 << 20)
+SUBMISSION = Offer(host_name="mx.example", size=20 << 20, auth=True, auth_required=True)
 OK = Verdict(250, "2.0.0", "done")
 
 
@@ -134,7 +134,7 @@ def test_no_line_whatever_raises_anything_but_a_protocol_error(line):
 
 
 def test_starttls_forgets_the_client_and_is_not_offered_again():
-    connection = Connection(Offer(hostname="mx.example", size=1, starttls=True), SmtpLimits())
+    connection = Connection(Offer(host_name="mx.example", size=1, starttls=True), SmtpLimits())
     connection.receive(b"EHLO a\r\n")
     assert connection.next_event() is None
     assert b"STARTTLS" in connection.take_output()
@@ -153,7 +153,7 @@ def test_starttls_forgets_the_client_and_is_not_offered_again():
 
 
 def test_attack_06_no_login_before_tls():
-    offer = Offer(hostname="mx.example", size=1, starttls=True, auth_required=True)
+    offer = Offer(host_name="mx.example", size=1, starttls=True, auth_required=True)
     events, output, _ = run([b"EHLO a\r\nAUTH PLAIN AGEAYg==\r\nMAIL FROM:<a@b.zz>\r\n"], offer)
     assert events == []
     assert b"AUTH" not in output.split(b"538")[0]

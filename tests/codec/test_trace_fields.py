@@ -6,35 +6,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emailgency.codec.trace import HeaderScan, Hop, date, protocol, received, return_path
+from emailgency.codec.trace import HeaderScan, Stamp, date, protocol, received, return_path
 
 
-def hop(**more):
+def stamp(**more):
     fields = {
         "helo": "a.example",
         "ip": "192.0.2.9",
-        "hostname": "mx.example",
+        "host_name": "mx.example",
         "protocol": "ESMTP",
         "id": "abc",
         "at": 1.0,
     }
-    return Hop(**{**fields, **more})
+    return Stamp(**{**fields, **more})
 
 
 def test_received_tells_who_how_and_when():
-    assert received(hop(tls="TLSv1.3 TLS_AES_256_GCM_SHA384", recipient="paul@mydomain.zz", protocol="ESMTPS")) == (
+    assert received(stamp(tls="TLSv1.3 TLS_AES_256_GCM_SHA384", recipient="paul@mydomain.zz", protocol="ESMTPS")) == (
         b"Received: from a.example ([192.0.2.9])\r\n\tby mx.example with ESMTPS id abc\r\n"
         b"\t(TLSv1.3 TLS_AES_256_GCM_SHA384)\r\n\tfor <paul@mydomain.zz>;\r\n\tThu, 01 Jan 1970 00:00:01 +0000\r\n"
     )
     assert b"from [IPv6:2001:db8::1] ([IPv6:2001:db8::1])\r\n" in received(
-        hop(helo="[IPv6:2001:db8::1]", ip="2001:db8::1")
+        stamp(helo="[IPv6:2001:db8::1]", ip="2001:db8::1")
     )
     assert return_path("") == b"Return-Path: <>\r\n"
 
 
 @given(st.text(max_size=300))
 def test_attack_17_no_helo_breaks_the_field(helo):
-    field = received(hop(helo=helo))
+    field = received(stamp(helo=helo))
     assert field.isascii()
     assert [line[:1] for line in field.split(b"\r\n")] == [b"R", b"\t", b"\t", b""]
     assert field.count(b"\r") == field.count(b"\n") == 3

@@ -12,7 +12,7 @@ from emailgency.model.verdict import Verdict
 class Offer(Struct, frozen=True, kw_only=True):
     """What EHLO tells, and what is therefore allowed, on a connection as it is now."""
 
-    hostname: str
+    host_name: str
     size: int  # RFC 1870, octets
     starttls: bool = False
     auth: bool = False

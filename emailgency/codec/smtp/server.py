@@ -260,7 +260,7 @@ class Connection:
         self.helo = command.hello(rest)
         self.extended = self._verb == "EHLO"
         if not self.extended:
-            self._output.append(encode(Verdict(250, "", self._offer.hostname)))
+            self._output.append(encode(Verdict(250, "", self._offer.host_name)))
         else:
             self._output.append(_capabilities(self._offer, self.authenticated))
         return self._forget(Phase.READY)
@@ -334,7 +334,7 @@ class Connection:
 @lru_cache(maxsize=64)
 def _capabilities(offer: Offer, authenticated: bool) -> bytes:
     lines = [
-        offer.hostname,
+        offer.host_name,
         "PIPELINING",
         f"SIZE {offer.size}",
         "8BITMIME",
