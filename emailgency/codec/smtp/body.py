@@ -12,6 +12,7 @@ NUL_IN_MESSAGE = Verdict(550, "5.6.0", "message has a NUL")
 LONG_LINE = Verdict(550, "5.6.0", "message has a line that is too long")
 
 _END = b"\r\n.\r\n"
+_ORDINARY = bytes(octet for octet in range(256) if octet not in b"\0\r\n")
 _PREFIXES = (b"\r\n.\r", b"\r\n.", b"\r\n", b"\r")
 
 
@@ -24,12 +25,12 @@ class Inspection:
         self._line = 0  # octets of the line the last piece ended in
 
     def inspect(self, octets: bytes) -> None:
-        """Note the first fault. Three counts and two searches, all in C: 25 µs for 64 KiB."""
+        """Note the first fault. A good piece without all ordinary octets is CRLF, CRLF, … : 100 µs for 64 KiB."""
         lines = octets.count(b"\r\n")
-        if lines != octets.count(b"\n") or lines != octets.count(b"\r"):
-            self.fault = BARE_LINE_END
-        elif b"\0" in octets:
-            self.fault = NUL_IN_MESSAGE
+        line_ends = b"\r\n" * lines
+        marks = octets.translate(None, _ORDINARY)
+        if marks != line_ends:
+            self.fault = NUL_IN_MESSAGE if marks.replace(b"\0", b"") == line_ends else BARE_LINE_END
         elif not lines:
             self._line += len(octets)
             if self._line > self._line_limit:
@@ -58,7 +59,8 @@ class DataReader:
     def feed(self, octets: bytes) -> tuple[bytes, bytes | None]:
         """More of the message, and what came behind its end (None: it goes on)."""
         piece = self._held + octets
-        end = piece.find(_END)
+        dotted = b"\r\n." in piece
+        end = piece.find(_END) if dotted else -1
         if end >= 0:
             rest: bytes | None = piece[end + 5 :]
             piece = piece[: end + 2]
@@ -70,7 +72,7 @@ class DataReader:
             # while the CRLF of the start is still held nothing was given out, so it is always whole here
             dot = 3 if piece[2:3] == b"." else 2
             piece, self._skip = piece[dot:], 0
-        if b"\r\n." in piece:
+        if dotted:
             piece = piece.replace(b"\r\n.", b"\r\n")  # section 4.5.2: the first dot of a line goes
         if self.fault is None:
             self._inspection.inspect(piece)
