@@ -6,7 +6,7 @@ between the two tells twice and never not at all. Its sender is null, and nothin
 
 import secrets
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 from twisted.internet.interfaces import IReactorTime
@@ -21,7 +21,7 @@ from emailgency.model.verdict import Verdict
 from emailgency.rules.backscatter import Answer, answer
 
 if TYPE_CHECKING:
-    from emailgency.rules.routing import Route
+    from emailgency.flows.resolve import Resolver
     from emailgency.store.spool import Live, Spool
 
 HOUR = 3600.0
@@ -38,12 +38,6 @@ class BounceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = 1 << 20
 
 
-class Resolves(Protocol):
-    """`flows.resolve.Resolver`, as used here."""
-
-    async def resolve(self, recipient: Recipient, index: int) -> "Route | Verdict": ...
-
-
 class Bounces:
     """One for all remote mail."""
 
@@ -52,7 +46,7 @@ class Bounces:
     def __init__(
         self,
         spool: "Spool",
-        resolver: Resolves,
+        resolver: "Resolver",
         reactor: IReactorTime,
         clock: Callable[[], float],
         host_name: str,

@@ -6,7 +6,7 @@ storage; any other answer means that nothing of it is kept. Trouble of our own i
 
 import hashlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 from twisted.internet.defer import Deferred
@@ -35,7 +35,7 @@ from emailgency.rules.routing import POSTMASTER
 
 if TYPE_CHECKING:
     from emailgency.flows.login import Principal
-    from emailgency.flows.resolve import Route
+    from emailgency.flows.resolve import Resolver
     from emailgency.store.arrival import Arrival
     from emailgency.store.spool import Spool
 
@@ -71,18 +71,12 @@ class ReceptionLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 raise ValueError(f"postmaster: {error}") from None
 
 
-class Resolves(Protocol):
-    """`flows.resolve.Resolver`, as used here."""
-
-    async def resolve(self, recipient: Recipient, index: int) -> "Route | Verdict": ...
-
-
 class Reception:
     """Takes mail from other servers. One for all connections of port 25."""
 
     def __init__(
         self,
-        resolver: Resolves,
+        resolver: "Resolver",
         spool: "Spool",
         clock: Callable[[], float],
         host_name: str,

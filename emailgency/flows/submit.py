@@ -6,7 +6,7 @@ Recipients of ours become what their address means, all others Outbound. What a 
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
@@ -20,12 +20,11 @@ from emailgency.flows.receive import (
     Meaning,
     Reception,
     ReceptionLimits,
-    Resolves,
     Transaction,
     recipient_of,
 )
 from emailgency.model.address import Address
-from emailgency.model.directory import HARD_MESSAGE_LIMIT, Customer, Domain, Entry, Mailbox, Plan
+from emailgency.model.directory import HARD_MESSAGE_LIMIT, Customer, Mailbox
 from emailgency.model.envelope import Client, Outbound, Recipient
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
@@ -35,7 +34,9 @@ from emailgency.rules.routing import STEALTH
 
 if TYPE_CHECKING:
     from emailgency.flows.login import Principal
+    from emailgency.flows.resolve import Resolver
     from emailgency.store.arrival import Arrival
+    from emailgency.store.directory import Directory
     from emailgency.store.spool import Spool
 
 DENIED = Verdict(550, "5.7.1", "sending is switched off for this mailbox")
@@ -61,27 +62,17 @@ class SubmissionLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 1000
 
 
-class Asked(Protocol):
-    """`store.directory.Directory`, as used here."""
-
-    async def mailbox(self, id: str) -> Mailbox | None: ...
-    async def customer(self, id: str) -> Customer: ...
-    async def plan(self, name: str) -> Plan: ...
-    async def entry(self, customer: str, local: str) -> Entry | None: ...
-    async def domain(self, name: str) -> Domain | None: ...
-
-
 class Submission(Reception):
     """Takes mail from users who have logged in. One for all connections of ports 587 and 465."""
 
     def __init__(
         self,
-        resolver: Resolves,
+        resolver: "Resolver",
         spool: "Spool",
         clock: Callable[[], float],
         host_name: str,
         limits: ReceptionLimits,
-        directory: Asked,
+        directory: "Directory",
         own_limits: SubmissionLimits,
         service_domain: str = "",
     ) -> None:
@@ -118,7 +109,7 @@ class Submission(Reception):
 class User:
     """Who sends, and as whom he may."""
 
-    def __init__(self, mailbox: Mailbox, customer: Customer, directory: Asked) -> None:
+    def __init__(self, mailbox: Mailbox, customer: Customer, directory: "Directory") -> None:
         self.mailbox = mailbox
         self.customer = customer
         self._directory = directory
