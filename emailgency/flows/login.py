@@ -71,7 +71,7 @@ class Login:
         credentials: Credentials,
         failures: Failures,
         reactor: IReactorTime,
-        settings: LoginSettings = LoginSettings(),  # noqa: B008 frozen
+        settings: LoginSettings,
     ) -> None:
         self._directory = directory
         self._credentials = credentials

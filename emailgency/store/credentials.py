@@ -45,7 +45,7 @@ class CredentialSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Credentials:
     """One for the whole process. `reactor` gives threads and monotonic seconds."""
 
-    def __init__(self, reactor: Any, settings: CredentialSettings = CredentialSettings()) -> None:  # noqa: B008 frozen
+    def __init__(self, reactor: Any, settings: CredentialSettings) -> None:
         self._reactor = reactor
         self._settings = settings
         self._pool: ThreadPool | None = None

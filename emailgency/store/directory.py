@@ -9,7 +9,6 @@ change is refused (`Conflict`). A flow whose rule needs more than the rows it ed
 `deciding` while it reads and changes.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
@@ -59,8 +58,8 @@ class Directory:
         reactor: Any,
         journal: Journal,
         redis: Redis,
-        clock: Callable[[], float] = time.time,
-        settings: DirectorySettings = DirectorySettings(),  # noqa: B008 frozen
+        clock: Callable[[], float],
+        settings: DirectorySettings,
     ) -> None:
         self.deciding = DeferredLock()
         self.listeners: list[Callable[[Change], None]] = []  # called after each change

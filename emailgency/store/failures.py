@@ -8,6 +8,7 @@ counts once: a telephone that keeps an old password must not lock out the desk b
 The counts live in memory and, as far as Redis is there, in Redis, where they outlive a restart.
 """
 
+import contextlib
 import hmac
 import secrets
 from collections.abc import Callable, Sequence
@@ -72,9 +73,9 @@ class Failures:
 
     def __init__(
         self,
-        redis: Redis | None,
+        redis: Redis,
         clock: Callable[[], float],
-        settings: FailureSettings = FailureSettings(),  # noqa: B008 frozen
+        settings: FailureSettings,
     ) -> None:
         self._redis = redis
         self._clock = clock
@@ -121,19 +122,16 @@ class Failures:
         if len(self._known) >= _KNOWN_AT_MOST:
             del self._known[next(iter(self._known))]
         self._known[attempt.pair] = now
-        if self._redis is not None:
-            try:
-                await self._redis.run(_GIVE_BACK, list(attempt.buckets), [attempt.id])
-                seconds = int(self._settings.known_days * _DAY)
-                if seconds:
-                    await self._redis.execute("SET", f"{attempt.pair}:known", str(now), "EX", seconds)
-            except Temporary:
-                pass  # counted here
+        with contextlib.suppress(Temporary):  # counted here
+            await self._redis.run(_GIVE_BACK, list(attempt.buckets), [attempt.id])
+            seconds = int(self._settings.known_days * _DAY)
+            if seconds:
+                await self._redis.execute("SET", f"{attempt.pair}:known", str(now), "EX", seconds)
 
     async def _is_known(self, pair: str) -> bool:
         """A network logged in from; asked of Redis once, since only a login changes it."""
         oldest = self._clock() - self._settings.known_days * _DAY
-        if pair not in self._known and self._redis is not None:
+        if pair not in self._known:
             try:
                 found = await self._redis.execute("GET", f"{pair}:known")
             except Temporary:
@@ -161,8 +159,6 @@ class Failures:
         return bucket
 
     async def _take_there(self, attempt: Attempt, budgets: Sequence[tuple[str, int]]) -> bool:
-        if self._redis is None:
-            return True
         arguments: list[str | bytes | int] = [str(self._clock()), str(self._settings.window), attempt.id]
         try:
             full = await self._redis.run(_TAKE, list(attempt.buckets), arguments + [budget for _, budget in budgets])

@@ -1,6 +1,7 @@
 """Mail that a crash left on its way to a mailbox, against a real directory."""
 
 import os
+import time
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -9,7 +10,7 @@ from twisted.trial.unittest import TestCase
 from emailgency.codec.address import parse
 from emailgency.flows.relocate import Relocation
 from emailgency.model.envelope import Catchall, Deliver, Target, Undelivered
-from emailgency.store.directory import Directory
+from emailgency.store.directory import Directory, DirectorySettings
 from emailgency.store.journal import Journal
 from emailgency.store.redis import Redis, locate
 from tests.support.customers import AUTHOR, RealCustomers
@@ -55,7 +56,7 @@ class RelocateTests(TestCase):
         await self.real.close()
         redis = self.real.connection = Redis(reactor, locate(self.real.redis.url))
         journal = Journal(os.path.join(self.real.folder, "journal"))
-        directory = self.real.directory = Directory(reactor, journal, redis)
+        directory = self.real.directory = Directory(reactor, journal, redis, time.time, DirectorySettings())
         placed = Deferred.fromCoroutine(Relocation(directory).relocate(envelope("m", (target,)), target))
         await directory.start()
         self.assertFalse(placed.called)

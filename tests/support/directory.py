@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import time
 from typing import Any
 
 from emailgency.store.directory import Directory, DirectorySettings
@@ -31,7 +32,7 @@ class RealDirectory:
 
         self.connection = Redis(reactor, locate(self.redis.url), reply_timeout=0.5)
         journal = Journal(os.path.join(self.folder, "journal"))
-        self.directory = Directory(reactor, journal, self.connection, settings=self._settings)
+        self.directory = Directory(reactor, journal, self.connection, time.time, self._settings)
         await self.directory.start()
         self.connection.start()
         await self.directory.when_ready()
