@@ -74,7 +74,7 @@ def test_every_place_and_option_says_what_it_is_for() -> None:
             assert argument.kind is not Kind.FLAG or argument.name.startswith("--")
 
 
-def test_the_data_folder_is_the_one_the_server_takes(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_the_data_folder_is_the_one_the_server_takes(tmp_path, monkeypatch) -> None:
     from emailgency import settings
 
     monkeypatch.chdir(tmp_path)

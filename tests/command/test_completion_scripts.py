@@ -43,7 +43,7 @@ def test_bash_offers_commands_options_and_values() -> None:
 
 
 @pytest.mark.peer("bash")
-def test_bash_offers_files_only_where_a_file_is_wanted(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_bash_offers_files_only_where_a_file_is_wanted(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "people.csv").touch()
     assert "people.csv" in bash("import", "")

@@ -223,7 +223,7 @@ def test_wiping_destroys_all_mail_and_the_mailbox_lives_on(server: Server) -> No
     emailgency(data, "password", "wiped@first.zz", text=f"{PASSWORD}\n")
     session = imap(server, "wiped@first.zz", PASSWORD)
     session.create("Private")
-    session.append("Private", "", None, b"Subject: secret\r\n\r\nx\r\n")  # type: ignore[arg-type]
+    session.append("Private", "", None, b"Subject: secret\r\n\r\nx\r\n")
     send(server, "wiped@first.zz")
     server.wait(lambda: answer(data, "mailbox", "show", "wiped@first.zz")["folders"][0]["messages"])
     session.select("INBOX")
@@ -233,7 +233,7 @@ def test_wiping_destroys_all_mail_and_the_mailbox_lives_on(server: Server) -> No
     session = imap(server, "wiped@first.zz", PASSWORD)
     assert session.select("INBOX") == ("OK", [b"0"])
     assert session.response("UIDVALIDITY")[1] != validity
-    assert b"Private" not in b"".join(session.list()[1])  # type: ignore[arg-type]
+    assert b"Private" not in b"".join(session.list()[1])
     session.logout()
     send(server, "wiped@first.zz")
     server.wait(lambda: answer(data, "mailbox", "show", "wiped@first.zz")["folders"][0]["messages"])

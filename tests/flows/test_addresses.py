@@ -30,7 +30,7 @@ class CustomersCase(TestCase):
 
     async def refused(self, work: object, words: str) -> None:
         try:
-            await work  # type: ignore[misc]
+            await work
         except Invalid as error:
             self.assertIn(words, str(error))
         else:

@@ -111,7 +111,7 @@ class Worker:
 
     def _journal(self, record: object) -> None:
         with open(self._at(layout.segment(self._segment)), "ab") as file:
-            file.write(encode(record))  # type: ignore[arg-type]
+            file.write(encode(record))
 
     def _write(self, path: str, octets: bytes) -> None:
         with open(self._at(path), "wb") as file:

@@ -34,7 +34,7 @@ class LoginAttackTests(TestCase):
             self.tried += 1
             return await right(mailbox, password)
 
-        self.real.credentials.right = counted  # type: ignore[method-assign]
+        self.real.credentials.right = counted
 
     async def tearDown(self) -> None:
         await self.real.stop()
@@ -121,7 +121,7 @@ class LoginAttackTests(TestCase):
         settings = LoginSettings(delay=0.01, delay_max=0.04)
         from twisted.internet import reactor
 
-        login = Login(self.real.directory, self.real.credentials, self.real.failures, reactor, settings)  # type: ignore[arg-type]
+        login = Login(self.real.directory, self.real.credentials, self.real.failures, reactor, settings)
         waits = []
         for number in range(4):
             started = time.monotonic()

@@ -44,7 +44,7 @@ class ControlSocket(TestCase):
             "long": Command(Nothing, self.long),
         }
         self.control = Control(self.data, commands)
-        self.control.start(reactor)  # type: ignore[arg-type]
+        self.control.start(reactor)
         self.addCleanup(lambda: Deferred.fromCoroutine(self.control.stop()))
 
     async def greet(self, named: Named, asker: Asker) -> object:
@@ -133,13 +133,13 @@ class ControlSocket(TestCase):
         self.assertEqual((await self.failure("wrong file")).details, ("line 7: is wrong",))
 
     async def test_long_work_tells_how_far_it_is(self) -> None:
-        reactor.callLater(0, self.gate.callback, None)  # type: ignore[attr-defined]
+        reactor.callLater(0, self.gate.callback, None)
         self.assertEqual(await self.ask("long"), "done")
         self.assertEqual([report["done"] for report in self.progress], [0, 1, 2])
 
     async def test_requests_in_one_piece_are_answered_in_order(self) -> None:
         one = b'{"command":"greet","arguments":{"name":"%d"}}\n'
-        reactor.callLater(0, self.gate.callback, None)  # type: ignore[attr-defined]
+        reactor.callLater(0, self.gate.callback, None)
         answers = await self.raw(one % 1 + b'{"command":"long"}\n' + one % 2 + one % 3, final=4)
         results = [answer["result"] for answer in answers if "result" in answer]
         self.assertEqual(results, [{"hello": "1"}, "done", {"hello": "2"}, {"hello": "3"}])
@@ -169,7 +169,7 @@ class ControlSocket(TestCase):
 
     async def test_a_second_server_on_the_same_folder_is_refused(self) -> None:
         with self.assertRaises(Invalid):
-            Control(self.data, {}).start(reactor)  # type: ignore[arg-type]
+            Control(self.data, {}).start(reactor)
         self.assertEqual(await self.ask("greet", name="still there"), {"hello": "still there"})
 
     async def test_a_socket_left_by_a_killed_server_is_no_server(self) -> None:
@@ -179,7 +179,7 @@ class ControlSocket(TestCase):
             left.bind(os.path.relpath(os.path.join(other, "control")))
         self.assertFalse(answers(os.path.relpath(os.path.join(other, "control"))))
         control = Control(other, {})
-        control.start(reactor)  # type: ignore[arg-type]
+        control.start(reactor)
         self.assertTrue(answers(os.path.relpath(os.path.join(other, "control"))))
         await control.stop()
         self.assertFalse(answers(os.path.relpath(os.path.join(other, "control"))))

@@ -39,7 +39,7 @@ class Transcripts(TestCase):
             await Dialogue(file.read(), self.connect, self.act).play()
 
 
-def _test(name: str):  # type: ignore[no-untyped-def]
+def _test(name: str):
     async def test(self: Transcripts) -> None:
         await self.play(name)
 

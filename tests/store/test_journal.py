@@ -194,8 +194,8 @@ def test_without_its_snapshot_the_journal_still_tells_all(journal: Journal, harm
 def test_a_deleting_edit_deletes() -> None:
     tables: dict[str, dict[str, object]] = {}
     first = change(1)
-    apply(tables, first.edits)  # type: ignore[arg-type]
-    apply(tables, (Edit("plan", "p1", first.edits[0].after, ABSENT),))  # type: ignore[arg-type]
+    apply(tables, first.edits)
+    apply(tables, (Edit("plan", "p1", first.edits[0].after, ABSENT),))
     assert tables == {"plan": {}}
 
 

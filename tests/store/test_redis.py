@@ -42,7 +42,7 @@ class RedisTests(TestCase):
         self.real.remove()
 
     def connection(self, url: str) -> Redis:
-        connection = Redis(reactor, locate(url), reply_timeout=0.3)  # type: ignore[arg-type]
+        connection = Redis(reactor, locate(url), reply_timeout=0.3)
         self.connections.append(connection)
         connection.start()
         return connection

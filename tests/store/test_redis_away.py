@@ -131,7 +131,7 @@ class RedisAwayTests(TestCase):
                 kills.pop()()
             await rebuild(tables, mark)
 
-        self.directory._rows._copy.rebuild = rebuild_and_die  # type: ignore[method-assign]
+        self.directory._rows._copy.rebuild = rebuild_and_die
         self.real.redis.command("FLUSHALL")
         await self.temporary("other.zz")
         await self.temporary("unknown.zz")
@@ -177,11 +177,11 @@ class RedisAwayTests(TestCase):
         work = Deferred.fromCoroutine(self.directory.change(AUTHOR, "add", [edit("domain", "new.zz", None, new)]))
         append = self.directory._journal._journal.append
 
-        def append_and_kill(change):  # type: ignore[no-untyped-def]
+        def append_and_kill(change):
             self.real.redis.kill()
             return append(change)
 
-        self.directory._journal._journal.append = append_and_kill  # type: ignore[method-assign]
+        self.directory._journal._journal.append = append_and_kill
         await work
         self.assertEqual(await self.directory.domain("new.zz"), new)
         self.real.redis.start()

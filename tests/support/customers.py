@@ -38,7 +38,7 @@ class RealCustomers(RealDirectory):
             self.credentials,
             self.failures,
             reactor,
-            login or LoginSettings(delay=0.0),  # type: ignore[arg-type]
+            login or LoginSettings(delay=0.0),
         )
         self.resolver = Resolver(self.directory)
 
