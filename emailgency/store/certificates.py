@@ -67,7 +67,7 @@ class Certificates:
         contexts: dict[str, SSL.Context] = {}
         expire_at = {}
         for one in files:
-            certificate, context = _context(one)
+            certificate, context = _context(one) if chosen.certificates else self._own(one)
             for name in ("", *_names(certificate)):
                 contexts.setdefault(name, context)
             expire_at[one.chain] = certificate.not_valid_after_utc.timestamp()
@@ -99,6 +99,15 @@ class Certificates:
         context = self._contexts.get(name) or self._contexts.get(f"*.{name.partition('.')[2]}")
         if context is not None:
             connection.set_context(context)
+
+    def _own(self, files: CertificateFiles) -> "tuple[Certificate, SSL.Context]":
+        """The self-signed one, made anew when its file is damaged: no mail waits until somebody looks at it."""
+        try:
+            return _context(files)
+        except Unusable as error:
+            self._log.error("ALERT another self-signed certificate takes its place: {error}", error=str(error))
+            os.rename(files.chain, files.chain + ".broken")
+            return _context(self._self_signed())
 
     def _self_signed(self) -> CertificateFiles:
         path = os.path.join(self._folder, "self-signed.pem")

@@ -64,6 +64,14 @@ def test_the_first_start_makes_one_that_stays(tmp_path) -> None:
     assert os.stat(path).st_mtime_ns == before.st_mtime_ns
 
 
+@pytest.mark.parametrize("octets", [b"", b"-----BEGIN CERTIFICATE-----\nnonsense"])
+def test_a_damaged_self_signed_file_is_made_anew(tmp_path, octets: bytes) -> None:
+    path = tmp_path / "self-signed.pem"
+    path.write_bytes(octets)
+    assert shown(Certificates(TlsSettings(), str(tmp_path), ("mx.zz",), clock), "mx.zz") == ["mx.zz"]
+    assert (tmp_path / "self-signed.pem.broken").read_bytes() == octets
+
+
 def test_a_name_longer_than_a_common_name_may_be_is_no_obstacle(tmp_path) -> None:
     Certificates(TlsSettings(), str(tmp_path), ("a" * 60 + ".mydomain.zz",), clock).load()
 
