@@ -154,7 +154,7 @@ def test_attack_28_a_thousand_slow_clients_do_not_keep_a_good_one_out(server: Se
 def test_a_stop_under_load_cuts_no_transaction(tmp_path, request: pytest.FixtureRequest) -> None:
     """Every 250 heard before, during and after SIGTERM stands for a message that is there."""
     server = Server(tmp_path).start()
-    request.addfinalizer(server.kill)
+    request.addfinalizer(server.close)
     server.command("customer add", domain=DOMAIN)
     server.command("mailbox add", address=PAUL)
     heard: list[int] = []
