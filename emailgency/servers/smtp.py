@@ -11,6 +11,7 @@ from math import inf
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IConsumer, IPushProducer, ISSLTransport, ITLSTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
@@ -54,6 +55,7 @@ class SmtpProtocol(Protocol):
         self._deaf = False  # the client does not read our replies now
         self._pressed = False  # the storer cannot follow
         self._leaving = False
+        self._parting = False  # the client said QUIT and had not closed when our last words went out
         self._begun = self._phase_end = 0.0  # seconds of the reactor
         self._data_begun: float | None = None
         self._octets = 0  # since then
@@ -130,6 +132,8 @@ class SmtpProtocol(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._leaving = True
         if self._opened:
+            if self._parting and reason.check(ConnectionDone):
+                self._session.spoken()
             self._session.gone()
         self._service.left(self)
 
@@ -227,6 +231,11 @@ class SmtpProtocol(Protocol):
         self.deadline = self._service.reactor.seconds() + self._service.limits.farewell_time
         self._session.drop()
         self.transport.unregisterProducer()
+        self._parting = self._connection.quit and not self._held
+        if self._parting and self._session.unconfirmed is not None:
+            # Postfix sends QUIT right behind the final dot: only that it closes in its turn tells that it has
+            # heard our 250, or each of its messages would be kept for a day in case it comes again (RFC 1047)
+            at_once = self._secure
         if self._held:
             self.transport.resumeProducing()
         if at_once:

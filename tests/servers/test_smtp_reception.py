@@ -13,6 +13,7 @@ from emailgency.codec.smtp.limits import SmtpLimits
 from emailgency.flows.receive import ReceptionLimits
 from emailgency.model.envelope import Deliver, Undelivered
 from emailgency.servers.smtp_service import SmtpSettings
+from tests.support.asynchronous import until
 from tests.support.smtp import FewAddresses, MemorySpool, Talk, build
 
 
@@ -39,6 +40,29 @@ class ReceptionTests(TestCase):
         assert b"for <Paul@mydomain.zz>;" in octets
         assert envelope.size == len(octets)
         assert self.spool.confirmed == [envelope.id]
+
+    async def test_who_says_quit_behind_the_dot_has_heard_us_when_he_closes_in_his_turn(self) -> None:
+        """Postfix does so; RFC 1047 is about those who went before our answer."""
+        opening = b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<paul@mydomain.zz>\r\nDATA\r\n"
+
+        def send(hear: bool) -> None:
+            with socket.create_connection(("127.0.0.1", self.port.getHost().port), 10) as client:
+                client.sendall(opening)
+                read = client.makefile("rb")
+                while not read.readline().startswith(b"354"):
+                    pass
+                client.sendall(b"Subject: %d\r\n\r\n.\r\nQUIT\r\n" % hear)
+                if hear:
+                    assert b"queued" in read.read()
+                else:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # ends in a reset
+
+        await deferToThread(send, False)
+        await until(lambda: len(self.spool.messages) == 1 and not len(self.factory.service.connections))
+        assert self.spool.confirmed == []
+        await deferToThread(send, True)
+        await until(lambda: not len(self.factory.service.connections))
+        assert self.spool.confirmed == [self.spool.messages[1][0].id]
 
     async def test_the_postmaster_of_this_server_gets_mail_under_each_of_its_names(self) -> None:
         """RFC 5321 section 4.5.1; notifications come from postmaster@ our host name, and people answer them."""
