@@ -4,13 +4,14 @@ from functools import lru_cache
 
 from OpenSSL.SSL import Connection, Context
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
-from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 
 @lru_cache(maxsize=1)
 def _context() -> Context:
+    from twisted.internet.ssl import CertificateOptions, TLSVersion  # 30 ms that the first banner need not wait for
+
     # No trust root: opportunistic TLS takes any certificate, since the alternative is sending in clear (RFC 7435
     # section 3). TLS 1.0 and 1.1 are refused (RFC 8996).
     context: Context = CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2).getContext()

@@ -137,12 +137,15 @@ def _located(url: str) -> Location:
 
 def endpoint(reactor: Any, location: Location) -> IStreamClientEndpoint:
     from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
-    from twisted.internet.ssl import optionsForClientTLS
 
     if location.path:
         return UNIXClientEndpoint(reactor, location.path, timeout=2)
     plain = HostnameEndpoint(reactor, location.host, location.port, timeout=5)
-    return wrapClientTLS(optionsForClientTLS(location.host), plain) if location.tls else plain
+    if not location.tls:
+        return plain
+    from twisted.internet.ssl import optionsForClientTLS
+
+    return wrapClientTLS(optionsForClientTLS(location.host), plain)
 
 
 class Redis:
