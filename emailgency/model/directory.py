@@ -10,9 +10,7 @@ from msgspec import Struct
 
 from emailgency.model.address import Address
 
-OPERATOR = (
-    "operator"  # where the id of a customer stands (26 letters and digits): whoever runs the server
-)
+OPERATOR = "operator"  # where the id of a customer stands (26 letters and digits): whoever runs the server
 HARD_MESSAGE_LIMIT = 20_971_520  # octets as SIZE counts, product row B7
 
 
