@@ -51,7 +51,6 @@ from emailgency.store.redis import Redis, locate
 from emailgency.store.redis_server import RedisServer
 from emailgency.store.spool import Spool
 from emailgency.store.storing.line import Storer
-from emailgency.store.storing.messages import Delivered
 
 if TYPE_CHECKING:
     from emailgency.servers.imap.server import ImapServer
@@ -95,7 +94,7 @@ class App:
         relocation = Relocation(self.directory)
         self.spool = Spool(reactor, self.storer, data, clock, settings.disk, relocation.relocate)
         self.folders = Folders(self.storer, data)
-        self.storer.on_event = self._delivered
+        self.storer.on_event = self.folders.event
 
         # Mail comes in
         resolver = Resolver(self.directory)
@@ -249,6 +248,7 @@ class App:
         for smtp in self.smtp.values():
             smtp.adopt(settings.smtp)
         self.reception.limits = self.submission.limits = settings.smtp.reception
+        self.submission.adopt(settings.smtp.submission)
         if self.imap:
             self.imap.adopt(settings.imap)
         self.egress.adopt(settings.egress)
@@ -263,9 +263,6 @@ class App:
             self._log.info("settings read again")
         kept = {name: getattr(self._settings, name) for name in FIXED}
         self._settings = msgspec.structs.replace(settings, **kept)
-
-    def _delivered(self, delivered: Delivered) -> None:
-        self.folders.event(delivered)
 
     def _listening(self) -> Iterator[tuple[str, int]]:
         return (address for bound in self._bound.values() for address in bound.addresses)

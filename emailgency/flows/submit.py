@@ -78,7 +78,13 @@ class Submission(Reception):
     ) -> None:
         super().__init__(resolver, spool, clock, host_name, limits, service_domain)
         self.directory = directory
-        self.rates = Rates(own_limits.recipients_per_hour / 3600, own_limits.recipients_at_once)
+        self.rates = Rates(0.0, 0)
+        self.adopt(own_limits)
+
+    def adopt(self, own_limits: SubmissionLimits) -> None:
+        """These limits from now on."""
+        self.rates.per_second = own_limits.recipients_per_hour / 3600
+        self.rates.at_once = own_limits.recipients_at_once
 
     async def begin(
         self, client: Client, mail: Mail, protocol: str, principal: "Principal | None"

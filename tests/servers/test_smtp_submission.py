@@ -52,7 +52,7 @@ class SubmissionTests(TestCase):
     def listen(
         self, implicit_tls: bool = False, clear_login: bool = False, proxies: tuple[str, ...] = (), **limits: Any
     ) -> int:
-        submission = Submission(
+        self.submission = Submission(
             self.customers.resolver,
             self.spool,
             lambda: 1_800_000_000.0,
@@ -63,7 +63,7 @@ class SubmissionTests(TestCase):
         )
         service = SmtpService(
             reactor,
-            submission,
+            self.submission,
             IdleStorer(),
             SmtpSettings(clear_login=clear_login, proxies=proxies),
             self.certificates,
@@ -179,6 +179,13 @@ class SubmissionTests(TestCase):
         for number in range(12):
             assert await self.refused(PAUL, ANNA, BODY) == (250 if number < 10 else 450)
         assert await self.refused(ANNA, PAUL, BODY.replace(b"paul", b"anna"), ANNA) == 250
+
+    async def test_other_limits_count_at_once(self) -> None:
+        for _ in range(12):
+            assert await self.refused(PAUL, ANNA, BODY) == 250
+        self.submission.adopt(SubmissionLimits(recipients_at_once=10, recipients_per_hour=10))
+        refusals = [await self.refused(PAUL, ANNA, BODY) for _ in range(12)]
+        assert refusals == [250] * 10 + [450] * 2
 
     async def test_a_notice_of_reading_has_no_sender_and_one_recipient(self) -> None:
         assert await self.refused("", ANNA, BODY) == 250
