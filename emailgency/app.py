@@ -16,7 +16,6 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
 from twisted.internet.tcp import Server
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from emailgency.flows.bounce import Bounces
 from emailgency.flows.customers import Customers
@@ -149,7 +148,7 @@ class App:
     def listen(self) -> None:
         """Accept connections of mail from now on."""
         for service, smtp in self.smtp.items():
-            self._serve(service, SmtpFactory(smtp), smtp.implicit_tls, Prompt)
+            self._serve(service, SmtpFactory(smtp), Prompt)
 
     async def start(self) -> None:
         """Wake up; raises what keeps the server from its work (a broken journal, say)."""
@@ -176,7 +175,7 @@ class App:
         self.control.start(self._reactor)
         self.imap = imap_server(self, self._reactor, self._settings)
         for service, secure in (("imap", False), ("imaps", True)):
-            self._serve(service, ImapFactory(self.imap, secure), secure)
+            self._serve(service, ImapFactory(self.imap, secure))
         self._asleep.discard("mailboxes")
 
     def _load_certificates(self) -> None:
@@ -272,10 +271,9 @@ class App:
         domain = self._settings.service_domain
         return host in (self._settings.host_name, domain) or host.endswith(f".{domain}")
 
-    def _serve(self, service: str, factory: Any, secure: bool, transport: type[Server] = Server) -> None:
-        bound = self._bound[service]
-        wrapped = TLSMemoryBIOFactory(self.certificates, False, factory) if secure else factory
-        self._ports += bound.serve(self._reactor, wrapped, transport)
+    def _serve(self, service: str, factory: Any, transport: type[Server] = Server) -> None:
+        """TLS from the first octet is the factory's to start: a proxy's header comes before it, in clear."""
+        self._ports += self._bound[service].serve(self._reactor, factory, transport)
 
     def _watch(self) -> None:
         from emailgency.figures import figures
