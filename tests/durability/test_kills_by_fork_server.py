@@ -2,22 +2,35 @@
 
 import pytest
 
+from tests.support.campaigns import DOUBLED, LOST, tells
 from tests.support.fork_server import ForkServer
 from tests.support.rounds import folder, plain, rounds
 
 pytestmark = [pytest.mark.durability, pytest.mark.timeout(7200)]
 
 
-def kills(campaigns: int, times: int, first_seed: int) -> dict[int, list[str]]:
+def kills(campaigns: int, times: int, first_seed: int, flaw: str = "none") -> dict[int, list[str]]:
     def one(server: ForkServer, seed: int) -> list[str]:
         with folder() as scratch:
-            return plain(server.call("tests.support.campaigns:forks_killed", scratch, seed, times, 0.25))
+            return plain(server.call("tests.support.campaigns:forks_killed", scratch, seed, times, 0.3, flaw))
 
     return rounds(range(first_seed, first_seed + campaigns), one, "tests.support.campaigns")
 
 
 def test_three_hundred_kills_lose_and_double_nothing() -> None:
     assert kills(4, 75, 1000) == {}
+
+
+def test_control_a_250_before_the_commit_is_found_out() -> None:
+    found = kills(2, 15, 1100, "hasty")
+    assert len(found) == 2
+    assert all(tells(complaints, *LOST) for complaints in found.values())
+
+
+def test_control_a_repetition_taken_for_another_message_is_found_out() -> None:
+    found = kills(2, 15, 1200, "forgetful")
+    assert len(found) == 2
+    assert all(tells(complaints, *DOUBLED) for complaints in found.values())
 
 
 @pytest.mark.long

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support import disk_image
+from tests.support.campaigns import LOST, TORN, tells
 from tests.support.fork_server import ForkServer
 from tests.support.rounds import folder, plain, rounds
 
@@ -14,11 +15,11 @@ pytestmark = [
 ]
 
 
-def losses(kinds: list[str], times: int, *, syncing: bool = True) -> dict[tuple[int, str], list[str]]:
+def losses(kinds: list[str], times: int, flaw: str = "none") -> dict[tuple[int, str], list[str]]:
     def one(server: ForkServer, case: tuple[int, str]) -> list[str]:
         seed, kind = case
         with folder() as scratch:
-            words = server.call("tests.support.campaigns:without_power", kind, scratch, seed, times, syncing)
+            words = server.call("tests.support.campaigns:without_power", kind, scratch, seed, times, flaw)
             return plain(words)
 
     return rounds(list(enumerate(kinds)), one, "tests.support.campaigns")
@@ -29,8 +30,9 @@ def test_power_losses_of_a_whole_server_lose_nothing_promised() -> None:
 
 
 def test_control_a_whole_server_without_syncs_does_lose() -> None:
-    found = losses(["ext4", "xfs"], 3, syncing=False)
+    found = losses(["ext4", "xfs"], 3, "unsynced")
     assert len(found) == 2
+    assert all(tells(complaints, *LOST, *TORN) for complaints in found.values())
 
 
 @pytest.mark.long

@@ -4,11 +4,13 @@ import contextlib
 import ctypes
 import os
 import subprocess
+import time
 from typing import Any
 
 # xfs refuses less than 300 MB; the files are sparse
 _NEW_MOUNT_NAMESPACE = 0x20000  # CLONE_NEWNS
 _SIZES = {"ext4": 128 << 20, "xfs": 320 << 20}
+_PATIENCE = 10.0  # seconds
 
 
 class DiskImage:
@@ -44,7 +46,15 @@ class DiskImage:
 
     def restart(self) -> None:
         """Mount it as after a power loss: the file system recovers its own journal."""
-        _run("umount", self.mount_point)
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                _run("umount", self.mount_point)
+                break
+            except subprocess.CalledProcessError:  # a killed process takes a moment to let go
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
         self._mount()
 
     def _mount(self) -> None:

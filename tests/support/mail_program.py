@@ -14,7 +14,7 @@ from tests.support.promises import Promises
 FOLDERS = ("INBOX", "Archive", "Trash")
 FULL = 50  # messages of a folder from which on more is thrown away than kept
 PAUSE = 0.01  # seconds between two requests
-RETRY = 0.05  # seconds until a server that was not ready is asked again
+RETRY = 0.02  # seconds until a server that was not ready is asked again
 FLAGS = ("\\Seen", "\\Flagged", "\\Answered", "$Work")
 
 

@@ -20,12 +20,16 @@ from tests.support.server import Server
 
 
 class Nursery:
-    """`syncing` False: servers in which every sync does nothing, the control of what a power loss must find out."""
+    """`flaw` names what is wrong with its servers, for controls: what must be found out is found out.
 
-    def __init__(self, *, syncing: bool = True) -> None:
+    "unsynced": every sync does nothing. "hasty": 250 before the message is stored. "forgetful": a repetition is taken
+    for another message.
+    """
+
+    def __init__(self, flaw: str = "none") -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([path for path in sys.path if path] + [ROOT])}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.nursery", "syncing" if syncing else "careless"],
+            [sys.executable, "-m", "tests.support.nursery", flaw],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -128,6 +132,24 @@ def child(settings: str, data: str, folder: str, log: str) -> None:
     serve(settings, data)
 
 
+def spoil(flaw: str) -> None:
+    from emailgency.background import background
+    from emailgency.store.spool import Spool
+
+    commit = Spool.commit
+
+    async def hasty(spool: Spool, arrival: Any, envelope: Any) -> None:
+        background("storing, in our own good time", commit(spool, arrival, envelope))
+
+    match flaw:
+        case "unsynced":
+            os.fsync = os.fdatasync = lambda descriptor: None  # type: ignore[assignment, misc]
+        case "hasty":
+            Spool.commit = hasty  # type: ignore[method-assign]
+        case "forgetful":
+            Spool.repeated = lambda spool, fingerprint: None  # type: ignore[method-assign]
+
+
 def main() -> None:
     import emailgency.commands
     import emailgency.figures
@@ -138,8 +160,7 @@ def main() -> None:
     from emailgency.store.redis_server import find_program
 
     find_program("")
-    if sys.argv[1] == "careless":
-        os.fsync = os.fdatasync = lambda descriptor: None  # type: ignore[assignment, misc]
+    spoil(sys.argv[1])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
     for line in sys.stdin:
         pid = os.fork()

@@ -69,6 +69,8 @@ class Promises:
                     self.complain(f"{letter.label} was never relayed to {address}")
         twice = 0
         for (label, address), times in came.items():
+            if len({sink.messages[at].octets for at in times}) > 1:
+                self.complain(f"{label} was relayed to {address} with other octets the second time")
             for at in times[:-1]:
                 line = sink.messages[at].line
                 twice += 1

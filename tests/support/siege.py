@@ -34,7 +34,7 @@ from tests.support.sink import Sink
 
 PASSWORD = "Correct-horse1"
 DOMAIN, UNRELAYED, ALTERNATE = "mydomain.zz", "second.zz", "mydomainzz.emailgency.zz"
-PATIENCE = 60.0  # seconds until everything that is due has come
+PATIENCE = 60.0
 SENDERS = 3
 LAZY = 3.0  # seconds; what nobody waits for is synced within one
 
@@ -85,8 +85,12 @@ class Siege:
         patient: bool = False,
         more_settings: Mapping[str, Any] | None = None,
         redis_url: str = "",
+        patience: float = PATIENCE,
     ) -> None:
-        """`patient`: the senders of `tests.support.senders`. `redis_url` empty: the server has its own."""
+        """`patient`: the senders of `tests.support.senders`. `redis_url` empty: the server has its own.
+
+        `patience`: seconds until everything that is due has come.
+        """
         self.server = server
         self.sink = Sink()
         self.server.configure({**settings(self.sink), **(more_settings or {})})
@@ -95,6 +99,7 @@ class Siege:
         self.door = Door()
         self.seed = seed
         self._redis_url = redis_url
+        self._patience = patience
         self.blows = 0
         self.relayed_twice = 0
         household = Household(DOMAIN, ALTERNATE, UNRELAYED)
@@ -218,7 +223,7 @@ class Siege:
             self.sink.close()
 
     def _settle(self) -> None:
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + self._patience
         self._weather.enough.set()
         for threads in (self.senders, [self._weather], self.users):
             for thread in threads:
