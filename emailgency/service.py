@@ -6,6 +6,7 @@ one after the other while it answers 451 for what is not awake yet.
 """
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -75,7 +76,8 @@ class EmailgencyService(Service):
 
     def _start(self) -> None:
         assert self._app is not None
-        Deferred.fromCoroutine(self._app.start()).addErrback(self._cannot_start)
+        awake = Deferred.fromCoroutine(self._app.start()).addErrback(self._cannot_start)
+        awake.addCallback(lambda _: spare_the_collector())
 
     def _cannot_start(self, failure: Any) -> None:
         while failure.check(FirstError):
@@ -146,6 +148,13 @@ def owner(twistd: Mapping[str, Any]) -> Owner | None:
     if uid is None and gid is None:
         return None
     return (-1 if uid is None else uid, -1 if gid is None else gid)
+
+
+def spare_the_collector() -> None:
+    """What is there now stays: no garbage to look for. A connection leaves some 100 objects in cycles behind, so the
+    threshold of 700 meant a look at each seventh; 3 % of the time of a busy server went there."""
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 def monotonic_reactor() -> Any:
