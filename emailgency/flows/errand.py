@@ -32,7 +32,7 @@ class Errand(Shape):
     def final(self, result: Result) -> bool:
         """Whether a refusal (5xx) settles the matter."""
 
-    def expired(self, waiting: Waiting, now: float) -> bool:
+    def outlived(self, waiting: Waiting, now: float) -> bool:
         """Whether this message has waited long enough."""
 
     async def give_up(self, waiting: Waiting, failures: dict[int, Outcome]) -> None:

@@ -77,7 +77,7 @@ class Lane:
     def __init__(self, hop: Hop, errand: Errand, means: Means) -> None:
         self.hop = hop
         self.queue = Queue()
-        self.held = False  # relay on hold: nothing leaves, nothing expires unseen
+        self.held = False  # relay on hold: nothing leaves
         self.health = rule.Health()
         self.carrying = 0  # messages taken out of the queue and not yet settled
         self._errand = errand
@@ -117,14 +117,14 @@ class Lane:
         if self._home and not self._couriers:  # whoever still asks the DNS has nothing in hand
             self._came_home()
 
-    def expire(self) -> None:
+    def give_up_old(self) -> None:
         """Give up what has waited too long, also while the server is down."""
         now = self._means.clock()
         while waiting := self.queue.take_older(now, now):
-            if not self._errand.expired(waiting, now):
+            if not self._errand.outlived(waiting, now):
                 self.queue.add(waiting, now)
                 return
-            background("giving up what has waited too long", self._expire(waiting))
+            background("giving up what has waited too long", self._give_up(waiting))
 
     @property
     def connections(self) -> int:
@@ -255,8 +255,8 @@ class Lane:
             return None
         now = self._means.clock()
         while waiting := self.queue.take(now):
-            if self._errand.expired(waiting, now):
-                background("giving up what has waited too long", self._expire(waiting))
+            if self._errand.outlived(waiting, now):
+                background("giving up what has waited too long", self._give_up(waiting))
                 continue
             self.carrying += 1
             return parcel_of(waiting, self._means.spool.path(waiting.live.envelope.id))
@@ -339,7 +339,7 @@ class Lane:
         self.queue.add(later, now)
         return later
 
-    async def _expire(self, waiting: Waiting) -> None:
+    async def _give_up(self, waiting: Waiting) -> None:
         reason = self.health.reason or "waited too long"
         self.carrying += 1  # a lane that looks empty is forgotten, and this may come back
         try:

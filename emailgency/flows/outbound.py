@@ -68,7 +68,7 @@ class DomainErrand(Records):
     def final(self, result: Result) -> bool:
         return True
 
-    def expired(self, waiting: Waiting, now: float) -> bool:
+    def outlived(self, waiting: Waiting, now: float) -> bool:
         return now - waiting.received_at > self._settings().lifetime * DAY
 
 
@@ -141,7 +141,7 @@ class OutboundFlow(Lanes):
 
     async def _look_after(self) -> None:
         for hop, lane in list(self._lanes.items()):
-            lane.expire()
+            lane.give_up_old()
             if lane.forgettable:
                 del self._lanes[hop]
         placeless, self._placeless = self._placeless, []

@@ -37,7 +37,7 @@ class RelaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     connections: Annotated[int, Meta(ge=1, le=100, description="Connections to one customer's server at most")] = 20
     refresh: Annotated[
-        float, Meta(gt=0, description="Seconds until changed relay settings and expired mail are noticed")
+        float, Meta(gt=0, description="Seconds until changed relay settings, and mail that is too old, are noticed")
     ] = 10.0
 
 
@@ -68,9 +68,14 @@ class CustomerErrand(Records):
 
     async def destinations(self) -> list[Destination]:
         """The SMTP transport, else the MX; when the DNS has nothing to offer, where it last worked (row D1)."""
-        customer = await self._customers.load(self._hop.customer)
+        try:
+            customer = await self._customers.load(self._hop.customer)
+        except LookupError:
+            raise Temporary(f"there is no customer {self._hop.customer} any more") from None
         if customer.smtp_transport:
             return await self._exchanges.of_transport(customer.smtp_transport)
+        if not self._hop.domain:
+            raise Temporary("the SMTP transport was taken away, the mail is led to the MX")
         try:
             found = await self._exchanges.of_domain(self._hop.domain)
         except Unroutable as error:
@@ -95,7 +100,7 @@ class CustomerErrand(Records):
             )
         return result.stage is not Stage.MAIL
 
-    def expired(self, waiting: Waiting, now: float) -> bool:
+    def outlived(self, waiting: Waiting, now: float) -> bool:
         return now - waiting.received_at > self._customers.lifetime(self._hop.customer)
 
     async def give_up(self, waiting: Waiting, failures: dict[int, Outcome]) -> None:
@@ -136,6 +141,8 @@ class RelayFlow(Lanes):
         self._last_good = last_good
         self.settings = settings
         self._homeless: dict[str, list[Waiting]] = {}  # by customer, while the directory does not answer
+        self._told: dict[str, str] = {}  # why, as far as the log has it
+        self._transports: dict[str, str | None] = {}  # by customer, as of the last look
 
     def start(self) -> None:
         self._means.spool.listeners.append(self.arrived)
@@ -197,8 +204,11 @@ class RelayFlow(Lanes):
         try:
             await self._customers.load(id)
         except (Temporary, LookupError) as error:
-            self._log.warn("customer {customer} of pending mail unknown for now: {error}", customer=id, error=error)
+            if self._told.get(id) != str(error):  # once, and not at every tick
+                self._told[id] = str(error)
+                self._log.warn("customer {customer} of pending mail unknown for now: {error}", customer=id, error=error)
             return
+        self._told.pop(id, None)
         self._place(id, self._homeless.pop(id, []))
 
     # ---- now and then --------------------------------------------------------------------------------------
@@ -214,20 +224,25 @@ class RelayFlow(Lanes):
         for lane in list(self._lanes.values()):
             customer = self._customers.get(lane.hop.customer)
             if customer and customer.relay is not RelayMode.HOLD:  # on hold nothing is lost, however long
-                lane.expire()
+                lane.give_up_old()
 
     async def _refresh(self, id: str) -> None:
-        """Notice a changed transport (its mail changes lanes at once) and a changed relay mode."""
-        before = self._customers.get(id)
+        """Notice a changed transport (its mail changes lanes at once) and a changed relay mode.
+
+        Mail is looked for in wrong lanes each time: a message that was under way comes back to the one it left from.
+        """
         try:
             customer = await self._customers.load(id)
         except (Temporary, LookupError):
             return
-        lanes = list(self.lanes(id))
-        if before is None or before.smtp_transport != customer.smtp_transport:
-            for lane in lanes:
+        for lane in list(self.lanes(id)):
+            if bool(lane.hop.domain) is bool(customer.smtp_transport):
                 for waiting in lane.queue.remove(lambda _: True):
                     self._lane(customer, waiting).add(waiting)
+                lane.wake()  # to find that it has nothing to wait for
+        if self._transports.setdefault(id, customer.smtp_transport) != customer.smtp_transport:
+            self._transports[id] = customer.smtp_transport
+            for lane in self.lanes(id):
                 lane.flush()
         for lane in list(self.lanes(id)):
             held = customer.relay is not RelayMode.ON
