@@ -183,6 +183,40 @@ class GivingBack(RelayCase):
         await until(lambda: not self.spool.live)
         assert len(new.messages) == 1
 
+    @run
+    async def test_mail_goes_by_the_mx_when_the_transport_is_taken_away(self):
+        """Probes notice the change before the next look at all customers does, and a message may just be under way."""
+        dead, server = ScriptedServer(), ScriptedServer()
+        await dead.down()
+        dns = DnsServer({("mydomain.zz", "MX"): ["5 mx.mydomain.zz."], ("mx.mydomain.zz", "A"): ["127.0.0.1"]}, ttl=0)
+        self.addCleanup(dns.stop)
+        resolver = Resolver(ResolverSettings(addresses=(dns.address,), timeout=0.1, ipv6=False), reactor)
+        by_transport = Customer(
+            id="acme",
+            domain="mydomain.zz",
+            alternate_domain="mydomainzz.test",
+            smtp_transport=f"127.0.0.1:{dead.port}",
+        )
+        self.accept()
+        made = means(self.spool, reactor, ports=(dead.port, server.port))
+        flow = self.start(server, customer=by_transport, resolver=resolver, means_=made, refresh=0.2)
+        lane = await self.lane(flow)
+        await until(lambda: lane.health.failures)
+        flow.directory.by_id["acme"] = replace(by_transport, smtp_transport=None)
+        await until(lambda: not self.spool.live)
+        assert len(server.messages) == 1
+
+    @run
+    async def test_mail_of_a_customer_who_is_gone_is_kept_and_no_failure_of_ours(self):
+        server = ScriptedServer()
+        await server.down()
+        self.accept()
+        flow = self.start(server, refresh=0.02)
+        lane = await self.lane(flow)
+        del flow.directory.by_id["acme"]
+        await until(lambda: "no customer" in lane.health.reason)
+        assert list(self.spool.live) == ["m0"]
+
 
 class DeadServer(RelayCase):
     @run
