@@ -1,7 +1,6 @@
 """TLS towards customers' servers: taken where it is offered, never a reason for mail to get stuck, unless required."""
 
 import os
-import subprocess
 
 from OpenSSL import SSL
 from twisted.internet import reactor, ssl
@@ -9,6 +8,7 @@ from twisted.internet import reactor, ssl
 from emailgency.rules.health import State
 from tests.flows.test_relay import BODY, RelayCase
 from tests.support.asynchronous import run, until
+from tests.support.certificates import self_signed
 from tests.support.relaying import means
 from tests.support.smtp_server import CAPABILITIES, ScriptedServer
 
@@ -19,20 +19,7 @@ class TlsCase(RelayCase):
     def setUp(self):
         super().setUp()
         self.key = os.path.join(self.folder, "key.pem")
-        words = [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ]
-        files = ["-subj", "/CN=another.name", "-keyout", self.key, "-out", self.key + ".crt"]
-        subprocess.run([*words, *files], check=True, capture_output=True)
+        self_signed("another.name", self.key, self.key + ".crt")
 
     def context(self, newest=None):
         factory = ssl.DefaultOpenSSLContextFactory(self.key, self.key + ".crt")

@@ -10,6 +10,8 @@ import socket
 import subprocess
 import time
 
+from tests.support.certificates import self_signed
+
 MAIN = """
 compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -91,7 +93,7 @@ class Postfix:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         if tls:
-            self._certificate()
+            self_signed("mail.mydomain.zz", f"{self.folder}/key.pem", f"{self.folder}/certificate.pem")
         level = "may" if tls else "none"
         values = {"folder": self.folder, "uid": stat.st_uid, "gid": stat.st_gid, "tls": level}
         self._write("main.cf", MAIN.format(connections=connections, **values))
@@ -157,20 +159,3 @@ class Postfix:
     def _write(self, name, text):
         with open(f"{self.folder}/{name}", "w", encoding="utf-8") as file:
             file.write(text)
-
-    def _certificate(self):
-        subject = "/CN=mail.mydomain.zz"
-        files = ["-keyout", f"{self.folder}/key.pem", "-out", f"{self.folder}/certificate.pem"]
-        words = [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ]
-        subprocess.run([*words, "-subj", subject, *files], check=True, capture_output=True)
