@@ -10,6 +10,7 @@ from typing import Any
 from emailgency.command.failure import REFUSED, TROUBLE, CommandFailed
 from emailgency.command.parser import Asked
 from emailgency.command.place import redis_settings
+from emailgency.flows.progress import Progress
 
 LOCKS = ("server.lock", "lock")  # of the server and of its storer, in the data folder
 Tell = Callable[[dict[str, Any]], None]
@@ -28,9 +29,6 @@ def do(asked: Asked, data: str, tell: Tell) -> Any:
         raise CommandFailed(str(error), REFUSED) from None
     except OSError as error:
         raise CommandFailed(f"{error.filename or data}: {error.strerror}", TROUBLE) from None
-
-
-Progress = Callable[[str, int, int], None]
 
 
 def completion(asked: Asked, data: str, progress: Progress) -> Any:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Struct
 
+from emailgency.flows.progress import Progress
 from emailgency.model.errors import Invalid
 from emailgency.store import layout
 from emailgency.store.backup_files import FILE_MODE, Copier, names
@@ -28,8 +29,6 @@ MANIFEST = "backup.json"  # written last: a backup without it is half of one
 VERSION = 1
 CHANGES = "journal"
 CERTIFICATES = "certificates"
-
-Progress = Callable[[str, int, int], None]  # what, done, of (0: nobody knows)
 
 
 class Manifest(Struct, frozen=True, kw_only=True):

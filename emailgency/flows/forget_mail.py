@@ -8,13 +8,12 @@ from typing import Any
 from twisted.internet.threads import deferToThreadPool
 
 from emailgency.flows.new_mailbox import furnish
+from emailgency.flows.progress import Progress
 from emailgency.model.directory import Mailbox
 from emailgency.store import layout
 from emailgency.store.backup_files import is_maildir, walk
 from emailgency.store.folder import Folder
 from emailgency.store.folders import Folders
-
-Progress = Callable[[str, int, int], None]  # what, done, of
 
 
 class ForgetMail:

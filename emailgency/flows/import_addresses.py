@@ -9,13 +9,12 @@ from emailgency.flows.customer_accounts import OperatorLimits, new_id
 from emailgency.flows.deciding import check_plan, entry_edits, kind, owner
 from emailgency.flows.import_rows import Row, WrongFile
 from emailgency.flows.passwords import Passwords
+from emailgency.flows.progress import Progress
 from emailgency.model.address import Address
 from emailgency.model.directory import Alias, Banished, Customer, DistributionList, Entry, Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.store.changes import Author, Edit
 from emailgency.store.directory import Directory
-
-Progress = Callable[[str, int, int], None]  # what, done, of
 
 
 class Imported(Struct, frozen=True):

@@ -2,11 +2,11 @@
 
 import contextlib
 import os
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.threads import deferToThreadPool
 
+from emailgency.flows.progress import Progress
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.store import layout, summaries
@@ -14,8 +14,6 @@ from emailgency.store.folder import Folder
 from emailgency.store.folders import Folders
 from emailgency.store.storing.line import Storer
 from emailgency.store.storing.messages import Reconstruct
-
-Progress = Callable[[str, int, int], None]  # what, done, of
 
 
 class Reconstruction:

@@ -11,6 +11,7 @@ import msgspec
 
 from emailgency.codec import maildir
 from emailgency.flows.backup import MANIFEST, VERSION, Manifest
+from emailgency.flows.progress import Progress
 from emailgency.model.errors import Invalid
 from emailgency.store import layout, spool_records
 from emailgency.store.backup_files import Copier, is_maildir, names, private, walk
@@ -24,8 +25,6 @@ from emailgency.store.storing.uids import Uids
 
 SKIPPED_UIDS = 1_000_000  # more than one folder takes between two backups; leaves room for 4,000 restores
 HIGHEST_UID = 0xFFFFFFFF
-
-Progress = Callable[[str, int, int], None]  # what, done, of
 
 
 def restore(source: str, data: str, clock: Callable[[], float], progress: Progress) -> Manifest:

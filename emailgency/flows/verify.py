@@ -2,18 +2,17 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import hiredis
 from msgspec import Struct
 
+from emailgency.flows.progress import Progress
 from emailgency.model.errors import Temporary
 from emailgency.store import verify
 from emailgency.store.redis_reading import reading_files, reading_url
 from emailgency.store.verify import Finding
 from emailgency.store.verify_directory import verify_directory
-
-Progress = Callable[[str, int, int], None]  # what, done, of (0: nobody knows)
 
 
 class Verified(Struct, frozen=True):

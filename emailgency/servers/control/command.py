@@ -5,11 +5,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from emailgency.flows.progress import Progress
 from emailgency.store.changes import Author
 
 SOURCE = "command line"  # in the change journal
-
-Progress = Callable[[str, int, int], None]  # what, done, of (0: nobody knows)
 
 
 class Asker(Struct, frozen=True):
