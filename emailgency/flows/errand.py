@@ -20,6 +20,10 @@ class Errand(Shape):
     """What the lane has to ask: whose mail it is decides."""
 
     @property
+    def name(self) -> str:
+        """Whose server it is, for the log."""
+
+    @property
     def limit(self) -> int:
         """Connections at most, by the settings of now."""
 

@@ -241,7 +241,7 @@ class Lane:
                 if before.state is not self.health.state or before.reason != self.health.reason:
                     self._log.warn(
                         "next hop {hop} is {state}: {reason}; {pending} pending",
-                        hop=str(self.hop),
+                        hop=self._errand.name,
                         state=self.health.state.value,
                         reason=ascii(closure.reason),
                         pending=len(self.queue),
@@ -307,7 +307,8 @@ class Lane:
         self.health = rule.taken(before, self._means.clock(), self._errand.limit)
         if self.health is not before:
             if before.state is not rule.State.UP:
-                self._log.info("next hop {hop} is up; {pending} pending", hop=str(self.hop), pending=len(self.queue))
+                pending = len(self.queue)
+                self._log.info("next hop {hop} is up; {pending} pending", hop=self._errand.name, pending=pending)
             self.wake()
 
     async def _unsettled(self, unsettled: Unsettled, closure: Closure, courier: Courier) -> None:

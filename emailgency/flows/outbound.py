@@ -53,6 +53,10 @@ class DomainErrand(Records):
         self._settings = settings
 
     @property
+    def name(self) -> str:
+        return self._domain
+
+    @property
     def limit(self) -> int:
         return self._settings().connections
 

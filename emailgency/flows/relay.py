@@ -59,8 +59,14 @@ class CustomerErrand(Records):
         self._customers = customers
         self._exchanges = exchanges
         self._last_good = last_good
+        self._alerted = ""  # the last alert, as long as it holds
         self._offered: list[Destination] = []  # by the DNS; no message was taken there yet
         self._good: list[Destination] = []  # what it had offered when one was, the one that took it first
+
+    @property
+    def name(self) -> str:
+        customer = self._customers.get(self._hop.customer)
+        return self._hop.domain or f"SMTP transport of {customer.domain if customer else self._hop.customer}"
 
     @property
     def limit(self) -> int:
@@ -79,7 +85,7 @@ class CustomerErrand(Records):
         try:
             found = await self._exchanges.of_domain(self._hop.domain)
         except Unroutable as error:
-            self._log.warn("{hop}: {reason}; ALERT, its mail stays pending", hop=str(self._hop), reason=str(error))
+            self._alert(str(error))
             self._good = self._good or await self._last_good.recall(self._hop)
             if not self._good:
                 raise
@@ -94,11 +100,14 @@ class CustomerErrand(Records):
     def final(self, result: Result) -> bool:
         """A refusal of MAIL says nothing about the message: it stays pending and the log calls for help."""
         if result.stage is Stage.MAIL:
-            reply = ascii(result.reply.text)
-            self._log.warn(
-                "{hop} refuses MAIL: {reply}; ALERT, its mail stays pending", hop=str(self._hop), reply=reply
-            )
+            self._alert(f"MAIL was refused: {result.reply.code} {result.reply.text!a}")
         return result.stage is not Stage.MAIL
+
+    def _alert(self, words: str) -> None:
+        """Once, until something else is wrong or a message was taken: not at each probe, nor for each message."""
+        if words != self._alerted:
+            self._alerted = words
+            self._log.warn("ALERT {hop}: {words}; its mail stays pending", hop=self.name, words=words)
 
     def outlived(self, waiting: Waiting, now: float) -> bool:
         return now - waiting.received_at > self._customers.lifetime(self._hop.customer)
@@ -113,6 +122,7 @@ class CustomerErrand(Records):
         await super().give_up(waiting, failures)
 
     async def taken(self, waiting: Waiting, targets: list[int], outcome: Outcome, courier: Courier) -> None:
+        self._alerted = ""
         offered, self._offered = self._offered, []
         if offered:
             self._good = sorted(offered, key=lambda one: one != courier.destination)

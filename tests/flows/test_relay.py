@@ -9,11 +9,13 @@ from msgspec.structs import replace
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import TestCase
 
 from emailgency.flows.flush import Flush, FlushSettings
 from emailgency.flows.outbound import OutboundFlow, OutboundSettings
 from emailgency.flows.pending_view import PendingView
+from emailgency.flows.relay import CustomerErrand
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.model.envelope import Relay
 from emailgency.model.errors import Temporary
@@ -317,6 +319,21 @@ class DeadServer(RelayCase):
             await until(lambda words=words: words in lane.health.reason)
         assert self.spool.live
         assert not self.spool.ended
+
+    @run
+    async def test_a_server_that_refuses_all_senders_is_one_alert_and_not_one_a_message(self):
+        told = []
+        self.patch(CustomerErrand, "_log", Logger(observer=told.append))
+        server = ScriptedServer(MAIL=b"550 5.7.1 your address is on a list\r\n")
+        for number in range(10):
+            self.accept(number)
+        self.start(server)
+        await until(lambda: len({id for id, *_ in self.spool.attempts}) == 10)
+        alerts = [formatEvent(event) for event in told if "ALERT" in event["log_format"]]
+        assert alerts == [
+            "ALERT SMTP transport of mydomain.zz: MAIL was refused: 550 5.7.1 'your address is on a list'; "
+            "its mail stays pending"
+        ]
 
     @run
     async def test_expired_mail_is_given_up_while_the_server_is_down(self):
