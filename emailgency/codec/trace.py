@@ -11,7 +11,7 @@ from msgspec import Struct
 
 _NAME = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[A-Za-z0-9.:]{1,80}\])\Z")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:-]")
-_RECEIVED = re.compile(rb"(?:\A|\r\n)received[ \t]*:", re.IGNORECASE)
+_RECEIVED = re.compile(rb"\r\nreceived[ \t]*:", re.IGNORECASE)
 
 
 class Stamp(Struct, frozen=True, kw_only=True):

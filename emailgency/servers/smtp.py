@@ -5,8 +5,7 @@ storer is behind or the client does not read, nothing is read from it (attack ro
 message has come, only its own answer ends the transaction: neither a timeout nor a stop cuts it.
 """
 
-from collections.abc import Callable, Coroutine
-from functools import partial
+from collections.abc import Coroutine
 from math import inf
 from typing import Any, cast
 
@@ -27,6 +26,7 @@ from emailgency.servers.smtp_session import Session
 SLOW = Verdict(421, "4.4.2", "too slow")
 OLD = Verdict(421, "4.7.0", "this connection has lasted long enough")
 GO_SECURE = Verdict(220, "2.0.0", "go ahead")
+Work = Coroutine[Deferred[Any], Any, Verdict]
 RATE_TICK = 10.0  # seconds between two looks at how fast a message comes
 
 
@@ -192,16 +192,22 @@ class SmtpProtocol(Protocol):
 
     def _ask(self, event: Question) -> None:
         """Let the session find the answer; most of what it needs is in memory, so that mostly nothing is awaited."""
-        work = self._session.answer(event)
+        self._go_on(None, self._session.answer(event), event)
+
+    def _go_on(self, awaited: object, work: Work, event: Question) -> None:
+        """As far as `work` goes now. Plainly: a coroutine wrapped in a Deferred of its own costs twice as much."""
         try:
-            awaited = work.send(None)
+            pending = awaited.throwExceptionIntoGenerator(work) if isinstance(awaited, Failure) else work.send(awaited)
         except StopIteration as done:
             self._answer(done.value, event)
         except Exception:
             self._answer(self._session.trouble(Failure(), event), event)
         else:
-            answered = Deferred.fromCoroutine(_rest(work, awaited)).addErrback(self._session.trouble, event)
-            answered.addCallback(self._answer, event).addCallback(lambda _: self._advance())
+            pending.addBoth(self._come_back, work, event)
+
+    def _come_back(self, awaited: object, work: Work, event: Question) -> None:
+        self._go_on(awaited, work, event)
+        self._advance()
 
     def _answer(self, verdict: Verdict, event: Question) -> None:
         if not verdict.accepts:
@@ -336,17 +342,3 @@ class SmtpFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> SmtpProtocol:
         return SmtpProtocol(self.service)
-
-
-async def _rest(work: Coroutine[Deferred[Any], Any, Verdict], awaited: Deferred[Any]) -> Verdict:
-    """`work` from where it was left, waiting for `awaited`."""
-    step: Callable[[], Deferred[Any]]
-    while True:
-        try:
-            step = partial(work.send, await awaited)
-        except Exception as error:
-            step = partial(work.throw, error)
-        try:
-            awaited = step()
-        except StopIteration as done:
-            return cast(Verdict, done.value)
