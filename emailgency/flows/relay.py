@@ -100,7 +100,8 @@ class CustomerErrand(Records):
     def final(self, result: Result) -> bool:
         """A refusal of MAIL says nothing about the message: it stays pending and the log calls for help."""
         if result.stage is Stage.MAIL:
-            self._alert(f"MAIL was refused: {result.reply.code} {result.reply.text!a}")
+            reply = result.reply
+            self._alert(f"MAIL was refused: {reply.code} {reply.enhanced} {reply.text!a}")
         return result.stage is not Stage.MAIL
 
     def _alert(self, words: str) -> None:
