@@ -9,109 +9,41 @@ without it a command leaves when its predecessor is answered. A reply nobody ask
 command left, is a lie (a server that sends 354 and 250 in advance would have us lose the mail): the session is Broken.
 """
 
-import re
 from collections import deque
-from enum import Enum
 
-from msgspec import Struct
-
+from emailgency.codec.smtp.client_commands import Mail, Path, mail_command, rcpt_command, unfit
+from emailgency.codec.smtp.client_events import (
+    Broken,
+    Closing,
+    Ended,
+    Event,
+    GoAhead,
+    Goodbye,
+    Handshake,
+    Ready,
+    Refused,
+    Result,
+    Stage,
+)
 from emailgency.codec.smtp.dot_stuffing import DotStuffer
 from emailgency.codec.smtp.reply_reader import Malformed, Reply, ReplyReader
 
-# Second line of defence behind codec.address (RFC 5321 section 4.1.2, RFC 6531 section 3.3): nothing that could
-# end the path or the command early.
-_PATH = re.compile(
-    r'(?:"(?:[^"\\\x00-\x1f\x7f]|\\[ -~])*"|[^\x00-\x20\x7f"<>()\[\],;:\\@]+)'
-    r"@(?:\[[0-9A-Za-z.:-]+\]|[^\x00-\x20\x7f\"<>()\[\],;:\\@]+)"
-)
-
-
-class Stage(Enum):
-    """Which command a reply answers."""
-
-    BANNER = "banner"
-    EHLO = "EHLO"
-    HELO = "HELO"
-    STARTTLS = "STARTTLS"
-    MAIL = "MAIL"
-    RCPT = "RCPT"
-    DATA = "DATA"
-    CHUNK = "BDAT"  # a chunk that is not the last
-    BODY = "end of data"
-    RSET = "RSET"
-    QUIT = "QUIT"
-
-
-class Path(Struct, frozen=True):
-    """A recipient as the next hop shall see it; NOTIFY and ORCPT of RFC 3461 go along where DSN is offered."""
-
-    address: str
-    notify: tuple[str, ...] = ()
-    original: str | None = None
-
-
-class Mail(Struct, frozen=True, kw_only=True):
-    """One transaction. `size` counts the octets of the body before dot-stuffing (RFC 1870 section 5)."""
-
-    sender: str
-    recipients: tuple[Path, ...]
-    size: int
-    eight_bit: bool = False
-    smtputf8: bool = False
-    ret: str | None = None
-    envid: str | None = None
-
-
-class Result(Struct, frozen=True):
-    """What became of one recipient: the reply that decided it and the stage it answered. `ours`: we decided."""
-
-    stage: Stage
-    reply: Reply
-    ours: bool = False
-
-
-class Ready(Struct, frozen=True):
-    """Greeted; `begin` may be called."""
-
-
-class Handshake(Struct, frozen=True):
-    """The transport must start TLS now, then call `secured`."""
-
-
-class Refused(Struct, frozen=True):
-    """No session: the server answered banner, EHLO or STARTTLS like this."""
-
-    stage: Stage
-    reply: Reply
-
-
-class GoAhead(Struct, frozen=True):
-    """Call `body` for the oldest transaction that has none yet."""
-
-
-class Ended(Struct, frozen=True):
-    """The oldest transaction is over; one result a recipient, in order."""
-
-    results: tuple[Result, ...]
-
-
-class Closing(Struct, frozen=True):
-    """421: the server hangs up; what has not Ended was not taken."""
-
-    reply: Reply
-
-
-class Goodbye(Struct, frozen=True):
-    """QUIT is answered."""
-
-
-class Broken(Struct, frozen=True):
-    """The server broke the protocol; nothing it says from now on counts. Abort the connection."""
-
-    reason: str
-
-
-Event = Ready | Handshake | Refused | GoAhead | Ended | Closing | Goodbye | Broken
+__all__ = [
+    "Broken",
+    "Client",
+    "Closing",
+    "Ended",
+    "Event",
+    "GoAhead",
+    "Goodbye",
+    "Handshake",
+    "Mail",
+    "Path",
+    "Ready",
+    "Refused",
+    "Result",
+    "Stage",
+]
 
 
 class _Transaction:
@@ -127,11 +59,6 @@ class _Transaction:
 
 
 Expectation = tuple[Stage, _Transaction | None, int]
-
-
-def _xtext(text: str) -> str:
-    """RFC 3461 section 4: anything but printable ASCII, and "+" and "=", as +HH."""
-    return "".join(c if "!" <= c <= "~" and c not in "+=" else "".join(f"+{o:02X}" for o in c.encode()) for c in text)
 
 
 class Client:
@@ -167,15 +94,15 @@ class Client:
 
     def begin(self, mail: Mail) -> Ended | None:
         """Queue one transaction; Ended at once when the server's own EHLO says it cannot take it."""
-        if refusal := self._unfit(mail):
+        if refusal := unfit(mail, self.extensions):
             return Ended(tuple(refusal for _ in mail.recipients))
         transaction = _Transaction(mail)
         if self._unclean:
             self._commands.append((b"RSET\r\n", (Stage.RSET, None, 0)))
             self._unclean = False
-        self._commands.append((self._mail_command(mail), (Stage.MAIL, transaction, 0)))
+        self._commands.append((mail_command(mail, self.extensions), (Stage.MAIL, transaction, 0)))
         for index, path in enumerate(mail.recipients):
-            self._commands.append((self._rcpt_command(path), (Stage.RCPT, transaction, index)))
+            self._commands.append((rcpt_command(path, self.extensions), (Stage.RCPT, transaction, index)))
         if not self._uses_chunks:
             self._commands.append((b"DATA\r\n", (Stage.DATA, transaction, 0)))
         self._bodies.append(transaction)
@@ -360,38 +287,3 @@ class Client:
     def _greet(self) -> None:
         self.extensions = {}
         self._commands.append((b"EHLO %s\r\n" % self._name, (Stage.EHLO, None, 0)))
-
-    def _unfit(self, mail: Mail) -> Result | None:
-        paths = [path.address for path in mail.recipients]
-        if any(not _PATH.fullmatch(path) for path in paths) or (mail.sender and not _PATH.fullmatch(mail.sender)):
-            return Result(Stage.RCPT, Reply(553, ("5.1.3 address cannot be written in SMTP",)), ours=True)
-        ascii_only = mail.sender.isascii() and all(map(str.isascii, paths))
-        if "SMTPUTF8" not in self.extensions and (mail.smtputf8 or not ascii_only):  # RFC 6531 section 3.2
-            return Result(Stage.MAIL, Reply(553, ("5.6.7 next hop does not support SMTPUTF8",)), ours=True)
-        limit = self.extensions.get("SIZE", "")
-        if limit.isdecimal() and 0 < int(limit[:18]) < mail.size:  # RFC 1870 section 6.4
-            text = f"5.3.4 message of {mail.size} octets, next hop takes {limit[:18]}"
-            return Result(Stage.MAIL, Reply(552, (text,)), ours=True)
-        return None
-
-    def _mail_command(self, mail: Mail) -> bytes:
-        words = [f"MAIL FROM:<{mail.sender}>"]
-        if "SIZE" in self.extensions:
-            words.append(f"SIZE={mail.size}")
-        if mail.eight_bit and "8BITMIME" in self.extensions:
-            words.append("BODY=8BITMIME")
-        if (mail.smtputf8 or not mail.sender.isascii()) and "SMTPUTF8" in self.extensions:
-            words.append("SMTPUTF8")
-        if "DSN" in self.extensions:
-            words += [f"RET={mail.ret}"] if mail.ret in ("FULL", "HDRS") else []
-            words += [f"ENVID={_xtext(mail.envid)}"] if mail.envid else []
-        return (" ".join(words) + "\r\n").encode()
-
-    def _rcpt_command(self, path: Path) -> bytes:
-        words = [f"RCPT TO:<{path.address}>"]
-        if "DSN" in self.extensions:
-            words += ["NOTIFY=" + ",".join(path.notify)] if path.notify else []
-            if path.original:
-                kind, _, address = path.original.partition(";")
-                words.append(f"ORCPT={_xtext(kind)};{_xtext(address)}")
-        return (" ".join(words) + "\r\n").encode()
