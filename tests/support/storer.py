@@ -108,14 +108,6 @@ class StorerProcess:
                 self.delivered.append(reply)
             self._replies.setdefault(reply.number, reply)
 
-    def last_words(self) -> None:
-        """Read everything a dead storer had said."""
-        try:
-            while True:
-                self.read()
-        except Gone:
-            pass
-
     def stop(self) -> None:
         """Clean end."""
         try:

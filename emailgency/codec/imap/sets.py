@@ -5,7 +5,7 @@
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -78,15 +78,3 @@ def compress(numbers: Iterable[int]) -> bytes:
         else:
             runs.append([number, number])
     return b",".join(b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in runs)
-
-
-def contains(intervals: Sequence[tuple[int, int]], number: int) -> bool:
-    """Whether resolved (ascending, disjoint) intervals hold `number`; logarithmic."""
-    low, high = 0, len(intervals)
-    while low < high:
-        middle = (low + high) // 2
-        if intervals[middle][1] < number:
-            low = middle + 1
-        else:
-            high = middle
-    return low < len(intervals) and intervals[low][0] <= number
