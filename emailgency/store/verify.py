@@ -115,6 +115,8 @@ def _maildirs(data: str, now: float, leftover_age: float) -> Iterator[Finding]:
                 yield Finding(f"{path}/uids", "has a UIDVALIDITY that may be given again")
             validities[uids.validity] = path
             yield from _messages(data, path, uids.next, words)
+        if "/catchall/" in path and _octets(f"{data}/{path}/address").strip() == b"":
+            yield Finding(f"{path}/address", "is missing: whose mail this is nobody can tell")
         unfinished = f"{path}/{layout.SUBFOLDERS[0]}"
         for name in _names(f"{data}/{unfinished}"):
             if now - os.lstat(f"{data}/{unfinished}/{name}").st_ctime > leftover_age:

@@ -151,6 +151,16 @@ def test_a_catchall_folder_says_whose_it_is(storer: StorerProcess, data: str) ->
     assert len(opened(storer, folder).names) == 1
 
 
+def test_a_catchall_folder_whose_making_was_cut_short_says_whose_it_is(storer: StorerProcess, data: str) -> None:
+    folder = layout.catchall("c", Address("who", "mydomain.zz"))
+    for left in ("", "tmp", "new", "cur"):
+        os.makedirs(os.path.join(data, folder, left), exist_ok=True)
+    storer.ask(storer.commit_request(b"x", (Catchall(customer="c", address="who@mydomain.zz", recipient=0),)))
+    storer.until(lambda: len(storer.delivered) == 1)
+    with open(os.path.join(data, folder, "address"), encoding="utf-8") as stream:
+        assert stream.read() == "who@mydomain.zz\n"
+
+
 @pytest.mark.parametrize("error", sorted(delivering.NO_LINK))
 def test_where_no_link_can_be_made_the_message_is_copied(data: str, error: int) -> None:
     def refuse(*_: object, **__: object) -> None:

@@ -292,7 +292,11 @@ def _unknown(data: str) -> Counter[tuple[str, str]]:
     for path in verify.maildirs(data):
         if "/catchall/" not in path:
             continue
-        with open(os.path.join(data, path, "address"), encoding="utf-8") as file:
+        address = ""  # missing: `verify` tells
+        with (
+            contextlib.suppress(FileNotFoundError),
+            open(os.path.join(data, path, "address"), encoding="utf-8") as file,
+        ):
             address = file.read().strip()
         for subfolder in ("new", "cur", "tmp"):
             for name in os.listdir(os.path.join(data, path, subfolder)):

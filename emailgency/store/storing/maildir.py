@@ -30,6 +30,7 @@ class Maildir:
         self._times: Times = (0, 0)
         self._looked = 0.0
         self._generation = time.time_ns()
+        self._addressed = False  # the file "address" is there
 
     def load(self, validities: Validities, now: float) -> None:
         """Open the subfolders (made when missing) and read or make the file `uids`."""
@@ -48,6 +49,15 @@ class Maildir:
             os.fsync(self._descriptor)
         self.uids = uids
         self._roll_back()
+
+    def belongs_to(self, address: str) -> None:
+        """Of an unknown address: the file `address` is there before any message. It may be missing in a folder that
+        is: we died between the two.
+        """
+        if not self._addressed:
+            if files.read_all(self._descriptor, "address") is None:
+                files.replace(self._descriptor, "address", address.encode() + b"\n")
+            self._addressed = True
 
     def subfolder(self, name: str) -> int:
         """Descriptor of tmp, new or cur; "" is the folder itself."""

@@ -44,16 +44,16 @@ class Maildirs:
         return found if found is not None and found.still_there(self.root) else None
 
     def make(self, path: str, address: str | None = None) -> Maildir:
-        """The Maildir at `path`, made when missing; `address` goes into the file of that name of a new one."""
+        """The Maildir at `path`, made when missing; `address` goes into the file of that name."""
         found = self.get(path)
         if found is None:
             files.make_folders(self.root, path)
             descriptor = files.open_folder(self.root, path)
             if os.path.basename(path).startswith("."):
                 os.close(os.open("maildirfolder", files.NEW_FILE, 0o600, dir_fd=descriptor))  # Maildir++
-            if address is not None:
-                files.replace(descriptor, "address", address.encode() + b"\n")
             found = self._open[path] = self._load(path, descriptor)
+        if address is not None:
+            found.belongs_to(address)
         return found
 
     def forget(self, path: str) -> None:
