@@ -57,16 +57,6 @@ def test_compressed_sets_give_the_same_numbers_in_the_same_order(numbers: list[i
     assert found == numbers
 
 
-@given(st.sets(st.integers(1, 60)), st.integers(0, 61))
-def test_a_number_is_found_in_intervals(numbers: set[int], number: int) -> None:
-    parsed = sets.parse(sets.compress(sorted(numbers)))
-    intervals = parsed.resolve(60) if parsed else []
-    assert sets.contains(intervals, number) == (number in numbers)
-
-
-# ---- wildcards -----------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("pattern", "names"),
     [
