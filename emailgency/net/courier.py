@@ -6,7 +6,6 @@ of the next travel behind the dot. So a crash repeats at most one message a conn
 record. The body goes from the file to the socket in chunks, at the pace of the server.
 """
 
-from math import inf
 from typing import Annotated
 from typing import Protocol as Shape
 
@@ -15,7 +14,6 @@ from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IConnector,
-    IDelayedCall,
     IHandshakeListener,
     IOpenSSLClientConnectionCreator,
     IPullProducer,
@@ -27,6 +25,7 @@ from zope.interface import implementer
 
 from emailgency.background import background
 from emailgency.codec.smtp import client as smtp
+from emailgency.net.deadline import Deadline
 from emailgency.net.parcel import CHUNK, Closure, Opened, Parcel, Unsettled, open_parcel
 from emailgency.net.reactor import NetReactor, TLSTransport
 from emailgency.rules.next_hop import Destination
@@ -107,8 +106,7 @@ class Courier(Protocol):
         self._ready = False
         self._closing = False
         self._securing = False
-        self._deadline = 0.0
-        self._timer: IDelayedCall | None = None
+        self._deadline = Deadline(reactor, self._late)
         self._connector: IConnector | None = None
 
     def visit(self, destination: Destination) -> Deferred[Closure]:
@@ -158,7 +156,7 @@ class Courier(Protocol):
     def connectionMade(self) -> None:
         self._closure = Closure(reason="")
         self.transport.setTcpNoDelay(True)
-        self._wait(self._settings.greeting)
+        self._deadline.move(self._settings.greeting)
 
     def dataReceived(self, data: bytes) -> None:
         heard = self.client.heard
@@ -173,8 +171,7 @@ class Courier(Protocol):
         self._flush()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._timer and self._timer.active():
-            self._timer.cancel()
+        self._deadline.cancel()
         unsettled = []
         if self._current:
             unsettled.append(Unsettled(self._current.parcel, begun=True, doubtful=self._doubtful))
@@ -319,7 +316,7 @@ class Courier(Protocol):
     def _flush(self) -> None:
         if out := self.client.outgoing():
             self.transport.write(out)
-        self._wait(self._patience())
+        self._deadline.move(self._patience())
 
     # ---- time ----------------------------------------------------------------------------------------------
 
@@ -332,23 +329,8 @@ class Courier(Protocol):
             return self._settings.idle if self.idle else None
         return self._patience_for.get(stage.value, self._settings.command)
 
-    def _wait(self, seconds: float | None) -> None:
-        """Move the deadline. One timer a connection, which looks at the deadline when it fires: moving is free."""
-        if seconds is None:
-            self._deadline = inf
-            return
-        self._deadline = self._reactor.seconds() + seconds
-        if self._timer is None or not self._timer.active():
-            self._timer = self._reactor.callLater(seconds, self._look)
-        elif self._timer.getTime() > self._deadline:
-            self._timer.reset(seconds)
-
-    def _look(self) -> None:
-        left = self._deadline - self._reactor.seconds()
-        if left > 0:
-            if left < inf:
-                self._timer = self._reactor.callLater(left, self._look)
-        elif self.idle:
+    def _late(self) -> None:
+        if self.idle:
             self._quit()
         elif self.client.stage is smtp.Stage.QUIT:
             self.transport.abortConnection()
