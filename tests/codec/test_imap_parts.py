@@ -57,6 +57,9 @@ def test_compressed_sets_give_the_same_numbers_in_the_same_order(numbers: list[i
     assert found == numbers
 
 
+# ---- wildcards -----------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
     ("pattern", "names"),
     [
