@@ -30,7 +30,7 @@ from emailgency.flows.relocate import Relocation
 from emailgency.flows.resolve import Resolver
 from emailgency.flows.submit import Submission
 from emailgency.listening import Bound
-from emailgency.net.dns import Resolver as Dns
+from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
 from emailgency.servers.control.listening import Control
 from emailgency.servers.periodic import Periodic

@@ -21,7 +21,7 @@ from emailgency.flows.outbound import OutboundSettings
 from emailgency.flows.relay import RelaySettings
 from emailgency.listening import parse
 from emailgency.net.courier import CourierSettings
-from emailgency.net.dns import ResolverSettings
+from emailgency.net.dns import DnsSettings
 from emailgency.net.egress import EgressSettings
 from emailgency.rules.retry import RetrySettings
 from emailgency.servers.imap.limits import Imap
@@ -106,7 +106,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     retry: RetrySettings = RetrySettings()
     courier: CourierSettings = CourierSettings()
     egress: EgressSettings = EgressSettings()
-    dns: ResolverSettings = ResolverSettings()
+    dns: DnsSettings = DnsSettings()
     redis: RedisSettings = RedisSettings()
     directory: DirectorySettings = DirectorySettings()
     storer: StorerSettings = StorerSettings()

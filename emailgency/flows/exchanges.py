@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from emailgency.net.dns import Answer, Resolver, Status
+from emailgency.net.dns import Answer, Dns, Status
 from emailgency.net.egress import Egress
 from emailgency.rules.next_hop import MX_LIMIT, Destination, Exchange, Lack, choose, parse_transport
 
@@ -21,14 +21,14 @@ class Unroutable(Exception):
 class Exchanges:
     """`our_names` says whether a host name is one of ours: we never relay to ourselves, whatever the DNS says."""
 
-    def __init__(self, resolver: Resolver, egress: Egress, our_names: Callable[[str], bool]) -> None:
-        self._resolver = resolver
+    def __init__(self, dns: Dns, egress: Egress, our_names: Callable[[str], bool]) -> None:
+        self._dns = dns
         self._egress = egress
         self._our_names = our_names
 
     async def of_domain(self, domain: str) -> list[Destination]:
         """Addresses in the order to try. Raises Unroutable."""
-        answer = await self._resolver.mx(domain)
+        answer = await self._dns.mx(domain)
         if answer.status is Status.NO_SUCH_NAME:
             raise Unroutable(f"domain {domain} does not exist", "5.1.2", permanent=True)
         if answer.status is Status.FAILURE:
@@ -51,13 +51,13 @@ class Exchanges:
         target = parse_transport(transport)
         if target.literal:
             return [Destination(target.host, target.host, target.port)]
-        answer = await self._resolver.addresses(target.host)
+        answer = await self._dns.addresses(target.host)
         if not answer.records:
             raise Unroutable(f"SMTP transport {target.host}: {answer.reason or answer.status.value}")
         return [Destination(target.host, ip, target.port) for ip in answer.records]
 
     async def _addresses(self, host: str) -> Answer:
-        return await self._resolver.addresses(host) if host else Answer(Status.NO_DATA)  # null MX
+        return await self._dns.addresses(host) if host else Answer(Status.NO_DATA)  # null MX
 
     def _is_ours(self, exchange: Exchange) -> bool:
         return self._our_names(exchange.host) or any(map(self._egress.is_ours, exchange.addresses))

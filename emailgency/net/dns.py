@@ -52,7 +52,7 @@ class Answer(Struct, frozen=True):
     secure: bool = False  # AD bit from a resolver on loopback
 
 
-class ResolverSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DnsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How names are resolved."""
 
     addresses: Annotated[
@@ -73,12 +73,12 @@ class ResolverSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 raise ValueError(f"addresses: {error}") from None
 
 
-class Resolver:
+class Dns:
     """`addresses` of the settings are asked in order; a silent one is passed over to the next."""
 
     _log = Logger()
 
-    def __init__(self, settings: ResolverSettings, reactor: NetReactor) -> None:
+    def __init__(self, settings: DnsSettings, reactor: NetReactor) -> None:
         self._settings = settings
         self._reactor = reactor
         self._servers = [_server(text) for text in settings.addresses or _system_resolvers()]

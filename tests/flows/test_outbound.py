@@ -22,7 +22,7 @@ from emailgency.model.envelope import Client, Deliver, Envelope, Outbound, Recip
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.net.courier import Courier
-from emailgency.net.dns import Resolver, ResolverSettings
+from emailgency.net.dns import Dns, DnsSettings
 from emailgency.rules.next_hop import Destination
 from emailgency.rules.routing import RELAYING_DENIED, Route
 from emailgency.store import layout
@@ -85,7 +85,7 @@ class OutboundCase(TestCase):
         self.dns.zone = {("far.zz", "MX"): ["10 mx.far.zz."], ("mx.far.zz", "A"): ["127.0.0.1"]}
         self.patch(Courier, "visit", self.at_the_scripted_port(Courier.visit))
         self.means = replace(means(self.spool, reactor, ports=(25,)), clock=self.clock)
-        resolver = Resolver(ResolverSettings(addresses=(self.dns.address,), timeout=0.2, ipv6=False), reactor)
+        resolver = Dns(DnsSettings(addresses=(self.dns.address,), timeout=0.2, ipv6=False), reactor)
         self.exchanges = Exchanges(resolver, self.means.egress, lambda name: name.endswith(".emailgency.test"))
 
     def at_the_scripted_port(self, visit):

@@ -20,7 +20,7 @@ from emailgency.model.directory import Customer, RelayMode
 from emailgency.model.envelope import Relay
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
-from emailgency.net.dns import Resolver, ResolverSettings
+from emailgency.net.dns import Dns, DnsSettings
 from emailgency.net.egress import Egress, EgressSettings
 from emailgency.rules.health import State
 from tests.support.asynchronous import run, until
@@ -192,7 +192,7 @@ class GivingBack(RelayCase):
         await dead.down()
         dns = DnsServer({("mydomain.zz", "MX"): ["5 mx.mydomain.zz."], ("mx.mydomain.zz", "A"): ["127.0.0.1"]}, ttl=0)
         self.addCleanup(dns.stop)
-        resolver = Resolver(ResolverSettings(addresses=(dns.address,), timeout=0.1, ipv6=False), reactor)
+        resolver = Dns(DnsSettings(addresses=(dns.address,), timeout=0.1, ipv6=False), reactor)
         by_transport = Customer(
             id="acme",
             domain="mydomain.zz",
@@ -301,7 +301,7 @@ class DeadServer(RelayCase):
         server = ScriptedServer()
         dns = DnsServer({("mydomain.zz", "MX"): ["0 ."]}, ttl=0)
         self.addCleanup(dns.stop)
-        resolver = Resolver(ResolverSettings(addresses=(dns.address,), timeout=0.1, ipv6=False), reactor)
+        resolver = Dns(DnsSettings(addresses=(dns.address,), timeout=0.1, ipv6=False), reactor)
         customer = Customer(id="acme", domain="mydomain.zz", alternate_domain="mydomainzz.test")
         self.accept()
         # The port of an MX is 25; the lane is led to the server by what this gate is asked
@@ -571,7 +571,7 @@ class HostileServer(RelayCase):
             server = self.server(banner=b"220-wait")
             dns = DnsServer(vice=lambda *_: [])
             self.addCleanup(dns.stop)
-            resolver = Resolver(ResolverSettings(addresses=(dns.address,), timeout=0.5, attempts=1), reactor)
+            resolver = Dns(DnsSettings(addresses=(dns.address,), timeout=0.5, attempts=1), reactor)
             customer = Customer(
                 id="acme",
                 domain="mydomain.zz",
@@ -629,7 +629,7 @@ class HostileServer(RelayCase):
         zone |= {(f"s{i}.evil.zz", "AAAA"): [ip] for i, ip in enumerate(sixes)}
         dns = DnsServer(zone, ttl=0)
         self.addCleanup(dns.stop)
-        resolver = Resolver(ResolverSettings(addresses=(dns.address,), timeout=0.1), reactor)
+        resolver = Dns(DnsSettings(addresses=(dns.address,), timeout=0.1), reactor)
         spellings = [
             *(
                 "127.0.0.1",
@@ -678,7 +678,7 @@ class HostileServer(RelayCase):
 
         dns.vice = turn
         self.addCleanup(dns.stop)
-        resolver = Resolver(ResolverSettings(addresses=(dns.address,), timeout=0.1, ipv6=False), reactor)
+        resolver = Dns(DnsSettings(addresses=(dns.address,), timeout=0.1, ipv6=False), reactor)
         checked = []
 
         class Gate(Egress):

@@ -4,7 +4,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred
 
 from emailgency.model.directory import Customer
-from emailgency.net.dns import Resolver, ResolverSettings
+from emailgency.net.dns import Dns, DnsSettings
 from emailgency.store.last_good import LastGood
 from emailgency.store.pending import Hop
 from emailgency.store.redis import Redis, locate
@@ -40,7 +40,7 @@ class DarkDns(RelayCase):
     def flow(self):
         """A relay as after a start: it knows what Redis knows."""
         self.spool.listeners.clear()
-        resolver = Resolver(ResolverSettings(addresses=(self.dns.address,), timeout=0.1, ipv6=False), reactor)
+        resolver = Dns(DnsSettings(addresses=(self.dns.address,), timeout=0.1, ipv6=False), reactor)
         return self.start(
             self.receiver,
             customer=CUSTOMER,

@@ -9,7 +9,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.trial.unittest import TestCase
 
-from emailgency.net.dns import Resolver, ResolverSettings, Status
+from emailgency.net.dns import Dns, DnsSettings, Status
 from tests.support.asynchronous import run
 from tests.support.dns_server import DnsServer
 
@@ -32,7 +32,7 @@ class ResolverTest(TestCase):
         for server in servers:
             self.addCleanup(server.stop)
         given = {"timeout": 0.3, "addresses": tuple(server.address for server in servers), **settings}
-        return Resolver(ResolverSettings(**given), reactor)
+        return Dns(DnsSettings(**given), reactor)
 
     @run
     async def test_records_come_in_the_form_mail_wants(self):
@@ -69,7 +69,7 @@ class ResolverTest(TestCase):
 
     @run
     async def test_without_a_route_to_the_resolver_it_is_a_failure_like_any_other(self):
-        unreachable = Resolver(ResolverSettings(addresses=("255.255.255.255:53",)), reactor)
+        unreachable = Dns(DnsSettings(addresses=("255.255.255.255:53",)), reactor)
         assert (await unreachable.addresses("mx1.mydomain.zz")).status is Status.FAILURE
 
     @run
@@ -181,5 +181,5 @@ class ResolverTest(TestCase):
 
     @run
     async def test_a_refused_port_is_a_failure_at_once(self):
-        resolver = Resolver(ResolverSettings(addresses=("127.0.0.1:1",), timeout=5), reactor)
+        resolver = Dns(DnsSettings(addresses=("127.0.0.1:1",), timeout=5), reactor)
         assert (await resolver.mx("mydomain.zz")).status is Status.FAILURE

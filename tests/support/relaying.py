@@ -10,7 +10,7 @@ from emailgency.flows.lane import Means, Places
 from emailgency.flows.relay import RelayFlow, RelaySettings
 from emailgency.model.directory import STANDARD, Customer
 from emailgency.net.courier import CourierSettings
-from emailgency.net.dns import Resolver, ResolverSettings
+from emailgency.net.dns import Dns, DnsSettings
 from emailgency.net.egress import Egress, EgressSettings
 from emailgency.rules.retry import RetrySettings
 
@@ -91,7 +91,7 @@ def relay(
         id="acme", domain="mydomain.zz", alternate_domain="mydomainzz.test", smtp_transport=f"127.0.0.1:{port}"
     )
     made = means_ or means(spool, reactor, ports=(port,))
-    resolver = resolver or Resolver(ResolverSettings(addresses=("127.0.0.1:1",), timeout=0.1), reactor)
+    resolver = resolver or Dns(DnsSettings(addresses=("127.0.0.1:1",), timeout=0.1), reactor)
     exchanges = AtPort(resolver, made.egress, lambda name: name.endswith(".emailgency.test"))
     exchanges.port = port
     directory = FewCustomers(customer)
