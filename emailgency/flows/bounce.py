@@ -79,12 +79,11 @@ class Bounces:
         for index, outcome in failures.items():
             await self.spool.finished(envelope.id, (index,), outcome)
             self._log.info(
-                "{id} {word} for {recipient}: {code} {reply}",
+                "{id} {word} for {recipient}: {reason}",
                 id=envelope.id,
                 word=outcome.word,
                 recipient=_address(envelope, index),
-                code=outcome.code,
-                reply=outcome.reply,
+                reason=_reason(outcome),
             )
 
     async def relayed(self, live: "Live", targets: list[int], outcome: Outcome) -> None:
