@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import socket
 import stat
+import tempfile
 from typing import Any
 
 from msgspec import Struct
@@ -31,7 +33,9 @@ class Nothing(Struct, forbid_unknown_fields=True):
 
 class ControlSocket(TestCase):
     def setUp(self) -> None:
-        self.data = os.path.join(self.mktemp(), "a folder whose name is longer than a socket's may be " * 2)
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        self.data = os.path.join(folder, "a folder whose name is longer than a socket's may be " * 2)
         os.makedirs(self.data)
         self.asked: list[tuple[str, str]] = []
         self.gate: Deferred[None] = Deferred()
