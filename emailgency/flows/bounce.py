@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from emailgency.codec import dsn, trace
 from emailgency.codec.dsn import Action, Report, Status
 from emailgency.flows import octets
+from emailgency.flows.resolve import resolve_from_within
 from emailgency.model.envelope import Client, Envelope, Outbound, Outcome, Recipient, Relay, Target, Undelivered
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
@@ -178,7 +179,7 @@ class Bounces:
 
     async def _way_to(self, envelope: Envelope, to: Recipient) -> tuple[Target, ...]:
         """A sender of ours gets it like any mail; another one at his own MX."""
-        route = await self.resolver.resolve(to, 0)
+        route = await resolve_from_within(self.resolver, to, 0)
         if isinstance(route, Verdict):
             if route.temporary:
                 raise Temporary(f"no way to the sender for now: {route.text}")

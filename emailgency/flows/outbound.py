@@ -18,6 +18,7 @@ from emailgency.flows.exchanges import Exchanges, Unroutable
 from emailgency.flows.homecoming import Homecoming
 from emailgency.flows.lane import Lane, Means
 from emailgency.flows.lanes import Lanes
+from emailgency.flows.resolve import resolve_from_within
 from emailgency.model.envelope import Outbound, Outcome, Recipient
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
@@ -126,7 +127,7 @@ class OutboundFlow(Lanes):
     async def _brought_home(self, live: "Live", index: int) -> bool:
         target = live.envelope.plan[index]
         assert isinstance(target, Outbound)
-        route = await self._bounces.resolver.resolve(Recipient(as_given=target.address), 0)
+        route = await resolve_from_within(self._bounces.resolver, Recipient(as_given=target.address), 0)
         if isinstance(route, Verdict):  # none of ours
             return False
         await self._homecoming.bring(live, index, route)

@@ -4,17 +4,18 @@ With everything in the directory's cache nothing here waits.
 """
 
 from collections.abc import Mapping
+from typing import Protocol
 
-from emailgency.codec.address import as_addressed, parse
+from emailgency.codec.address import as_addressed, parse, wire
 from emailgency.model.address import Address
 from emailgency.model.directory import Alias, Customer, DistributionList, Domain, DomainKind, Entry, Mailbox
 from emailgency.model.envelope import Recipient
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
-from emailgency.rules.routing import RELAYING_DENIED, Facts, Route, route
+from emailgency.rules.routing import RELAYING_DENIED, STEALTH, Facts, Route, route
 from emailgency.store.directory import Directory
 
-__all__ = ["Resolver", "Route"]
+__all__ = ["Resolver", "Resolves", "Route", "resolve_from_within"]
 
 BAD_ADDRESS = Verdict(553, "5.1.3", "bad recipient address")
 
@@ -57,6 +58,25 @@ class Resolver:
                 return {}
         found = {id: await self._directory.mailbox(id) for id in ids}
         return {id: mailbox for id, mailbox in found.items() if mailbox is not None}
+
+
+class Resolves(Protocol):
+    """A `Resolver`, or what stands in for one."""
+
+    async def resolve(self, recipient: Recipient, index: int) -> Route | Verdict: ...
+
+
+async def resolve_from_within(resolver: Resolves, recipient: Recipient, index: int) -> Route | Verdict:
+    """What an address means to mail that begins with us: submitted, forwarded, or a notification.
+
+    Stealth keeps mail with other servers (row C7), and there is none here: then the address is taken as its twin in
+    the alternate domain, which is never hidden.
+    """
+    route = await resolver.resolve(recipient, index)
+    if isinstance(route, Verdict) or route.verdict != STEALTH:
+        return route
+    twin = wire(Address(parse(recipient.as_given).local, route.customer.alternate_domain))
+    return await resolver.resolve(Recipient(as_given=twin), index)
 
 
 def _relay_to(as_given: str, domain: Domain, customer: Customer) -> str:

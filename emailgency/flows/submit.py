@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from emailgency.codec import originators, trace
-from emailgency.codec.address import foreign_domain, parse, wire
+from emailgency.codec.address import foreign_domain, parse
 from emailgency.codec.smtp.command import Mail, Rcpt
 from emailgency.flows.receive import (
     BAD_RECIPIENT,
@@ -23,6 +23,7 @@ from emailgency.flows.receive import (
     Transaction,
     recipient_of,
 )
+from emailgency.flows.resolve import resolve_from_within
 from emailgency.model.address import Address
 from emailgency.model.directory import HARD_MESSAGE_LIMIT, Customer, Mailbox
 from emailgency.model.envelope import Client, Outbound, Recipient
@@ -30,7 +31,6 @@ from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
 from emailgency.rules.rates import Rates
 from emailgency.rules.rights import may_submit_as, sending_denied
-from emailgency.rules.routing import STEALTH
 
 if TYPE_CHECKING:
     from emailgency.flows.login import Principal
@@ -171,14 +171,7 @@ class SubmittedTransaction(Transaction):
         return await self._submission.operators(rcpt, index) or elsewhere
 
     async def _meaning_here(self, recipient: Recipient, index: int) -> Meaning | Verdict:
-        """What an address of ours means. Stealth keeps mail with other servers (row C7), and there is none here:
-        then the address is taken as its twin in the alternate domain, which is never hidden.
-        """
-        resolver = self._submission.resolver
-        route = await resolver.resolve(recipient, index)
-        if not isinstance(route, Verdict) and route.verdict == STEALTH:
-            twin = wire(Address(parse(recipient.as_given).local, route.customer.alternate_domain))
-            route = await resolver.resolve(Recipient(as_given=twin), index)
+        route = await resolve_from_within(self._submission.resolver, recipient, index)
         if isinstance(route, Verdict):
             return route
         return route.verdict or Meaning(recipient, route.customer.id, route.targets, route.size_limit)

@@ -24,7 +24,7 @@ from emailgency.model.verdict import Verdict
 from emailgency.net.courier import Courier
 from emailgency.net.dns import Dns, DnsSettings
 from emailgency.rules.next_hop import Destination
-from emailgency.rules.routing import RELAYING_DENIED, Route
+from emailgency.rules.routing import RELAYING_DENIED, STEALTH, Route
 from emailgency.store import layout
 from emailgency.store.disk import DiskSettings
 from emailgency.store.spool import Spool
@@ -46,13 +46,16 @@ class OneDomain:
     def __init__(self):
         self.forwards = {}
         self.away = False
+        self.stealth = False
 
     async def resolve(self, recipient: Recipient, index: int) -> Route | Verdict:
-        if not recipient.as_given.endswith("@mydomain.zz"):
+        if not recipient.as_given.endswith(("@mydomain.zz", "@mydomainzz.test")):
             return RELAYING_DENIED
         if self.away:
             raise Temporary("Redis is away")
         domain = Domain("mydomain.zz", "acme", DomainKind.MAIN)
+        if self.stealth and not recipient.as_given.endswith("@mydomainzz.test"):
+            return Route(ACME, domain, None, (), 1 << 20, STEALTH)
         inbox = Deliver(customer="acme", mailbox="m1", recipient=index)
         forwards = (to(address, index, "forward") for address in self.forwards.get(recipient.as_given, ()))
         return Route(ACME, domain, None, (inbox, *forwards), 1 << 20)
@@ -288,6 +291,16 @@ class Outgoing(OutboundCase):
         assert "secret body" in message.get_content()
         await until(lambda: not self.spool.live)
         assert not list(self.outbound.lanes())
+
+    @run
+    async def test_stealth_hides_nobody_from_forwards_and_notifications(self):
+        self.directory.stealth = True
+        self.dns.zone[("null.zz", "MX")] = ["0 ."]
+        self.start()
+        await self.accept(to("paul@mydomain.zz", origin="forward"))
+        await self.accept(to("a@null.zz"))
+        assert len(await self.told(2)) == 2
+        await until(lambda: not self.spool.live)
 
     @run
     async def test_outbound_mail_waits_while_the_directory_is_away(self):
