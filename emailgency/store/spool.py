@@ -80,7 +80,7 @@ class Spool:
         self._kept_from = 0  # segments below have been given up
         self._ended: list[str] = []
         self._acknowledged: list[str] = []
-        self._void: list[str] = []
+        self._void: list[Live] = []
         self._unrecorded: list[tuple[Live, bytes]] = []
         self._stuck: set[str] = set()
         self._calls: dict[str, Any] = {}
@@ -175,7 +175,7 @@ class Spool:
 
     def _not_committed(self, failure: Failure, live: Live, done: "Deferred[None]") -> None:
         if failure.check(StorerDied):
-            self._void.append(live.envelope.id)  # its Accepted may be on the disk; our 451 makes it void
+            self._void.append(live)  # its Accepted may be on the disk; our 451 makes it void
         done.errback(failure)
 
     # ---- targets -----------------------------------------------------------------------------------------
@@ -375,7 +375,8 @@ class Spool:
         """Before anything else: what was refused is void, and what the dead one had in hand is done again."""
         void, self._void = self._void, []
         if void:
-            self._storer.tell(Release(tuple(void), void=True))
+            folders = {one.folder for live in void for one in deliveries(live.envelope, live.local())}
+            self._storer.tell(Release(tuple(live.envelope.id for live in void), void=True, folders=tuple(folders)))
         self._stuck = {id for id, live in self.live.items() if live.local()}
         self._retry()
 

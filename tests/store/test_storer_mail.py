@@ -194,6 +194,18 @@ def test_a_void_commit_does_not_count(storer: StorerProcess, data: str) -> None:
     assert replay.replay(data).live == {}
 
 
+def test_a_void_commit_leaves_nothing_in_the_tmp_of_its_folders(storer: StorerProcess, data: str) -> None:
+    storer.deliver(b"another", "m1")
+    request = storer.commit_request(b"x", (Relay(customer="c", address="a@b", recipient=0),))
+    storer.ask(request)
+    tmp = os.path.join(data, M1, "tmp")  # as a storer leaves it that dies between the link and its answer
+    os.link(os.path.join(data, layout.message(request.id)), os.path.join(tmp, f"1.{request.id}.host,S=1"))
+    storer.tell(Release((request.id,), void=True, folders=(M1, "customers/c/mailboxes/nowhere")))
+    storer.stop()
+    assert os.listdir(tmp) == []
+    assert list(verify(data, leftover_age=0)) == []
+
+
 def test_segments_are_given_up_from_the_oldest(data: str) -> None:
     storer = StorerProcess(data, segment_size=4096)
     numbers = set()

@@ -224,6 +224,7 @@ class Batch:
         for release in released:
             for id in release.ids:
                 self._incoming.unlink(id)
+            self._delivering.withdraw(release.ids, release.folders)
         if self._forget_below and not self._released:
             self._segments.forget(self._forget_below)
             self._forget_below = 0

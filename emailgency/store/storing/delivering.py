@@ -6,6 +6,7 @@ Before Finished is durable nobody sees the message, so a crash finds it pending 
 name that carries its id is then proof that it is there. Afterwards it is only ever renamed on, never linked again.
 """
 
+import contextlib
 import errno
 import os
 
@@ -85,6 +86,16 @@ class Delivering:
                 for name in os.listdir(folder.subfolder(subfolder))
             }
         return ids
+
+    def withdraw(self, ids: tuple[str, ...], folders: tuple[str, ...]) -> None:
+        """Remove these messages from tmp/; what cannot go now is no message to anybody."""
+        for path in folders:
+            with contextlib.suppress(OSError):
+                folder = self._maildirs.get(path)
+                tmp = folder.subfolder("tmp") if folder is not None else None
+                for name in os.listdir(tmp) if tmp is not None else ():
+                    if maildir.parse(name).id.partition("_")[0] in ids:
+                        os.unlink(name, dir_fd=tmp)
 
     def end_turn(self) -> None:
         """What was listed may be stale from now on."""

@@ -70,10 +70,14 @@ class Record(Struct, frozen=True, array_like=True, tag="record"):
 
 
 class Release(Struct, frozen=True, array_like=True, tag="release"):
-    """These messages ended: record that, then unlink their .msg; no reply. `void`: their commit never counted."""
+    """These messages ended: record that, then unlink their .msg; no reply.
+
+    `void`: their commit never counted; what a storer that died had linked into tmp/ of `folders` goes as well.
+    """
 
     ids: tuple[str, ...]
     void: bool = False
+    folders: tuple[str, ...] = ()
 
 
 class Settle(Struct, frozen=True, array_like=True, tag="settle"):
