@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.durability, pytest.mark.timeout(7200)]
 def kills(campaigns: int, times: int, first_seed: int, flaw: str = "none") -> dict[int, list[str]]:
     def one(server: ForkServer, seed: int) -> list[str]:
         with folder() as scratch:
-            return plain(server.call("tests.support.campaigns:forks_killed", scratch, seed, times, 0.3, flaw))
+            return plain(server.call("tests.support.campaigns:forks_killed", scratch, seed, times, 0.2, flaw))
 
     return rounds(range(first_seed, first_seed + campaigns), one, "tests.support.campaigns")
 
