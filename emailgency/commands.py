@@ -23,7 +23,8 @@ from emailgency.servers.control.customer_commands import CustomerCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
-from emailgency.servers.imap import names
+from emailgency.servers.imap.limits import new_folders
+from emailgency.servers.imap.server import ImapServer
 from emailgency.settings import Settings
 from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
@@ -41,6 +42,7 @@ class Parts(Protocol):
     exchanges: Exchanges
     flush: Flush
     folders: Folders
+    imap: ImapServer | None
     outbound: OutboundFlow
     relay: RelayFlow
     spool: Spool
@@ -54,8 +56,9 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
     addresses = Addresses(directory, settings.operator)
     passwords = Passwords(directory, parts.credentials)
     view = PendingView(parts.relay, parts.outbound)
-    new_folders = [names.parse(name, settings.imap.separator) for name in settings.imap.folders]
-    forget = ForgetMail(reactor, parts.folders, new_folders)
+    forget = ForgetMail(
+        reactor, parts.folders, lambda: new_folders(parts.imap.settings if parts.imap else settings.imap)
+    )
     transports = TransportCheck(parts.exchanges, parts.egress)
     status = MailboxStatus(directory, parts.folders)
     importing = ImportAddresses(directory, addresses, passwords, settings.operator)

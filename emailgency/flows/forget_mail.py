@@ -19,8 +19,8 @@ from emailgency.store.folders import Folders
 class ForgetMail:
     """The files go by the storer, their only writer; they are out of sight at once and off the disk a little later."""
 
-    def __init__(self, reactor: Any, folders: Folders, names: Sequence[tuple[str, ...]]) -> None:
-        """`names` are the folders that a new mailbox gets."""
+    def __init__(self, reactor: Any, folders: Folders, names: Callable[[], Sequence[tuple[str, ...]]]) -> None:
+        """`names` gives the folders of a new mailbox, by the settings of now."""
         self._names = names
         self._reactor = reactor
         self._folders = folders
@@ -40,7 +40,7 @@ class ForgetMail:
         """What there was. The mailbox is as new afterwards, under other UIDVALIDITYs."""
         path = layout.mailbox(mailbox.customer, mailbox.id)
         gone = await self._delete(path, progress)
-        await furnish(self._folders, path, self._names)
+        await furnish(self._folders, path, self._names())
         return gone
 
     async def _delete(self, path: str, progress: Progress = lambda what, done, of: None) -> dict[str, int]:

@@ -226,6 +226,18 @@ def test_sighup_takes_new_settings_and_names_those_that_wait(server: Server) -> 
         assert client.esmtp_features["size"] == "100000"
 
 
+def test_a_mailbox_that_is_wiped_after_a_reload_gets_the_folders_of_now(server: Server) -> None:
+    server.start()
+    server.command("customer add", domain="mydomain.zz")
+    server.command("mailbox add", address="paul@mydomain.zz")
+    server.configure({"imap": {"folders": {"Kept": ""}}})
+    server.signal(signal.SIGHUP)
+    server.wait(lambda: "settings read again" in server.log())
+    server.command("wipe-mailbox", address="paul@mydomain.zz")
+    shown = server.command("mailbox show", address="paul@mydomain.zz")
+    assert [line["folder"] for line in shown["folders"]] == ["INBOX", "Kept"]
+
+
 def test_wrong_settings_at_reload_are_told_once_and_change_nothing(server: Server) -> None:
     server.start()
     with open(server.settings_path, "a", encoding="utf-8") as file:

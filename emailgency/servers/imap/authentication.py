@@ -12,7 +12,7 @@ from emailgency.flows.new_mailbox import furnish
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.rules.networks import is_loopback
-from emailgency.servers.imap import names
+from emailgency.servers.imap.limits import new_folders
 from emailgency.servers.imap.session import Completed, Session, State, bad, no
 from emailgency.store import layout
 
@@ -161,8 +161,7 @@ async def _welcome(session: Session, principal: Principal) -> Completed:
     if server.logged_in(path) >= server.settings.mailbox_connections:
         return no("Too many connections to this mailbox.", b"LIMIT")
     if path not in server.prepared:
-        folders = [names.parse(name, server.settings.separator) for name in server.settings.folders]
-        await furnish(server.folders, path, folders)
+        await furnish(server.folders, path, new_folders(server.settings))
         server.prepared.add(path)
     server.welcomed(session)
     session.principal = principal

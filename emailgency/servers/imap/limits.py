@@ -7,7 +7,7 @@ from msgspec import Meta, Struct, field
 from emailgency.model.directory import HARD_MESSAGE_LIMIT
 from emailgency.model.errors import Invalid
 from emailgency.servers.connections import ConnectionLimits, check_proxies
-from emailgency.servers.imap.names import parse
+from emailgency.servers.imap.names import Name, parse
 
 SLICE = 0.006  # seconds a command may hold the reactor at once; many clients at once still see NOOP in under 200 ms
 READ = 65536  # octets read from a file at once (docs/architecture.md: at most this much in the reactor)
@@ -68,3 +68,8 @@ class Imap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 parse(name, self.separator)
             except Invalid as error:
                 raise ValueError(f"folders: {name!r}: {error}") from None
+
+
+def new_folders(settings: Imap) -> list[Name]:
+    """The folders of a new mailbox as hierarchy parts."""
+    return [parse(name, settings.separator) for name in settings.folders]
