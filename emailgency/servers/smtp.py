@@ -27,11 +27,15 @@ SLOW = Verdict(421, "4.4.2", "too slow")
 OLD = Verdict(421, "4.7.0", "this connection has lasted long enough")
 GO_SECURE = Verdict(220, "2.0.0", "go ahead")
 Work = Coroutine[Deferred[Any], Any, Verdict]
+PIECE = 1 << 16  # octets read at once, and octets of replies kept for a client who does not read
+BODY_PIECE = 1 << 18  # the same while a message comes: 5 MiB cost a tenth less than in small pieces
 RATE_TICK = 10.0  # seconds between two looks at how fast a message comes
 
 
 class IStream(ITLSTransport, IConsumer, IPushProducer):
     """What a TCP connection of the reactor offers."""
+
+    bufferSize: int
 
 
 @implementer(IPushProducer)
@@ -277,7 +281,9 @@ class SmtpProtocol(Protocol):
         return self._service.limits.connection_time
 
     def _end_transaction(self) -> None:
-        self._data_begun = None
+        if self._data_begun is not None:
+            self._data_begun = None
+            self.transport.bufferSize = PIECE
         self._phase_end = self._begun + self._old_age
 
     def _set_deadline(self, progress: bool) -> None:
@@ -288,6 +294,7 @@ class SmtpProtocol(Protocol):
         limits, now = self._service.limits, self._service.reactor.seconds()
         if self._connection.message_begun:
             if self._data_begun is None:
+                self.transport.bufferSize = BODY_PIECE
                 self._begin_data(now)
         elif progress:
             self.deadline = min(now + limits.command_time, self._phase_end)
