@@ -1,6 +1,6 @@
 """A waiting message as what a courier carries, and what the courier says as what the spool records."""
 
-from emailgency.codec.smtp.client import Mail, Path, Result, Stage
+from emailgency.codec.smtp.client import Mail, Path, Result
 from emailgency.model.envelope import Outbound, Outcome, Relay
 from emailgency.net.courier import Courier
 from emailgency.net.parcel import Parcel
@@ -31,11 +31,12 @@ def parcel_of(waiting: Waiting, path: str) -> Parcel:
 
 
 def outcome_of(word: str, result: Result, courier: Courier) -> Outcome:
+    """As the remote said it; without `remote` when it was we who decided."""
     reply = result.reply
     return Outcome(
         word=word,
         code=reply.code,
         enhanced=reply.enhanced,
         reply=reply.text[:REPLY_LENGTH],
-        remote="" if result.stage is Stage.MAIL and result.ours else courier.peer,
+        remote="" if result.ours else courier.peer,
     )
