@@ -9,6 +9,8 @@ DROPPED = Outcome(word="dropped", reply="the customer was removed")
 
 
 class DropPending:
+    """`check_none` before the customer is removed, else `drop`."""
+
     def __init__(self, relay: RelayFlow, spool: Spool) -> None:
         self._relay = relay
         self._spool = spool

@@ -26,6 +26,8 @@ HOPS = 50  # Received fields, RFC 5321 section 6.3
 
 
 class Homecoming:
+    """Commits the new message first, then records the old target: a crash between the two may bring it twice."""
+
     _log = Logger()
 
     def __init__(self, bounces: "Bounces", reactor: IReactorTime, clock: Callable[[], float], host_name: str) -> None:

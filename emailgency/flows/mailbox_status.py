@@ -19,6 +19,8 @@ class FolderLine(Struct, frozen=True):
 
 
 class MailboxStatus:
+    """Reads the directory and the folders; nothing is changed."""
+
     def __init__(self, directory: Directory, folders: Folders) -> None:
         self._directory = directory
         self._folders = folders

@@ -17,6 +17,8 @@ from emailgency.store.storing.messages import Reconstruct
 
 
 class Reconstruction:
+    """The storer reads the files anew, folder by folder; nothing of ours is trusted meanwhile but the UIDs."""
+
     def __init__(self, reactor: Any, storer: Storer, folders: Folders) -> None:
         self._reactor = reactor
         self._storer = storer

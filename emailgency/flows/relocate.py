@@ -9,6 +9,8 @@ from emailgency.store.directory import Directory
 
 
 class Relocation:
+    """`relocate` is what the spool asks at a start."""
+
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 

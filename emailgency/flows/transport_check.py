@@ -6,6 +6,8 @@ from emailgency.net.egress import Egress
 
 
 class TransportCheck:
+    """A no at saving; what is forbidden later keeps the mail pending."""
+
     def __init__(self, exchanges: Exchanges, egress: Egress) -> None:
         self._exchanges = exchanges
         self._egress = egress

@@ -36,6 +36,8 @@ NEGATIVE_TTL = 300.0  # at most, RFC 2308 section 5 allows up to 3 h
 
 
 class Status(Enum):
+    """Whether there is an answer, and what is known when there is none."""
+
     FOUND = "found"
     NO_SUCH_NAME = "no such name"  # NXDOMAIN
     NO_DATA = "no such data"  # the name exists, without this type

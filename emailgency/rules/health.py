@@ -20,6 +20,8 @@ CROWDED_FOR = 60.0  # seconds without a further connection after the server refu
 
 
 class State(Enum):
+    """The words of the table above; people see the values."""
+
     UP = "up"
     SUSPECT = "suspect"
     DOWN = "down"

@@ -17,6 +17,7 @@ def network(ip: str) -> str:
 
 @lru_cache(maxsize=4096)
 def is_loopback(ip: str) -> bool:
+    """Whether it is this machine, in whatever form; a zone (`%eth0`) does not count."""
     address = ip_address(ip.partition("%")[0])
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return (mapped or address).is_loopback

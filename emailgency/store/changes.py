@@ -51,6 +51,7 @@ decode_change = msgspec.json.Decoder(Change).decode
 
 
 def edit(table: str, key: str, before: Record | None, after: Record | None) -> Edit:
+    """`before` is what the author saw, None: not there; `after` None takes the row away."""
     return Edit(table, key, _raw(before), _raw(after))
 
 

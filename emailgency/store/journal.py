@@ -196,6 +196,7 @@ class Journal:
 
 
 def apply(tables: Tables, edits: tuple[Edit, ...]) -> None:
+    """One change, in place."""
     for edit in edits:
         table = tables.setdefault(edit.table, {})
         after = row(edit.after)
