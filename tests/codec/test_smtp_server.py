@@ -205,6 +205,8 @@ def test_every_phase_has_its_row():
         b"MAIL FROM:<" + b"a" * 1900 + b"\r\n",
         b"MAIL FROM:a" + b" " * 1900 + b"\x01x\r\n",
         b'EHLO a\r\nMAIL FROM:<"' + b"\\a" * 900 + b"@b>\r\n",
+        b'EHLO a\r\nMAIL FROM:"' + b"\\a" * 900 + b"@b\r\n",
+        b"EHLO a\r\nMAIL FROM:" + b"a" * 1900 + b"\r\n",
         b"EHLO a\r\nMAIL FROM:<a@b> " + b"A=" * 900 + b"\r\n",
         b"\xc3\xa9",
     ],

@@ -35,14 +35,12 @@ class Rcpt(Struct, frozen=True, kw_only=True):
 # RFC 5321 section 4.1.2:  Path = "<" [ A-d-l ":" ] Mailbox ">",  A-d-l = At-domain *( "," At-domain )
 # A source route is read and forgotten (section 3.6.1 and appendix C). Characters of an atom and of a domain are
 # judged by the address codec; here they only may not be space, control, bracket, quote or at sign. A space
-# behind the colon is common enough to be read over, as Postfix does.
+# behind the colon is common enough to be read over, and printers and scripts leave the brackets out: Postfix
+# takes both. Without brackets it is a mailbox with its domain, no source route and no empty path.
+_LOCAL = r"(?:\"(?:[^\x00-\x1f\x7f\"\\]|\\[\x20-\x7e])*\"|[^\x00-\x20\x7f<>\"@\\]+)"
+_DOMAIN = r"@(?:\[[^\x00-\x20\x7f<>\"@\[\]]*\]|[^\x00-\x20\x7f<>\"@\[\]\\]+)"
 _PATH = re.compile(
-    r"[ ]?<"
-    r"(?:@[^\x00-\x20\x7f<>\":]*:)?"
-    r"(?P<path>"
-    r"(?:\"(?:[^\x00-\x1f\x7f\"\\]|\\[\x20-\x7e])*\"|[^\x00-\x20\x7f<>\"@\\]+)"
-    r"(?:@(?:\[[^\x00-\x20\x7f<>\"@\[\]]*\]|[^\x00-\x20\x7f<>\"@\[\]\\]+))?"
-    r")?>"
+    rf"[ ]?(?:<(?:@[^\x00-\x20\x7f<>\":]*:)?(?P<path>{_LOCAL}(?:{_DOMAIN})?)?>|(?P<bare>{_LOCAL}{_DOMAIN}))"
 )
 # RFC 5321 section 4.1.2: esmtp-keyword, esmtp-value; a value may hold "=" in AUTH= of old clients, so it may here
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\x00-\x20\x7f]+))?\Z")
@@ -117,7 +115,7 @@ def _path_and_parameters(rest: str, keyword: str) -> tuple[str, list[str]]:
     tail = rest[match.end() :]
     if tail and tail[0] != " ":
         raise ProtocolError(501, "5.5.4", "space expected after the address")
-    return match["path"] or "", tail.split()
+    return match["path"] or match["bare"] or "", tail.split()
 
 
 def _fields(parameters: list[str], known: "dict[str, tuple[str, Reader]]") -> dict[str, Any]:
