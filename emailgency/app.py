@@ -282,4 +282,7 @@ class App:
         self._ports += self._bound["local"].serve(self._reactor, site(figures(self), self._not_ready))
 
     def _not_ready(self) -> list[str]:
-        return [f"not awake: {part}" for part in sorted(self._asleep)]
+        reasons = [f"not awake: {part}" for part in sorted(self._asleep)]
+        if self.storer.hung:
+            reasons.append(f"the storer has not answered for {self.storer.waited:.0f} s")
+        return reasons

@@ -41,13 +41,18 @@ def figures(parts: Parts) -> list[Figure]:
     return [
         Figure("emailgency_connections", "Open connections.", lambda: connections(parts), "service"),
         Figure("emailgency_connections_refused_total", "Refused by the limits.", lambda: refused(parts), "service"),
-        Figure("emailgency_accepting", "1: mail is taken in; 0: the disk is low.", lambda: spool.accepting is None),
+        Figure(
+            "emailgency_accepting",
+            "1: mail is taken in; 0: the disk is low or the storer hangs.",
+            lambda: spool.accepting is None,
+        ),
         Figure("emailgency_live_messages", "Messages with a target left.", lambda: len(spool.live)),
         Figure("emailgency_pending_messages", "Messages for other servers.", lambda: pending(parts)),
         Figure("emailgency_oldest_pending_seconds", "Age of the oldest of them.", lambda: oldest(parts)),
         Figure("emailgency_next_hops", "Servers that mail is pending for.", lambda: next_hops(parts), "state"),
         Figure("emailgency_redis_connected", "1: Redis answers.", lambda: parts.redis.connected),
         Figure("emailgency_storer_busy", "1: the disk does not keep up, clients wait.", lambda: parts.storer.busy),
+        Figure("emailgency_storer_seconds", "Age of the oldest open request to it.", lambda: parts.storer.waited),
         Figure("emailgency_stall_seconds", "Longest stall of the reactor in the last minutes.", lambda: stall.recent),
         Figure("emailgency_stall_seconds_worst", "Longest stall since the start.", lambda: stall.worst),
         Figure(

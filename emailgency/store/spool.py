@@ -40,6 +40,8 @@ from emailgency.store.storing.messages import (
 
 Relocate = Callable[[Envelope, Target], Coroutine[Deferred[Any], Any, Target]]
 
+HUNG = Verdict(451, "4.3.0", "our storage does not answer, try again later")
+
 _REMOTE = (Relay, Outbound)
 _TIDY_DELAY = 0.1  # seconds in which records nobody waits for gather
 _RETRY_DELAY = 5.0  # seconds until what the disk refused is tried again
@@ -92,8 +94,8 @@ class Spool:
 
     @property
     def accepting(self) -> Verdict | None:
-        """Not None: the disk is low, this is what to say at MAIL."""
-        return self._disk.verdict
+        """Not None: the disk is low or the storer hangs, this is what to say at MAIL."""
+        return self._disk.verdict or (HUNG if self._storer.hung else None)
 
     async def start(self) -> None:
         """Read the journal and finish what a crash left; then `live` is complete. The storer is running already."""

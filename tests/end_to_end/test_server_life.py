@@ -63,6 +63,11 @@ def children(server: Server) -> list[int]:
         return list(map(int, file.read().split()))
 
 
+def command_line(pid: int) -> bytes:
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read()
+
+
 def runs(pid: int) -> bool:
     """A zombie does not."""
     try:
@@ -254,6 +259,33 @@ def test_sigusr1_opens_a_moved_log_again(server: Server, tmp_path) -> None:
     path.rename(tmp_path / "written.log.1")
     server.signal(signal.SIGUSR1)
     server.wait(path.exists)
+
+
+def test_a_storer_that_hangs_is_told_to_watchers_and_to_senders(server: Server) -> None:
+    server.configure({"storer": {"patience": 0.3}})
+    server.start()
+    customer(server)
+    (storer,) = [pid for pid in children(server) if b"storing.child" in command_line(pid)]
+    with smtp(server) as caught, smtp(server) as next_one:
+        next_one.ehlo()
+        caught.ehlo()
+        caught.mail("anna@example.org")
+        caught.rcpt("paul@mydomain.zz")
+        assert caught.docmd("DATA")[0] == 354
+        os.kill(storer, signal.SIGSTOP)
+        try:
+            caught.send(b"Subject: one\r\n\r\nHello\r\n.\r\n")
+            server.wait(lambda: not server.ready())
+            status, reasons = server.page("/ready")
+            assert (status, reasons.startswith("the storer has not answered for ")) == (503, True)
+            assert "\nemailgency_accepting 0.0\n" in server.page("/metrics")[1]
+            assert "\nemailgency_storer_seconds 0.0\n" not in server.page("/metrics")[1]
+            assert next_one.mail("anna@example.org")[0] == 451
+        finally:
+            os.kill(storer, signal.SIGCONT)
+        assert caught.getreply()[0] == 250
+        server.wait(server.ready)
+        assert next_one.mail("anna@example.org")[0] == 250
 
 
 # ---- the end -----------------------------------------------------------------------------------------------

@@ -392,6 +392,26 @@ class LowDisk(SpoolCase):
         await self.until(lambda: not self.spool.live)
 
 
+class HungStorer(SpoolCase):
+    async def test_mail_gets_451_while_a_storer_that_lives_does_not_answer(self) -> None:
+        await self.start()
+        storer = self.storer
+        assert storer is not None
+        storer.settings = StorerSettings(patience=0.05)
+        pid = storer._process.pid
+        os.kill(pid, signal.SIGSTOP)
+        waiting = Deferred.fromCoroutine(self.accept(INBOX))
+        self.assertIsNone(self.spool.accepting)
+        await self.until(lambda: storer.waited > 0.05)
+        self.assertTrue(storer.hung)
+        assert self.spool.accepting is not None
+        self.assertEqual(self.spool.accepting.code, 451)
+        os.kill(pid, signal.SIGCONT)
+        await waiting
+        self.assertIsNone(self.spool.accepting)
+        await self.until(lambda: storer.waited == 0.0)
+
+
 class BackPressure(SpoolCase):
     async def test_a_storer_that_does_not_keep_up_is_busy(self) -> None:
         await self.start()

@@ -51,6 +51,10 @@ class StorerSettings(Struct, frozen=True):
     stop_timeout: Annotated[float, Meta(description="Seconds a stopping storer may take for its last syncs.", gt=0)] = (
         20.0
     )
+    patience: Annotated[
+        float,
+        Meta(description="Seconds without an answer after which mail gets 451 and /ready says why.", gt=0),
+    ] = 10.0
 
 
 class _Line(Protocol):
@@ -113,7 +117,7 @@ class Storer:
         self._reactor = reactor
         self._data = data
         self._number = 0
-        self._asked: dict[int, Deferred[Any]] = {}
+        self._asked: dict[int, tuple[Deferred[Any], float]] = {}  # answer and time, the oldest first
         self._transport: Any = None
         self._process: Any = None
         self._line: _Line | None = None
@@ -124,6 +128,16 @@ class Storer:
         self._stopped: Deferred[None] | None = None
         self._deaths = 0
         self._reason = ""
+
+    @property
+    def waited(self) -> float:
+        """Seconds that the oldest open request waits for its answer; 0: none is open."""
+        return next((self._reactor.seconds() - at for _, at in self._asked.values()), 0.0)
+
+    @property
+    def hung(self) -> bool:
+        """It lives, perhaps, but who asked it has waited too long: stopped, or its disk does not come back."""
+        return self.waited > self.settings.patience
 
     def number(self) -> int:
         """A fresh number for a request."""
@@ -170,7 +184,7 @@ class Storer:
         if self._transport is None:
             answer.errback(Temporary("the storer is not running"))
             return answer
-        self._asked[request.number] = answer
+        self._asked[request.number] = answer, self._reactor.seconds()
         self._transport.write(frames.encode(_encode(request)))
         return answer
 
@@ -183,9 +197,10 @@ class Storer:
             for listener in self.listeners:
                 listener(reply)
             self.on_event(reply)
-        answer = self._asked.pop(reply.number, None)
-        if answer is None:
+        asked = self._asked.pop(reply.number, None)
+        if asked is None:
             return
+        answer, _ = asked
         self._deaths = 0
         if isinstance(reply, Failed):
             answer.errback(Temporary(reply.reason))
@@ -254,7 +269,7 @@ class Storer:
         asked, self._asked = self._asked, {}
         self._broken |= self._writing
         self._writing.clear()
-        for answer in asked.values():
+        for answer, _ in asked.values():
             answer.errback(StorerDied("the storer died"))
         self.set_busy(False)
         if self._stopping:
