@@ -1,7 +1,9 @@
 """The lane to one next hop: takes what is pending there, oldest first, over as many connections as its health allows.
 
 What belongs to all remote mail is here: probing, reuse of connections, recording of outcomes, putting back what
-is to be tried again. What differs between a customer's own server and anybody else's is asked of an `Errand`.
+is to be tried again. A next hop whose connection ended before its last result was recorded gets nothing more until
+that is on stable storage: or, on a full disk, each connection would add a message that a crash repeats. What differs
+between a customer's own server and anybody else's is asked of an `Errand`.
 """
 
 from collections.abc import Callable
@@ -20,7 +22,7 @@ from emailgency.flows.parcels import REPLY_LENGTH, outcome_of, parcel_of
 from emailgency.model.envelope import Outcome
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.net.client_tls import Opportunistic
-from emailgency.net.courier import Courier, CourierSettings
+from emailgency.net.courier import UNRECORDED, Courier, CourierSettings
 from emailgency.net.egress import Egress
 from emailgency.net.parcel import Closure, Parcel, Unsettled
 from emailgency.net.reactor import NetReactor
@@ -30,11 +32,11 @@ from emailgency.rules.retry import RetrySettings, message_wait
 from emailgency.store.pending import Hop, Queue, Waiting
 
 if TYPE_CHECKING:
-    from emailgency.store.spool import Spool
+    from emailgency.store.spool import Live, Spool
 
 ADDRESSES = 6  # tried on one journey; RFC 5321 section 5.1: "the SMTP client SHOULD try at least two"
 CLEAR_FOR = 3600.0  # seconds without TLS for an address whose handshake failed
-FULL_WAIT = 1.0  # seconds until the next look for a free place
+FULL_WAIT = 1.0  # seconds until the next look for a free place, or for room on the disk
 
 
 class Places:
@@ -69,6 +71,14 @@ class Means(Struct, kw_only=True):
     places: Places
 
 
+class Given(Struct, eq=False):
+    """A result that is not recorded yet. `failed`: it could not be; the spool tries again while `live.recording`."""
+
+    courier: Courier
+    live: "Live"
+    failed: bool = False
+
+
 class Lane:
     """One per next hop; `wake` whenever something may have changed."""
 
@@ -83,6 +93,7 @@ class Lane:
         self._errand = errand
         self._means = means
         self._couriers: set[Courier] = set()
+        self._given: set[Given] = set()
         self._journeys = 0
         self._clear: dict[str, float] = {}  # ip -> until when TLS is not tried, after a failed handshake
         self._alarm: IDelayedCall | None = None
@@ -133,7 +144,7 @@ class Lane:
     @property
     def forgettable(self) -> bool:
         """Nothing is here and nothing is on the way."""
-        return not (len(self.queue) or self._journeys or self.carrying)
+        return not (len(self.queue) or self._journeys or self.carrying or self._given)
 
     # ---- going out -----------------------------------------------------------------------------------------
 
@@ -142,6 +153,9 @@ class Lane:
         if self._stopped or self.held:
             return
         now = self._means.clock()
+        if self._in_debt():
+            self._sleep(now, at_most=FULL_WAIT)
+            return
         for courier in self._couriers:
             if not self.queue.ready(now):
                 break
@@ -232,7 +246,7 @@ class Lane:
     def _returned(self, closure: Closure) -> None:
         """What a connection that is over says about the server."""
         now = self._means.clock()
-        if not (closure.greeted and (closure.carried or not closure.unsettled)):
+        if closure.reason != UNRECORDED and not (closure.greeted and (closure.carried or not closure.unsettled)):
             if any(courier.greeted for courier in self._couriers):
                 self.health = rule.crowded(self.health, now, self._journeys)
             else:
@@ -251,7 +265,7 @@ class Lane:
     # ---- what couriers ask (net.courier.Cargo) -------------------------------------------------------------
 
     def take(self, courier: Courier) -> Parcel | None:
-        if self._stopped or self.held:
+        if self._stopped or self.held or self._in_debt():
             return None
         now = self._means.clock()
         while waiting := self.queue.take(now):
@@ -267,6 +281,8 @@ class Lane:
         assert isinstance(waiting, Waiting)
         self.carrying -= 1
         self._alive()
+        given = Given(courier, waiting.live)
+        self._given.add(given)
         taken: list[int] = []
         again: list[tuple[int, Result]] = []
         failures: dict[int, Outcome] = {}
@@ -284,14 +300,30 @@ class Lane:
             if failures:
                 await self._errand.give_up(waiting, failures)
         except BaseException:
+            self._retreat(given)
             # What is not recorded stays pending and goes again: twice rather than never
             unrecorded = tuple(target for target in waiting.targets if target in waiting.live.remaining)
             if unrecorded:
                 self._put_back(waiting, unrecorded, self._means.retry.message_first)
             raise
+        self._given.discard(given)
+        if not courier.greeted:
+            self.wake()
         if again:
             targets = tuple(target for target, _ in again)
             await self._again(waiting, targets, outcome_of("deferred", again[0][1], courier))
+
+    def _in_debt(self) -> bool:
+        """A connection is over whose last result is not on stable storage."""
+        self._given = {given for given in self._given if not given.failed or given.live.recording}
+        return any(given.failed or not given.courier.greeted for given in self._given)
+
+    def _retreat(self, given: Given) -> None:
+        given.failed = True
+        if given.live.recording:
+            self._log.error("nothing goes to {hop} until what it took is recorded", hop=self._errand.name)
+            for courier in list(self._couriers):
+                courier.retreat()
 
     def unreadable(self, parcel: Parcel, reason: str) -> None:
         waiting = parcel.token
@@ -323,7 +355,7 @@ class Lane:
                 peer=courier.peer,
                 reason=ascii(closure.reason),
             )
-        if not unsettled.begun or self._stopped:
+        if not unsettled.begun or self._stopped or closure.reason == UNRECORDED:
             self._put_back(waiting, waiting.targets, 0.0)
             return
         outcome = Outcome(word="deferred", enhanced="4.4.2", reply=closure.reason[:REPLY_LENGTH], remote=courier.peer)

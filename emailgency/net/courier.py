@@ -3,7 +3,8 @@
 The courier asks its `Cargo` for parcels and hands back the results. When a message has its final 250, the result is
 recorded, and the final dot of the next one waits until that record is on stable storage; meanwhile MAIL, RCPT and DATA
 of the next travel behind the dot. So a crash repeats at most one message a connection, and QUIT follows the last
-record. The body goes from the file to the socket in chunks, at the pace of the server.
+record. A record that fails ends the connection; when there is to be another one is for the cargo to say. The body goes
+from the file to the socket in chunks, at the pace of the server.
 """
 
 from typing import Annotated
@@ -30,6 +31,7 @@ from emailgency.net.parcel import CHUNK, Closure, Opened, Parcel, Unsettled, ope
 from emailgency.net.reactor import NetReactor, TLSTransport
 from emailgency.rules.next_hop import Destination
 
+UNRECORDED = "the result could not be recorded"  # how a connection ends that we, and not the server, gave up
 QUIT_PATIENCE = 5.0  # seconds; everything is recorded by then, the answer is mere politeness
 
 
@@ -97,7 +99,7 @@ class Courier(Protocol):
         }
         self._tls_options = tls_options
         self._over: Deferred[Closure] = Deferred()
-        self._closure = Closure(reason="not connected")
+        self._closure = Closure(reason="")
         self._current: Opened | None = None  # its body is on the way, or it awaits the final reply
         self._coming: Opened | None = None  # begun; its body has not started
         self._doubtful = False  # the end of the body of `_current` is out
@@ -105,6 +107,7 @@ class Courier(Protocol):
         self._recording = 0
         self._ready = False
         self._closing = False
+        self._retreating = False
         self._securing = False
         self._deadline = Deadline(reactor, self._late)
         self._connector: IConnector | None = None
@@ -142,9 +145,15 @@ class Courier(Protocol):
         elif self._ready and not (self._current or self._coming or self._recording):
             self._quit()
 
+    def retreat(self) -> None:
+        """Results cannot be recorded: let no further message be taken. One whose end is out still gets its answer."""
+        self._closing = self._retreating = True
+        if not self._doubtful:
+            self.abort(UNRECORDED)
+
     def abort(self, reason: str) -> None:
         self._ready = False
-        if self._closure.reason in ("", "not connected"):
+        if not self._closure.reason:
             self._closure = replace(self._closure, reason=reason)
         if self.connected:
             self.transport.abortConnection()
@@ -154,7 +163,6 @@ class Courier(Protocol):
     # ---- the connection ------------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
-        self._closure = Closure(reason="")
         self.transport.setTcpNoDelay(True)
         self._deadline.move(self._settings.greeting)
 
@@ -186,7 +194,7 @@ class Courier(Protocol):
 
     def failed(self, reason: str) -> None:
         """No connection came about."""
-        self._end(Closure(reason=reason))
+        self._end(replace(self._closure, reason=self._closure.reason or reason))
 
     def _end(self, closure: Closure) -> None:
         if not self._over.called:
@@ -197,7 +205,7 @@ class Courier(Protocol):
     def _happened(self, event: smtp.Event) -> None:
         if isinstance(event, smtp.GoAhead):
             self._invited = True
-            if not self._recording:
+            if self._ready and not self._recording:
                 self._send_body()
         elif isinstance(event, smtp.Ended):
             self._settle(event.results)
@@ -228,6 +236,8 @@ class Courier(Protocol):
         opened.close()
         self._doubtful = False
         self._closure = replace(self._closure, carried=self._closure.carried + 1)
+        if self._retreating:
+            self.abort(UNRECORDED)
         self._record(opened.parcel, results)
 
     def _record(self, parcel: Parcel, results: tuple[smtp.Result, ...]) -> None:
@@ -238,7 +248,7 @@ class Courier(Protocol):
         try:
             await self._cargo.settle(self, parcel, results)
         except BaseException:
-            self.abort("the result could not be recorded")
+            self.abort(UNRECORDED)
             raise
         self._recording -= 1
         if self._recording or not self._ready:

@@ -12,6 +12,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import TestCase
 
+from emailgency.flows import lane as lanes
 from emailgency.flows.flush import Flush, FlushSettings
 from emailgency.flows.outbound import OutboundFlow, OutboundSettings
 from emailgency.flows.pending_view import PendingView
@@ -31,6 +32,27 @@ from tests.support.smtp_server import CAPABILITIES, ScriptedServer
 
 RETURN_PATH = b"Return-Path: <sender@example.org>\r\n"
 BODY = b"Subject: hello\r\n\r\n.dot\r\n..two\r\nend\r\n"
+
+
+class FullDisk(NullSpool):
+    """Refuses records until `write`; as with the real one its targets count as done, and it tries again."""
+
+    def __init__(self, file):
+        super().__init__(file)
+        self.full, self.refused = True, []
+
+    async def finished(self, id, targets, outcome):
+        live = self.live[id]
+        await super().finished(id, targets, outcome)
+        if self.full:
+            live.recording += 1
+            self.refused.append(live)
+            raise Temporary("no space left on device")
+
+    def write(self):
+        self.full = False
+        for live in self.refused:
+            live.recording -= 1
 
 
 class RelayCase(TestCase):
@@ -602,6 +624,98 @@ class HostileServer(RelayCase):
         await until(lambda: not self.spool.live)
         lane = await self.lane(flow)
         assert (len(server.messages), lane.carrying, len(lane.queue)) == (3, 0, 0)
+
+    @run
+    async def test_on_a_full_disk_each_connection_gives_one_unrecorded_message_and_the_lane_waits(self):
+        self.spool = spool = FullDisk(self.spool.file)
+        server = ScriptedServer()
+        for number in range(60):
+            self.accept(number)
+        self.patch(lanes, "FULL_WAIT", 0.005)
+        flow = self.start(server, connections=3)
+        lane = await self.lane(flow)
+        await until(lambda: spool.refused and not lane.connections)
+        taken, opened = len(server.messages), server.opened
+        assert 1 <= taken <= opened <= 3
+        await self.looks(lane)
+        assert (len(server.messages), server.opened, lane.carrying) == (taken, opened, 0)
+        assert (len(lane.queue), lane.health.failures) == (60 - taken, 0)
+        assert not spool.attempts, "no message is to blame"
+        assert not lane.forgettable
+        spool.write()
+        await until(lambda: not spool.live)
+        assert len(server.messages) == 60, "each came once"
+
+    @run
+    async def test_a_message_whose_end_is_out_gets_its_answer_when_another_ones_record_fails(self):
+        self.spool = spool = FullDisk(self.spool.file)
+        spool.full = False
+        server, waiting = ScriptedServer(), []
+        self.accept(0)
+        flow = self.start(server, connections=2)
+        await until(lambda: not spool.live)
+
+        def think(connection, _):
+            connection.reading = False
+            waiting.append(connection)
+
+        server.behaviour["end"] = think
+        for number in (1, 2, 3, 4):
+            self.accept(number)
+        lane = await self.lane(flow)
+        await until(lambda: len(waiting) == 2)
+        spool.full = True
+        for count, connection in enumerate(waiting):
+            connection.transport.write(b"250 2.0.0 taken\r\n")
+            connection.reading = True
+            connection.dataReceived(b"")
+            await until(lambda count=count: (len(spool.refused), lane.connections) == (count + 1, 1 - count))
+        assert (len(spool.live), len(lane.queue), len(waiting)) == (2, 2, 2)
+        assert not spool.attempts
+        server.behaviour.clear()
+        spool.write()
+        lane.wake()
+        await until(lambda: not spool.live)
+
+    @run
+    async def test_a_connection_that_ends_before_its_record_is_followed_by_none_until_then(self):
+        """A storer that hangs neither records nor refuses; servers close what is idle for long."""
+        record, held = self.spool.finished, []
+
+        async def slow(id, targets, outcome):
+            held.append(gate := Deferred())
+            await gate
+            await record(id, targets, outcome)
+
+        self.spool.finished = slow
+        server = ScriptedServer()
+        for number in range(3):
+            self.accept(number)
+        self.patch(lanes, "FULL_WAIT", 0.005)
+        flow = self.start(server, connections=1)
+        lane = await self.lane(flow)
+        for count in (1, 2, 3):
+            await until(lambda count=count: len(held) == count)
+            for connection in list(server.connections):
+                connection.transport.loseConnection()
+            await until(lambda: not lane.connections)
+            await self.looks(lane)
+            assert (len(server.messages), server.opened) == (count, count)
+            held[-1].callback(None)
+        await until(lambda: not self.spool.live)
+
+    async def looks(self, lane):
+        """Until the lane has looked round several times."""
+        seen, wake = [], lane.wake
+
+        def counted():
+            seen.append(None)
+            wake()
+
+        lane.wake = counted
+        lane.wake()
+        await until(lambda: len(seen) > 5)
+        lane.wake = wake
 
     @run
     async def test_attack_02_a_dot_line_at_the_border_of_chunks_reaches_the_server_as_text(self):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, fail, gatherResults
 from twisted.trial import unittest
 
 from emailgency.model.address import Address
@@ -249,6 +249,22 @@ class Crashes(SpoolCase):
         await self.accept(INBOX, octets=b"again")
         await self.until(lambda: not self.spool.live)  # the record of `finished` was written by the next storer
         self.assertEqual(sorted(await self.messages()), [b"again", b"x"])
+
+    async def test_a_record_that_was_refused_is_owed_until_a_retry_wrote_it(self) -> None:
+        """What `Lane` waits for before it sends anything more."""
+        await self.start()
+        id = await self.accept(RELAY)
+        live = self.spool.live[id]
+        assert self.storer is not None
+        self.patch(self.storer, "ask", lambda request: fail(Temporary("no space left on device")))
+        with self.assertRaises(Temporary):
+            await self.spool.finished(id, [0], RELAYED)
+        self.spool._retry()
+        self.assertEqual((live.remaining, live.recording), (set(), 1))
+        del self.storer.ask
+        self.spool._retry()
+        self.assertEqual(live.recording, 1)
+        await self.until(lambda: not live.recording and id not in self.spool.live)
 
     async def test_a_message_whose_pieces_died_with_the_storer_is_refused(self) -> None:
         await self.start()
