@@ -64,7 +64,7 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
     importing = ImportAddresses(directory, addresses, passwords, settings.operator)
     reconstruction = Reconstruction(reactor, parts.storer, parts.folders)
     return (
-        CustomerCommands(directory, accounts, transports, view, DropPending(parts.relay, parts.spool), forget).table()
+        CustomerCommands(directory, accounts, transports, view, DropPending(parts.relay), forget).table()
         | MailboxCommands(directory, addresses, passwords, status, forget).table()
         | AddressCommands(directory, accounts, addresses).table()
         | PendingCommands(directory, accounts, view, parts.flush).table()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
+from twisted.internet.defer import gatherResults
 from twisted.logger import Logger
 
 from emailgency.background import background
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from emailgency.flows.bounce import Bounces
     from emailgency.store.last_good import LastGood
     from emailgency.store.spool import Live
+
+
+DROPPED = Outcome(word="dropped", reply="the customer was removed")
 
 
 class RelaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,6 +156,7 @@ class RelayFlow(Lanes):
         self._last_good = last_good
         self.settings = settings
         self._homeless: dict[str, list[Waiting]] = {}  # by customer, while the directory does not answer
+        self._removed: set[str] = set()  # customers whose mail is dropped, also what comes back from its way
         self._told: dict[str, str] = {}  # why, as far as the log has it
         self._transports: dict[str, str | None] = {}  # by customer, as of the last look
 
@@ -179,6 +184,26 @@ class RelayFlow(Lanes):
         for lane in lanes:
             lane.flush()
         return sum(len(lane.queue) for lane in lanes)
+
+    def pending(self, customer: str) -> int:
+        """Transactions that wait or are on their way, also those whose lane is not known yet."""
+        in_lanes = sum(len(lane.queue) + lane.carrying for lane in self.lanes(customer))
+        return in_lanes + len(self._homeless.get(customer, ()))
+
+    async def drop(self, customer: str) -> int:
+        """Give up what waits for a customer who was removed; how many.
+
+        What is on its way may still arrive; if it comes back it is dropped at the next look. Without Temporary: what
+        the disk does not record now counts as done all the same, and the spool records it later.
+        """
+        self._removed.add(customer)
+        waiting = self._homeless.pop(customer, [])
+        for lane in self.lanes(customer):
+            waiting += lane.queue.remove(lambda _: True)
+        finished = self._means.spool.finished  # all are begun before the first is awaited
+        dropping = [finished(one.live.envelope.id, one.targets, DROPPED) for one in waiting]
+        await gatherResults([background("recording dropped mail", one) for one in dropping])
+        return len(waiting)
 
     # ---- lanes ---------------------------------------------------------------------------------------------
 
@@ -230,9 +255,15 @@ class RelayFlow(Lanes):
     async def _look_after(self) -> None:
         for id in list(self._homeless):
             await self._house(id)
-        for id in {hop.customer for hop in self._lanes}:
+        customers = {hop.customer for hop in self._lanes}
+        for id in self._removed & {*customers, *self._homeless}:
+            await self.drop(id)
+        for id in customers - self._removed:
             await self._refresh(id)
         for lane in list(self._lanes.values()):
+            if lane.hop.customer in self._removed and lane.forgettable:
+                del self._lanes[lane.hop]
+                continue
             customer = self._customers.get(lane.hop.customer)
             if customer and customer.relay is not RelayMode.HOLD:  # on hold nothing is lost, however long
                 lane.give_up_old()

@@ -1,9 +1,12 @@
-"""A message accepted for a mailbox that was removed while the server lay dead."""
+"""Messages accepted for a mailbox, or a customer, that was removed when the server died."""
 
 import os
 import zlib
 
-from emailgency.model.envelope import Client, Deliver, Envelope, Recipient
+import pytest
+
+from emailgency.command.failure import CommandFailed
+from emailgency.model.envelope import Client, Deliver, Envelope, Recipient, Relay, Target
 from emailgency.store import layout
 from emailgency.store.ids import Ids
 from emailgency.store.spool_records import Accepted, encode
@@ -13,7 +16,7 @@ NOW = 1_800_000_000.0
 MESSAGE = b"Return-Path: <anna@example.org>\r\nSubject: too late\r\n\r\nHello\r\n"
 
 
-def accepted(data: str, customer: str) -> None:
+def accepted(data: str, customer: str, target: Target) -> None:
     """What a crash right after the 250 leaves: message and record, and nothing delivered."""
     id = Ids().fresh(NOW)
     envelope = Envelope(
@@ -25,7 +28,7 @@ def accepted(data: str, customer: str) -> None:
         checksum=zlib.crc32(MESSAGE),
         return_path=MESSAGE.index(b"\n") + 1,
         recipients=(Recipient(as_given="paul@mydomain.zz"),),
-        plan=(Deliver(customer=customer, mailbox="removed", recipient=0),),
+        plan=(target,),
         client=Client(ip="192.0.2.1"),
     )
     for path, octets in (
@@ -42,7 +45,7 @@ def test_its_mail_is_kept_in_undelivered(tmp_path) -> None:
     server = Server(tmp_path / "server").start()
     customer = server.command("customer add", domain="mydomain.zz", relay="none")["id"]
     server.stop()
-    accepted(server.data, customer)
+    accepted(server.data, customer, Deliver(customer=customer, mailbox="removed", recipient=0))
     new = os.path.join(server.data, layout.undelivered(customer), "new")
     with server.start():
         server.wait(lambda: os.path.isdir(new) and os.listdir(new))
@@ -52,3 +55,18 @@ def test_its_mail_is_kept_in_undelivered(tmp_path) -> None:
     assert octets.endswith(b"\r\n\r\nHello\r\n")
     assert b"X-Original-To: paul@mydomain.zz\r\n" in octets
     assert os.listdir(os.path.join(server.data, "customers", customer)) == ["undelivered"]
+
+
+def test_pending_mail_of_a_customer_who_is_none_can_be_dropped_by_his_id(tmp_path) -> None:
+    """The removal was recorded, and the crash came before his mail was dropped."""
+    server = Server(tmp_path / "server").start()
+    server.stop()
+    accepted(server.data, "removed", Relay(customer="removed", address="paul@mydomain.zz", recipient=0))
+    with server.start():
+        with pytest.raises(CommandFailed, match="there is no customer removed"):
+            server.command("customer remove", customer="removed")
+        assert server.command("customer remove", customer="removed", drop_pending=True)["dropped"] == 1
+        with pytest.raises(CommandFailed, match="there is no customer removed"):
+            server.command("customer remove", customer="removed", drop_pending=True)
+    with server.start():
+        assert "\nemailgency_live_messages 0.0\n" in server.page("/metrics")[1]

@@ -26,33 +26,12 @@ from emailgency.net.egress import Egress, EgressSettings
 from emailgency.rules.health import State
 from tests.support.asynchronous import run, until
 from tests.support.dns_server import DnsServer
-from tests.support.null_spool import NullSpool, envelope
+from tests.support.null_spool import FullDisk, NullSpool, envelope
 from tests.support.relaying import RecordedBounces, means, relay
 from tests.support.smtp_server import CAPABILITIES, ScriptedServer
 
 RETURN_PATH = b"Return-Path: <sender@example.org>\r\n"
 BODY = b"Subject: hello\r\n\r\n.dot\r\n..two\r\nend\r\n"
-
-
-class FullDisk(NullSpool):
-    """Refuses records until `write`; as with the real one its targets count as done, and it tries again."""
-
-    def __init__(self, file):
-        super().__init__(file)
-        self.full, self.refused = True, []
-
-    async def finished(self, id, targets, outcome):
-        live = self.live[id]
-        await super().finished(id, targets, outcome)
-        if self.full:
-            live.recording += 1
-            self.refused.append(live)
-            raise Temporary("no space left on device")
-
-    def write(self):
-        self.full = False
-        for live in self.refused:
-            live.recording -= 1
 
 
 class RelayCase(TestCase):

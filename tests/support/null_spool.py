@@ -1,6 +1,7 @@
 """A spool for benchmarks of the relay alone: one file for all messages, records that are synced at once."""
 
 from emailgency.model.envelope import Client, Envelope, Outcome, Recipient, Target
+from emailgency.model.errors import Temporary
 from emailgency.store.spool import Live
 
 
@@ -49,3 +50,25 @@ class NullSpool:
 
     async def tried(self, id, targets, next_attempt, outcome) -> None:
         self.attempts.append((id, tuple(targets), next_attempt, outcome))
+
+
+class FullDisk(NullSpool):
+    """Refuses records until `write`; as with the real one its targets count as done, and it tries again."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(file)
+        self.full = True
+        self.refused: list[Live] = []
+
+    async def finished(self, id, targets, outcome) -> None:
+        live = self.live[id]
+        await super().finished(id, targets, outcome)
+        if self.full:
+            live.recording += 1
+            self.refused.append(live)
+            raise Temporary("no space left on device")
+
+    def write(self) -> None:
+        self.full = False
+        for live in self.refused:
+            live.recording -= 1

@@ -10,6 +10,7 @@ from emailgency.flows.forget_mail import ForgetMail
 from emailgency.flows.pending_view import PendingView
 from emailgency.flows.transport_check import TransportCheck
 from emailgency.model.directory import Alias, Banished, Customer, DistributionList, Mailbox, RelayMode, Role
+from emailgency.model.errors import Invalid
 from emailgency.servers.control.command import Asker, Command, Commands, Nothing
 from emailgency.store.directory import Directory
 
@@ -132,7 +133,15 @@ class CustomerCommands:
         return _fields(await self._accounts.set(asker.author, customer.id, **changes))
 
     async def remove(self, asked: RemoveCustomer, asker: Asker) -> object:
-        customer = await self._accounts.find(asked.customer)
+        """A crash between the parts leaves mail of a customer who is none: it goes by his id, once more."""
+        try:
+            customer = await self._accounts.find(asked.customer)
+        except Invalid:
+            if not (asked.drop_pending and self._drop_pending.left_behind(asked.customer)):
+                raise
+            dropped = await self._drop_pending.drop(asked.customer)
+            await self._forget_mail.of_customer(asked.customer)
+            return {"domain": asked.customer, "id": asked.customer, "dropped": dropped}
         if not asked.drop_pending:
             self._drop_pending.check_none(customer.id)
         await self._accounts.remove(asker.author, customer.id)
