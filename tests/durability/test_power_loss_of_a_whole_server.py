@@ -14,6 +14,8 @@ pytestmark = [
     pytest.mark.skipif(not disk_image.available(), reason="only root may mount the disk that loses its power"),
 ]
 
+CONTROL_TRIES = 5
+
 
 def losses(kinds: list[str], times: int, flaw: str = "none") -> dict[tuple[int, str], list[str]]:
     def one(server: ForkServer, case: tuple[int, str]) -> list[str]:
@@ -29,10 +31,13 @@ def test_power_losses_of_a_whole_server_lose_nothing_promised() -> None:
     assert losses(["ext4", "xfs"], 4) == {}
 
 
-def test_control_a_whole_server_without_syncs_does_lose() -> None:
-    found = losses(["ext4", "xfs"], 3, "unsynced")
-    assert len(found) == 2
-    assert all(tells(complaints, *LOST, *TORN) for complaints in found.values())
+@pytest.mark.parametrize("kind", ["ext4", "xfs"])
+def test_control_a_whole_server_without_syncs_does_lose(kind: str) -> None:
+    """When the power goes is chance: now and then the kernel has just written everything by itself."""
+    for _ in range(CONTROL_TRIES):
+        if any(tells(complaints, *LOST, *TORN) for complaints in losses([kind], 3, "unsynced").values()):
+            return
+    pytest.fail(f"{CONTROL_TRIES} times three power losses without syncs lost nothing")
 
 
 @pytest.mark.long
