@@ -40,16 +40,25 @@ class Dovecot:
             self._identity = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
     def session(self, commands: bytes) -> bytes:
-        """All octets it answers to `commands`."""
-        run = subprocess.run(
-            [PROGRAM, "-c", str(self._home / "dovecot.conf")],
-            input=commands + b"z LOGOUT\r\n",
-            capture_output=True,
-            **self._identity,
-            env={"USER": "nobody", "HOME": str(self._home), "MAIL": f"maildir:{self._home}/Maildir"},
-            timeout=60,
-            check=True,
-        )
+        """All octets it answers to `commands` (up to a pipe's 64 KiB).
+
+        Its input stays open until it has ended: Dovecot drops answers that it has not written when it sees the end.
+        """
+        reading, writing = os.pipe()
+        try:
+            os.write(writing, commands + b"z LOGOUT\r\n")
+            run = subprocess.run(
+                [PROGRAM, "-c", str(self._home / "dovecot.conf")],
+                stdin=reading,
+                capture_output=True,
+                **self._identity,
+                env={"USER": "nobody", "HOME": str(self._home), "MAIL": f"maildir:{self._home}/Maildir"},
+                timeout=60,
+                check=True,
+            )
+        finally:
+            os.close(reading)
+            os.close(writing)
         return run.stdout
 
     def fetch(self, items: str) -> dict[int, list[object]]:
