@@ -11,40 +11,17 @@ from emailgency.flows.login import Principal, Source
 from emailgency.flows.new_mailbox import furnish
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
-from emailgency.rules.networks import is_loopback
+from emailgency.servers.imap import capabilities
+from emailgency.servers.imap.capabilities import capability_code, may_log_in
 from emailgency.servers.imap.limits import new_folders
 from emailgency.servers.imap.session import Completed, Session, State, bad, no
 from emailgency.store import layout
 
-_ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE", "IDLE")
-_MEMBERS = ("NAMESPACE", "UNSELECT", "UIDPLUS", "MOVE", "SPECIAL-USE", "CHILDREN")
 _SERVICE = "imap"
 
 
-def may_log_in(session: Session) -> bool:
-    """Whether a password may be said on this connection."""
-    line = session.line
-    return line.secure or (session.server.settings.clear_login and bool(line.ip) and is_loopback(line.ip))
-
-
-def capabilities(session: Session) -> list[str]:
-    """What works in the present state."""
-    if session.state is not State.GUEST:
-        return [*_ALWAYS, *_MEMBERS]
-    shown = list(_ALWAYS)
-    if not session.line.secure and session.server.tls is not None:
-        shown.append("STARTTLS")
-    shown.append("AUTH=PLAIN" if may_log_in(session) else "LOGINDISABLED")
-    return shown
-
-
-def capability_code(session: Session) -> bytes:
-    """For the greeting and the answer to a login, which saves clients a command."""
-    return ("CAPABILITY " + " ".join(capabilities(session))).encode("ascii")
-
-
 async def capability(session: Session, command: commands.Capability) -> Completed:
-    session.line.write(responses.capability(capabilities(session)))
+    session.line.write(responses.capability(capabilities.capabilities(session)))
     return Completed("That is what I can.")
 
 
@@ -69,8 +46,8 @@ async def identify(session: Session, command: commands.Id) -> Completed:
 
 
 async def enable(session: Session, command: commands.Enable) -> Completed:
-    """RFC 5161: nothing we have needs to be enabled yet, and unknown names are passed over."""
-    session.line.write(responses.enabled(()))
+    """RFC 5161; the answer names what is on from now on and was not before."""
+    session.line.write(responses.enabled(capabilities.enable(session, command.capabilities)))
     return Completed("Enabled what I have.")
 
 

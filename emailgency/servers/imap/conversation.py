@@ -5,7 +5,7 @@ from twisted.internet.error import ConnectionLost
 from emailgency.codec.imap import commands, responses
 from emailgency.codec.imap.connection import BadCommand, Event, Fatal, NeedContinuation, Request
 from emailgency.model.errors import Invalid, Temporary
-from emailgency.servers.imap.authentication import capability_code
+from emailgency.servers.imap.capabilities import capability_code
 from emailgency.servers.imap.session import Completed, Session, State, bad, no
 from emailgency.servers.imap.table import TABLE
 

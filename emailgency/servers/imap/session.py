@@ -98,6 +98,7 @@ class Session:
 
     __slots__ = (
         "__weakref__",
+        "enabled",
         "ending",
         "failures",
         "line",
@@ -118,6 +119,7 @@ class Session:
         self.principal: Principal | None = None
         self.mailbox = ""  # its path, once logged in
         self.selected: Selected | None = None
+        self.enabled: set[str] = set()  # extensions switched on by ENABLE (RFC 5161), in capitals
         self.failures = 0  # logins refused
         self.mistakes = 0  # commands not understood
         self.ending = ""  # why the server wants it to end, said at the next rest

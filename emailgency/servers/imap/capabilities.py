@@ -1,0 +1,57 @@
+"""What works here: the one list of capabilities, and which of them a client switches on by ENABLE (RFC 5161).
+
+A name stands here when its tests pass, and no sooner. Before login only what a guest can use is told.
+"""
+
+from collections.abc import Callable
+
+from emailgency.rules.networks import is_loopback
+from emailgency.servers.imap.session import Session, State
+
+_ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE", "IDLE")
+_MEMBERS = (
+    "NAMESPACE",
+    "UNSELECT",
+    "UIDPLUS",
+    "MOVE",
+    "SPECIAL-USE",
+    "CHILDREN",
+)
+
+
+# What ENABLE takes (in capitals) -> what has to be done at once, besides remembering it in `Session.enabled`.
+ENABLING: dict[str, Callable[[Session], None]] = {}
+
+
+def may_log_in(session: Session) -> bool:
+    """Whether a password may be said on this connection."""
+    line = session.line
+    return line.secure or (session.server.settings.clear_login and bool(line.ip) and is_loopback(line.ip))
+
+
+def capabilities(session: Session) -> list[str]:
+    """What works in the present state."""
+    if session.state is not State.GUEST:
+        return [*_ALWAYS, *_MEMBERS]
+    shown = list(_ALWAYS)
+    if not session.line.secure and session.server.tls is not None:
+        shown.append("STARTTLS")
+    shown.append("AUTH=PLAIN" if may_log_in(session) else "LOGINDISABLED")
+    return shown
+
+
+def capability_code(session: Session) -> bytes:
+    """For the greeting and the answer to a login, which saves clients a command."""
+    return ("CAPABILITY " + " ".join(capabilities(session))).encode("ascii")
+
+
+def enable(session: Session, names: tuple[str, ...]) -> list[str]:
+    """Switch on what we have of `names`, for the rest of the connection; those that were off before are returned.
+
+    RFC 5161 section 3.1: unknown names are passed over, and so are those that cannot be enabled.
+    """
+    fresh = [name for name in dict.fromkeys(names) if name in ENABLING and name not in session.enabled]
+    for name in fresh:
+        session.enabled.add(name)
+        ENABLING[name](session)
+    return fresh
