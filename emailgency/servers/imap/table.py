@@ -1,7 +1,18 @@
 """Which command is done by what, and in which state (RFC 3501 section 6)."""
 
 from emailgency.codec.imap import commands
-from emailgency.servers.imap import append, authentication, folders, idle, messages, search, store_copy_move
+from emailgency.servers.imap import (
+    append,
+    authentication,
+    folders,
+    idle,
+    listing,
+    messages,
+    search,
+    status,
+    store_copy_move,
+    tree_changes,
+)
 from emailgency.servers.imap.session import Rule, State
 
 _ANY = frozenset({State.GUEST, State.MEMBER, State.SELECTED})
@@ -20,14 +31,14 @@ TABLE: dict[type, Rule] = {
     commands.Enable: Rule(authentication.enable, _MEMBER),
     commands.Namespace: Rule(folders.namespace, _MEMBER),
     commands.Select: Rule(folders.select, _MEMBER),
-    commands.Create: Rule(folders.create, _MEMBER),
-    commands.Delete: Rule(folders.delete, _MEMBER),
-    commands.Rename: Rule(folders.rename, _MEMBER),
-    commands.Subscribe: Rule(folders.subscribe, _MEMBER),
-    commands.Unsubscribe: Rule(folders.unsubscribe, _MEMBER),
-    commands.List: Rule(folders.list_folders, _MEMBER),
-    commands.Lsub: Rule(folders.list_subscribed, _MEMBER),
-    commands.Status: Rule(folders.status, _MEMBER),
+    commands.Create: Rule(tree_changes.create, _MEMBER),
+    commands.Delete: Rule(tree_changes.delete, _MEMBER),
+    commands.Rename: Rule(tree_changes.rename, _MEMBER),
+    commands.Subscribe: Rule(tree_changes.subscribe, _MEMBER),
+    commands.Unsubscribe: Rule(tree_changes.unsubscribe, _MEMBER),
+    commands.List: Rule(listing.list_folders, _MEMBER),
+    commands.Lsub: Rule(listing.list_subscribed, _MEMBER),
+    commands.Status: Rule(status.status, _MEMBER),
     commands.Append: Rule(append.append, _MEMBER),
     commands.Idle: Rule(idle.idle, _MEMBER),
     commands.Check: Rule(folders.check, _SELECTED),
