@@ -1,4 +1,4 @@
-"""What an operator can set about IMAP, and the pace at which long commands let others come in between."""
+"""What an operator can set about IMAP, and how much of a file is read at once."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,6 @@ from emailgency.model.errors import Invalid
 from emailgency.servers.connections import ConnectionLimits, check_proxies
 from emailgency.servers.imap.names import Name, parse
 
-SLICE = 0.006  # seconds a command may hold the reactor at once; many clients at once still see NOOP in under 200 ms
 READ = 65536  # octets read from a file at once (docs/architecture.md: at most this much in the reactor)
 
 Use = Literal["", "all", "archive", "drafts", "flagged", "junk", "sent", "trash"]

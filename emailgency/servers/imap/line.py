@@ -1,203 +1,22 @@
-"""One client's connection as commands see it: events in, octets out, both with back-pressure, and a deadline.
+"""An IMAP client's connection: what `servers.line` does, with IMAP's codec and BYE."""
 
-Input is bounded because the codec's buffer is: reading stops while it is full, and nobody asks it for the next
-command while one runs. Output is bounded because whoever writes much does so by `say`. Time is bounded by one
-deadline, looked at by the timer common to all connections (`servers.connections`).
-"""
-
-from collections.abc import Callable
-from math import inf
-from typing import Protocol
-
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IPushProducer, IReactorTime
-from zope.interface import implementer
+from twisted.internet.interfaces import IReactorTime
 
 from emailgency.codec.imap import responses
 from emailgency.codec.imap.connection import Connection, Event
-from emailgency.servers.imap.limits import SLICE
-
-CLOSING_SECONDS = 10  # for the last words to get through, before the connection is aborted
-
-
-class Transport(Protocol):
-    """What Twisted's TCP and TLS connections both have, and no interface of theirs says in one place."""
-
-    def write(self, data: bytes) -> None: ...
-    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None: ...
-    def unregisterProducer(self) -> None: ...
-    def pauseProducing(self) -> None: ...
-    def resumeProducing(self) -> None: ...
-    def loseConnection(self) -> None: ...
-    def abortConnection(self) -> None: ...
-    def startTLS(self, contextFactory: IOpenSSLServerConnectionCreator) -> None: ...
+from emailgency.servers import line
+from emailgency.servers.line import Transport
 
 
-@implementer(IPushProducer)
-class Line:
-    """`transport` is told by this object to stop reading, and tells it to stop writing."""
+class Line(line.Line[Event]):
+    """See there."""
 
-    __slots__ = (
-        "_blocked",
-        "_closing",
-        "_drained",
-        "_lost",
-        "_reactor",
-        "_reading",
-        "_slice",
-        "_waiting",
-        "at_rest",
-        "connection",
-        "deadline",
-        "ip",
-        "login_by",
-        "patience",
-        "relieved",
-        "secure",
-        "stalled",
-        "transport",
-    )
+    __slots__ = ()
+
+    connection: Connection
 
     def __init__(self, transport: Transport, reactor: IReactorTime, *, login_by: float, stalled: float) -> None:
-        self.transport = transport
-        self.connection = Connection()
-        self.ip = ""
-        self.secure = False  # under TLS
-        self.login_by = login_by  # on the reactor's clock; infinity after the login
-        self.patience = inf  # seconds the client may let us wait for the next event
-        self.stalled = stalled  # seconds it may leave unread what we sent
-        self.deadline = login_by
-        self.relieved: Callable[[], None] | None = None  # called when the client reads again
-        self.at_rest = True  # no command runs, so BYE may come at any time
-        self._reactor = reactor
-        self._waiting: Deferred[None] | None = None  # for octets
-        self._drained: Deferred[None] | None = None  # for the client to take what was written
-        self._blocked = False
-        self._reading = True
-        self._closing = False
-        self._lost = False
-        self._slice = 0.0
-        transport.registerProducer(self, True)
+        super().__init__(transport, reactor, Connection(), login_by=login_by, stalled=stalled)
 
-    # -- in ------------------------------------------------------------------------------------------------
-
-    def received(self, data: bytes) -> None:
-        """Octets from the transport."""
-        self.connection.feed(data)
-        if self._waiting is not None:
-            self._slice = self._reactor.seconds() + SLICE
-            waiting, self._waiting = self._waiting, None
-            waiting.callback(None)
-        elif self.connection.full and self._reading:
-            self._reading = False
-            self.transport.pauseProducing()
-
-    async def event(self) -> Event:
-        """The client's next event; raises ConnectionLost."""
-        while True:
-            event = None if self._closing else self.connection.next_event()
-            if not self._reading and not self.connection.full and not self._lost:
-                self._reading = True
-                self.transport.resumeProducing()
-            if event is not None:
-                return event
-            if self._lost:
-                raise ConnectionLost
-            self._waiting = Deferred()
-            if not self._closing:
-                self.deadline = min(self.login_by, self._reactor.seconds() + self.patience)
-            await self._waiting
-            self.deadline = inf
-
-    # -- out -----------------------------------------------------------------------------------------------
-
-    def write(self, octets: bytes) -> None:
-        if not self._lost and not self._closing:
-            self.transport.write(octets)
-
-    async def say(self, octets: bytes) -> None:
-        """Write much: waits while the client does not read, and lets others run. Raises ConnectionLost."""
-        self.write(octets)
-        if self._blocked and not self._lost:
-            self.deadline = self._reactor.seconds() + self.stalled
-            self._drained = Deferred()
-            await self._drained
-            self.deadline = inf
-        await self.breathe()
-
-    async def breathe(self) -> None:
-        """Let others run when this session has had its slice of time; called in every long loop."""
-        if self._lost:
-            raise ConnectionLost
-        if self._reactor.seconds() >= self._slice:
-            pause: Deferred[None] = Deferred()
-            self._reactor.callLater(0, pause.callback, None)
-            await pause
-            self._slice = self._reactor.seconds() + SLICE
-
-    @property
-    def blocked(self) -> bool:
-        """The client does not read what was written."""
-        return self._blocked
-
-    def pauseProducing(self) -> None:
-        self._blocked = True
-
-    def resumeProducing(self) -> None:
-        self._blocked = False
-        if self._drained is not None:
-            drained, self._drained = self._drained, None
-            drained.callback(None)
-        if self.relieved is not None:
-            self.relieved()
-
-    def stopProducing(self) -> None:
-        """The connection is lost; `lost` comes as well."""
-
-    def start_tls(self, context: IOpenSSLServerConnectionCreator) -> None:
-        """From the next octet on; what is written already still goes in the clear."""
-        if not self._lost and not self._closing:
-            self.transport.startTLS(context)
-            self.secure = True
-
-    # -- ending --------------------------------------------------------------------------------------------
-
-    @property
-    def leaving(self) -> bool:
-        """BYE has been said."""
-        return self._closing
-
-    def close(self, words: str) -> None:
-        """BYE. A client that does not take its last words in time is cut off."""
-        if not self._closing:
-            self.write(responses.untagged("BYE", words))
-        self.hang_up()
-
-    def expire(self, now: float) -> None:
-        """The deadline has passed: BYE, or when the client takes nothing, away with it."""
-        if self._closing or self._drained is not None:
-            self.cut()
-        else:
-            self.close("You were silent too long.")
-
-    def hang_up(self) -> None:
-        if self._lost or self._closing:
-            return
-        self._closing = True
-        self.deadline = self._reactor.seconds() + CLOSING_SECONDS
-        self.transport.unregisterProducer()
-        self.transport.loseConnection()
-
-    def cut(self) -> None:
-        """Away with it, whatever is still unsent."""
-        if not self._lost:
-            self.transport.abortConnection()
-
-    def lost(self) -> None:
-        """The connection is gone: whoever waits learns it."""
-        self._lost = True
-        for waiting in (self._waiting, self._drained):
-            if waiting is not None:
-                waiting.errback(ConnectionLost())
-        self._waiting = self._drained = None
+    def farewell(self, words: str) -> bytes:
+        return responses.untagged("BYE", words)

@@ -1,0 +1,136 @@
+"""What the servers of mailboxes have in common: who is connected, who has logged in, and the end of all of them."""
+
+from collections.abc import Coroutine
+from typing import Any, Generic, TypeVar
+from typing import Protocol as Shape
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
+from twisted.logger import Logger
+
+from emailgency.flows.login import Login, Principal
+from emailgency.model.errors import Temporary
+from emailgency.servers.connections import ConnectionLimits, Connections
+from emailgency.servers.line import Line, Transport
+
+GRACE = 20.0  # seconds that running commands get at the end, unless the caller says else
+FAREWELL = 2.0  # seconds for the last words to arrive then: a client under TLS that has gone to sleep confirms no end
+
+L = TypeVar("L", bound=Line[Any])
+L_co = TypeVar("L_co", bound=Line[Any], covariant=True)
+
+
+class Session(Shape[L_co]):
+    """One conversation."""
+
+    @property
+    def line(self) -> L_co:
+        """Where it is written."""
+
+    number: int  # in log lines
+    principal: Principal | None
+    mailbox: str  # its path, once logged in
+
+    def leave(self) -> None:
+        """Let go of folders."""
+
+    def end(self, words: str) -> None:
+        """Say so at once when no command runs, else after it."""
+
+
+S = TypeVar("S", bound=Session[Any])
+
+
+class Sessions(Generic[S, L]):
+    """The sessions and the parts they use."""
+
+    _log = Logger()
+    name: str
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        login: Login,
+        connection_limits: ConnectionLimits,
+        tls: IOpenSSLServerConnectionCreator | None,
+    ) -> None:
+        self.login = login
+        self.tls = tls
+        self.connections: Connections[L] = Connections(connection_limits, reactor, self._make_room)
+        self.sessions: set[S] = set()
+        self._reactor = reactor
+        self._guests: dict[L, None] = {}  # who has not logged in, oldest first
+        self._started = 0
+        self._emptied: Deferred[None] | None = None
+
+    def line(self, transport: Transport) -> L:
+        raise NotImplementedError
+
+    def converse(self, line: L) -> Coroutine[Any, Any, None]:
+        raise NotImplementedError
+
+    # -- who is here ---------------------------------------------------------------------------------------
+
+    def joined(self, session: S) -> None:
+        self._started += 1
+        session.number = self._started
+        self.sessions.add(session)
+        self._guests[session.line] = None
+
+    def welcomed(self, session: S) -> None:
+        """It has logged in."""
+        self._guests.pop(session.line, None)
+
+    def left(self, session: S) -> None:
+        session.leave()
+        self.sessions.discard(session)
+        self._guests.pop(session.line, None)
+        if self._emptied is not None and not self.sessions:
+            emptied, self._emptied = self._emptied, None
+            emptied.callback(None)
+
+    def _make_room(self, _: object) -> L | None:
+        """When all places are taken the oldest guest goes: slow ones keep nobody out (attack row 28)."""
+        guest = next(iter(self._guests), None)
+        if guest is not None:
+            guest.cut()
+        return guest
+
+    def logged_in(self, mailbox: str) -> int:
+        """How many sessions are logged in to this mailbox (its path)."""
+        return sum(session.mailbox == mailbox for session in self.sessions)
+
+    # -- time ----------------------------------------------------------------------------------------------
+
+    async def look_at_rights(self) -> None:
+        """End sessions whose right has ended."""
+        for session in tuple(self.sessions):
+            try:
+                if session.principal is not None and not await self.login.still_valid(session.principal):
+                    session.end("Your password or rights have changed, log in again.")
+            except Temporary:
+                return
+
+    async def drain(self, grace: float = GRACE) -> None:
+        """Graceful stop: running commands finish, then the last words; who still runs after `grace` seconds is cut.
+
+        Returns when the last session has ended.
+        """
+        for session in tuple(self.sessions):
+            session.end("The server stops.")
+        if not self.sessions:
+            return
+        self._emptied = Deferred()
+        cuts = [
+            self._reactor.callLater(min(FAREWELL, grace), self._cut, True),
+            self._reactor.callLater(grace, self._cut, False),
+        ]
+        await self._emptied
+        for cut in cuts:
+            if cut.active():
+                cut.cancel()
+
+    def _cut(self, only_leaving: bool) -> None:
+        for session in tuple(self.sessions):
+            if session.line.leaving or not only_leaving:
+                session.line.cut()
