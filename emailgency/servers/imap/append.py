@@ -34,9 +34,9 @@ async def _destination(session: Session, command: commands.Append) -> Folder | C
         return no("The message is too large.", b"TOOBIG")
     if not command.size:
         return no("There is no empty message.", b"CANNOT")  # in MULTIAPPEND it means "give it up"
-    folder = await session.open(session.path(command.name))
-    if isinstance(folder, Refused):
-        return no_such_folder(create=True)
+    folder = await session.destination(command.name)
+    if isinstance(folder, Completed):
+        return folder
     if not await room_for(session, command.size):
         return no("The mailbox has no room for that.", b"OVERQUOTA")
     return folder

@@ -16,6 +16,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PRIVATE = 0xF000  # + the code of the separator: in the private-use area of Unicode
 
 Name = tuple[str, ...]  # () is INBOX
+UNDELIVERED: Name = ("Undelivered",)  # the customer's, product row A7; nobody makes a folder of that name
 
 
 def parse(name: str, separator: str) -> Name:

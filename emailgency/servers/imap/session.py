@@ -132,14 +132,32 @@ class Session:
 
     def path(self, name: str) -> str:
         """The path of a folder by the client's name; raises Invalid when no such folder can be."""
-        return layout.folder(self.mailbox, self.name(name))
+        return self.place(self.name(name))
+
+    def place(self, name: names.Name) -> str:
+        """The same by its parts: for administrators `Undelivered` is the customer's (product row A7)."""
+        if name == names.UNDELIVERED and self.principal is not None and self.principal.administrator:
+            return layout.undelivered(self.principal.customer)
+        return layout.folder(self.mailbox, name)
+
+    def is_shared(self, path: str) -> bool:
+        """Whether the folder is the customer's Undelivered, and not this mailbox's own."""
+        return not path.startswith(self.mailbox)
 
     async def open(self, path: str) -> Folder | Refused:
-        """A folder as it is now; INBOX is always there, even if its files have just been wiped."""
+        """A folder as it is now; INBOX is always there, even if its files have just been wiped; so is Undelivered."""
         folder = await self.server.folders.open(path)
-        if isinstance(folder, Refused) and path == self.mailbox:
+        if isinstance(folder, Refused) and (path == self.mailbox or self.is_shared(path)):
             return await self.server.folders.create(path, quiet=True)
         return folder
+
+    async def destination(self, name: str) -> "Folder | Completed":
+        """The folder a client wants to put messages into, by its name, or why it must not. Raises Invalid."""
+        path = self.path(name)
+        if self.is_shared(path):
+            return no("Only mail from outside comes into Undelivered.", b"NOPERM")
+        folder = await self.open(path)
+        return no_such_folder(create=True) if isinstance(folder, Refused) else folder
 
     def view(self) -> Selected:
         """The selected folder; the table lets only commands of the selected state ask."""

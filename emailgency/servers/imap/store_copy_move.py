@@ -10,7 +10,7 @@ from emailgency.codec.imap.commands import StoreMode
 from emailgency.servers.imap import flags
 from emailgency.servers.imap.quota import room_for
 from emailgency.servers.imap.selected import Selected
-from emailgency.servers.imap.session import Completed, Session, bad, no, no_such_folder
+from emailgency.servers.imap.session import Completed, Session, bad, no
 from emailgency.store.folder import UNKNOWN
 from emailgency.store.storing.messages import Refused
 
@@ -90,15 +90,16 @@ async def _copy(session: Session, command: commands.Copy | commands.Move, move: 
     view, folders = session.view(), session.server.folders
     if not command.uid and command.messages.beyond(view.count):
         return bad("There are not that many messages.")
-    destination = await session.open(session.path(command.name))
-    if isinstance(destination, Refused):
-        return no_such_folder(create=True)
+    destination = await session.destination(command.name)
+    if isinstance(destination, Completed):
+        return destination
     uids = view.uids(view.positions(command.messages, command.uid))
     if not command.uid and _any_gone(view, uids):
         return _GONE
     if not uids:
         return Completed("There was nothing to do.")
-    if not move and not await room_for(session, view.folder.octets(uids)):
+    grows = not move or session.is_shared(view.folder.path)  # what is moved within the mailbox is counted already
+    if grows and not await room_for(session, view.folder.octets(uids)):
         return no("The mailbox has no room for that.", b"OVERQUOTA")
     placed = await folders.copy(view.folder, uids, destination, move)
     if isinstance(placed, Refused):
