@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emailgency.codec.imap import appending, parser
 from emailgency.codec.imap import commands as c
-from emailgency.codec.imap import parser
 from emailgency.codec.imap.grammar import ProtocolError
+from emailgency.codec.imap.literals import Announcement
 from emailgency.codec.imap.sets import STAR, SequenceSet
 
 ONE = SequenceSet(((1, 1),))
@@ -303,7 +304,10 @@ APPEND_DATES = {
 @pytest.mark.parametrize("text", APPEND_DATES)
 def test_internal_dates_are_seconds_since_the_epoch(text: str) -> None:
     octets = f"a APPEND x {text} {{5}}\r\n".encode()
-    assert parser.parse_append(octets, 5, True, False) == (b"a", c.Append("x", (), APPEND_DATES[text], 5, True))
+    assert appending.first(octets, Announcement(5, True), False) == (
+        b"a",
+        c.Append("x", (), APPEND_DATES[text], 5, True),
+    )
 
 
 @pytest.mark.parametrize(
@@ -313,7 +317,7 @@ def test_internal_dates_are_seconds_since_the_epoch(text: str) -> None:
 )  # fmt: skip
 def test_an_impossible_internal_date_is_refused(text: str) -> None:
     with pytest.raises(ProtocolError):
-        parser.parse_append(f"a APPEND x {text} {{5}}\r\n".encode(), 5, True, False)
+        appending.first(f"a APPEND x {text} {{5}}\r\n".encode(), Announcement(5, True), False)
 
 
 def test_search_is_at_most_32_deep() -> None:
@@ -340,4 +344,4 @@ def test_any_words_make_a_command_or_a_refusal(text: str, words: list[bytes]) ->
         with suppress(ProtocolError):
             assert isinstance(parser.parse(octets + b"\r\n"), tuple)
         with suppress(ProtocolError):
-            parser.parse_append(octets + b" {3}\r\n", 3, True, False)
+            appending.first(octets + b" {3}\r\n", Announcement(3, True), False)

@@ -140,13 +140,18 @@ STATUS_ITEMS = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEE
 
 
 class Append(Struct, frozen=True):
-    """APPEND, given out before its literal: check `size`, then `Connection.accept_literal` or `.refuse_literal`."""
+    """APPEND, given out before its literal: check `size`, then `Connection.accept_literal` or `.refuse_literal`.
+
+    Of several messages (MULTIAPPEND, RFC 3502) this is the first; each other one is such a Struct, too.
+    """
 
     name: str
     flags: tuple[str, ...]
     date: int | None  # INTERNALDATE in seconds since the epoch; None: now
     size: int  # octets of the literal
     synchronising: bool  # the client waits for "+" before it sends
+    binary: bool = False  # a literal8 (RFC 3516), which may hold NUL
+    utf8: bool = False  # the UTF8 form of RFC 6855 section 4
 
 
 class Idle(Struct, frozen=True):
@@ -187,6 +192,14 @@ class Move(Struct, frozen=True):
 
     messages: SequenceSet
     name: str
+    uid: bool
+
+
+class Replace(Struct, frozen=True):
+    """REPLACE and UID REPLACE (RFC 8508): `message` is dealt with as in APPEND."""
+
+    message: Append
+    number: int  # of the message that goes: sequence number, or UID; 0 for `*`
     uid: bool
 
 
@@ -352,5 +365,5 @@ class Search(Struct, frozen=True):
 Command = (
     Capability | Noop | Logout | Id | Starttls | Authenticate | Login | Enable | Namespace | Select | Create | Delete
     | Rename | Subscribe | Unsubscribe | List | Lsub | Status | Append | Idle | Check | Close | Unselect | Expunge
-    | Copy | Move | Store | Fetch | Search
+    | Copy | Move | Replace | Store | Fetch | Search
 )  # fmt: skip

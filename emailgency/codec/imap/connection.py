@@ -15,10 +15,10 @@ import re
 
 from msgspec import Struct
 
-from emailgency.codec.imap import parser
-from emailgency.codec.imap.commands import Command
+from emailgency.codec.imap import appending, parser
+from emailgency.codec.imap.commands import Append, Command, Replace
 from emailgency.codec.imap.grammar import ProtocolError
-from emailgency.codec.imap.literals import Skipped, Skipping, announced
+from emailgency.codec.imap.literals import Announcement, Skipped, Skipping, announced
 
 
 class Limits(Struct, frozen=True):
@@ -57,6 +57,12 @@ class LiteralChunk(Struct, frozen=True):
     octets: bytes
 
 
+class NextMessage(Struct, frozen=True):
+    """The octets of one message are complete, and another one follows (RFC 3502): decide about its literal, too."""
+
+    message: Append
+
+
 class AppendEnd(Struct, frozen=True):
     """The APPEND is complete with all octets and its CRLF: store it and answer its tag.
 
@@ -76,10 +82,9 @@ class Fatal(Struct, frozen=True):
     words: str
 
 
-Event = Request | BadCommand | NeedContinuation | LiteralChunk | AppendEnd | Line | Fatal
+Event = Request | BadCommand | NeedContinuation | LiteralChunk | NextMessage | AppendEnd | Line | Fatal
 
 _TAG = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,128}(?= )")
-_APPEND = re.compile(rb"[^\x00-\x20]{1,128} APPEND ", re.IGNORECASE)
 
 
 class _Await(enum.Enum):
@@ -88,7 +93,7 @@ class _Await(enum.Enum):
     COMMAND = enum.auto()
     DECISION = enum.auto()  # about the literal of an APPEND: nothing is read until the server has made it
     BODY = enum.auto()  # octets of that literal
-    TAIL = enum.auto()  # the CRLF behind it
+    TAIL = enum.auto()  # the CRLF behind it, or another message of the same command
     LINE = enum.auto()
     SKIPPED = enum.auto()  # the rest of a command that was given up
     NOTHING = enum.auto()  # after Fatal
@@ -106,7 +111,8 @@ class Connection:
         self._line = 0  # where in the buffer the current line of the command begins: behind its last literal
         self._scanned = 0  # no LF before this
         self._append_tag = b"*"  # of the APPEND under way
-        self._synchronising = False  # its client waits
+        self._message: Append | None = None  # whose literal comes
+        self._alone = False  # no other message may follow: REPLACE
         self._remaining = 0  # octets of its literal still to come
         self._skipping = Skipping(0, 0)
         self._report: BadCommand | None = None  # to give when the skipped command ends
@@ -153,7 +159,8 @@ class Connection:
     def refuse_literal(self) -> None:
         """It is not: answer NO with its tag; octets the client sends all the same are skipped."""
         assert self._await is _Await.DECISION
-        if self._synchronising:
+        assert self._message is not None
+        if self._message.synchronising:
             self._await = _Await.COMMAND
         else:
             self._begin_skip(self._remaining, None)
@@ -175,13 +182,13 @@ class Connection:
             literal = announced(buffer, self._line, end)
             if literal is None:
                 return self._complete(end)
-            size, synchronising = literal
-            if self.authenticated and _APPEND.match(buffer, 0, end):
-                event = self._append(end, size, synchronising)
+            if self.authenticated and appending.COMMAND.match(buffer, 0, end):
+                event = self._append(end, literal)
                 if event is not None:
                     return event
+            size, synchronising = literal
             if end + size > self._most or (not self.authenticated and size > self._limits.guest_literal):
-                return self._give_up(end, size, synchronising, BadCommand(self._peek_tag(), "the literal is too large"))
+                return self._give_up(end, literal, BadCommand(self._peek_tag(), "the literal is too large"))
             self._line = self._scanned = end + size
             if synchronising:
                 return NeedContinuation()
@@ -198,21 +205,25 @@ class Connection:
         except ProtocolError as error:
             return _refusal(octets, error)
 
-    def _append(self, end: int, size: int, synchronising: bool) -> Event | None:
+    def _append(self, end: int, literal: Announcement) -> Event | None:
         """The event of an APPEND whose message literal begins at `end`; None: it is the mailbox name's literal."""
         octets = bytes(self._buffer[:end])
         try:
-            found = parser.parse_append(octets, size, synchronising, self.utf8)
+            found = appending.first(octets, literal, self.utf8)
         except ProtocolError as error:
-            return self._give_up(end, size, synchronising, _refusal(octets, error))
+            return self._give_up(end, literal, _refusal(octets, error))
         if found is None:
             return None
         self._take(end)
         self._append_tag, command = found
-        self._remaining = size
-        self._synchronising = synchronising
-        self._await = _Await.DECISION
+        self._alone = isinstance(command, Replace)
+        self._decide(command.message if isinstance(command, Replace) else command)
         return Request(self._append_tag, command)
+
+    def _decide(self, message: Append) -> None:
+        self._message = message
+        self._remaining = message.size
+        self._await = _Await.DECISION
 
     def _peek_tag(self) -> bytes:
         match = _TAG.match(self._buffer, 0, self._most)
@@ -236,14 +247,40 @@ class Connection:
         return LiteralChunk(octets)
 
     def _tail(self) -> Event | None:
-        if len(self._buffer) < 2:
+        buffer = self._buffer
+        newline = buffer.find(b"\n", self._scanned)
+        if newline < 0 and len(buffer) <= self._most:
+            self._scanned = len(buffer)
             return None
-        if self._buffer.startswith(b"\r\n"):
-            self._take(2)
+        end = newline + 1
+        if not 0 < end <= self._most:
+            self._begin_skip(0, BadCommand(self._append_tag, "the command is too long"))
+            return self._skip()
+        if buffer[newline - 1 : newline] != b"\r":
+            return self._fatal("lines end in CRLF")
+        return self._behind_message(bytes(buffer[:end]), end)
+
+    def _behind_message(self, line: bytes, end: int) -> Event | None:
+        """The end of the command, or another message; `line` stands behind the octets of the one before."""
+        literal = announced(self._buffer, 0, end)
+        assert self._message is not None
+        try:
+            if self._alone and literal is not None:
+                raise ProtocolError("unexpected argument")
+            message = appending.next_message(line, self._message, literal, self.utf8)
+        except ProtocolError as error:
+            report = BadCommand(self._append_tag, error.words, error.condition, error.code)
+            if literal is not None:
+                return self._give_up(end, literal, report)
+            self._take(end)
+            self._await = _Await.COMMAND
+            return report
+        self._take(end)
+        if message is None:
             self._await = _Await.COMMAND
             return AppendEnd()
-        self._begin_skip(0, BadCommand(self._append_tag, "unexpected argument"))
-        return self._skip()
+        self._decide(message)
+        return NextMessage(message)
 
     # ---- an answer to a continuation
 
@@ -261,15 +298,16 @@ class Connection:
 
     # ---- giving up a command
 
-    def _give_up(self, end: int, size: int, synchronising: bool, report: BadCommand) -> Event | None:
+    def _give_up(self, end: int, literal: Announcement, report: BadCommand) -> Event | None:
         """Refuse a command at the literal announced before `end`: a client that waits for "+" never sends it."""
-        if synchronising:
+        if literal.synchronising:
             self._take(end)
+            self._await = _Await.COMMAND
             return report
         if not self.authenticated:
             return self._fatal(report.words)
         self._take(end)
-        self._begin_skip(size, report)
+        self._begin_skip(literal.size, report)
         return self._skip()
 
     def _begin_skip(self, literal: int, report: BadCommand | None) -> None:

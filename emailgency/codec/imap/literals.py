@@ -2,17 +2,25 @@
 
 import enum
 import re
+from typing import NamedTuple
 
 _ANNOUNCEMENT = re.compile(rb"\{([0-9]+)(\+?)\}\r\n\Z")
 _TAIL = 32  # octets at the end of a line that hold any announcement of a sane size
 
 
-def announced(buffer: bytearray, line: int, end: int) -> tuple[int, bool] | None:
-    """Size, and whether the client waits for "+", of the literal announced by the line buffer[line:end]."""
+class Announcement(NamedTuple):
+    """Of how many octets, and whether the client waits for "+"."""
+
+    size: int
+    synchronising: bool
+
+
+def announced(buffer: bytearray, line: int, end: int) -> Announcement | None:
+    """The literal announced by the line buffer[line:end]."""
     if end - line < 5 or buffer[end - 3] != 0x7D:
         return None
     match = _ANNOUNCEMENT.search(buffer[max(line, end - _TAIL) : end])
-    return (int(match.group(1)), not match.group(2)) if match else None
+    return Announcement(int(match.group(1)), not match.group(2)) if match else None
 
 
 class Skipped(enum.Enum):
@@ -47,9 +55,9 @@ class Skipping:
                 return Skipped.MORE if self._allowance >= 0 else Skipped.TOO_MUCH
             literal = announced(buffer, 0, newline + 1)
             self._drop(buffer, newline + 1)
-            if literal is None or literal[1]:  # a client that waits sends no more of a command we refuse
+            if literal is None or literal.synchronising:  # a client that waits sends no more of a command we refuse
                 return Skipped.DONE if self._allowance >= 0 else Skipped.TOO_MUCH
-            self._literal = literal[0]
+            self._literal = literal.size
         return Skipped.TOO_MUCH
 
     def _drop(self, buffer: bytearray, octets: int) -> None:

@@ -1,6 +1,6 @@
 """One whole command -> its Struct: a table of words, and a function a command that takes its arguments (RFC 3501 §9).
 
-FETCH items and SEARCH keys are grammars of their own: `fetch_items`, `search_keys`.
+FETCH items, SEARCH keys and what APPEND takes are grammars of their own: `fetch_items`, `search_keys`, `appending`.
 """
 
 import re
@@ -8,7 +8,7 @@ from binascii import Error, a2b_base64
 from collections.abc import Callable
 
 from emailgency.codec.imap import arguments, commands, fetch_items, search_keys
-from emailgency.codec.imap.commands import Append, Command, StoreMode
+from emailgency.codec.imap.commands import Command, StoreMode
 from emailgency.codec.imap.grammar import Cursor, ProtocolError
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]++")
@@ -34,30 +34,6 @@ def parse(octets: bytes, utf8: bool = False) -> tuple[bytes, Command]:
         command = reader(cursor)
     cursor.end()
     return tag, command
-
-
-def parse_append(octets: bytes, size: int, synchronising: bool, utf8: bool) -> tuple[bytes, Append] | None:
-    """An APPEND up to and with the announcement of a literal; None when that literal is the mailbox name."""
-    cursor = Cursor(octets, utf8)
-    tag = cursor.tag()
-    cursor.space()
-    cursor.atom()
-    cursor.space()
-    if cursor.announces():
-        return None
-    name = arguments.mailbox(cursor)
-    cursor.space()
-    flags: tuple[str, ...] = ()
-    date = None
-    if cursor.octets.startswith(b"(", cursor.at):
-        flags = arguments.flag_list(cursor)
-        cursor.space()
-    if cursor.octets.startswith(b'"', cursor.at):
-        date = arguments.date_time(cursor)
-        cursor.space()
-    if not cursor.announces():
-        raise ProtocolError("APPEND takes a mailbox, flags, a date and a literal")
-    return tag, Append(name, flags, date, size, synchronising)
 
 
 # ---- without arguments, or with names only -----------------------------------------------------------------
@@ -236,8 +212,8 @@ def _status_items(cursor: Cursor) -> tuple[str, ...]:
     return items
 
 
-def _append_without_literal(cursor: Cursor) -> Command:
-    raise ProtocolError("APPEND takes a mailbox, flags, a date and a literal")
+def _without_literal(cursor: Cursor) -> Command:
+    raise ProtocolError("a message comes as a literal")  # `appending` reads those that do
 
 
 # ---- messages ----------------------------------------------------------------------------------------------
@@ -325,7 +301,8 @@ _COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"LIST": _list,
     b"LSUB": _lsub,
     b"STATUS": _status,
-    b"APPEND": _append_without_literal,
+    b"APPEND": _without_literal,
+    b"REPLACE": _without_literal,
     b"IDLE": _bare(commands.Idle()),
     b"CHECK": _bare(commands.Check()),
     b"CLOSE": _bare(commands.Close()),
@@ -344,4 +321,5 @@ _UID_COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"FETCH": _fetch(uid=True),
     b"SEARCH": _search(uid=True),
     b"EXPUNGE": _uid_expunge,
+    b"REPLACE": _without_literal,
 }
