@@ -20,7 +20,7 @@ def main() -> None:
     journal = Journal(folder)
     journal.open()
     tables, mark = journal.tables()
-    hashed = PasswordHasher().hash(password)
+    hashed = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1).hash(password)  # as the server makes them
     edits = []
     for key, octets in tables["entry"].items():
         entry = msgspec.json.decode(octets, type=Entry)
