@@ -5,6 +5,8 @@ message is read to its very end and thrown away: an error in it never leads back
 (attack rows 1 and 3). At most four octets are held back between two pieces.
 """
 
+from io import IncrementalNewlineDecoder
+
 from emailgency.model.verdict import Verdict
 
 BARE_LINE_END = Verdict(550, "5.6.11", "message has a CR or LF that is not part of CRLF")
@@ -12,7 +14,6 @@ NUL_IN_MESSAGE = Verdict(550, "5.6.0", "message has a NUL")
 LONG_LINE = Verdict(550, "5.6.0", "message has a line that is too long")
 
 _END = b"\r\n.\r\n"
-_ORDINARY = bytes(octet for octet in range(256) if octet not in b"\0\r\n")
 _PREFIXES = (b"\r\n.\r", b"\r\n.", b"\r\n", b"\r")
 
 
@@ -25,23 +26,32 @@ class Inspection:
         self._line = 0  # octets of the line the last piece ended in
 
     def inspect(self, octets: bytes) -> None:
-        """Note the first fault. A good piece without all ordinary octets is CRLF, CRLF, … : 100 µs for 64 KiB."""
-        lines = octets.count(b"\r\n")
-        line_ends = b"\r\n" * lines
-        marks = octets.translate(None, _ORDINARY)
-        if marks != line_ends:
-            self.fault = NUL_IN_MESSAGE if marks.replace(b"\0", b"") == line_ends else BARE_LINE_END
-        elif not lines:
-            self._line += len(octets)
-            if self._line > self._line_limit:
-                self.fault = LONG_LINE
-        else:
-            first, last = octets.find(b"\r\n"), octets.rfind(b"\r\n")
-            if self._line + first > self._line_limit or (
-                last - first > self._line_limit and max(map(len, octets[first:last].split(b"\r\n"))) > self._line_limit
-            ):
-                self.fault = LONG_LINE
-            self._line = len(octets) - last - 2
+        """Note the first fault. 38 µs for 64 KiB: counting CRLF and comparing with all CRs and LFs took 104."""
+        if b"\0" in octets:
+            self.fault = NUL_IN_MESSAGE
+        elif _line_ends(octets) not in (None, "\r\n"):
+            self.fault = BARE_LINE_END
+        elif self._has_long_line(octets):
+            self.fault = LONG_LINE
+
+    def _has_long_line(self, octets: bytes) -> bool:
+        """In steps as long as a line may be: each must meet the end of one."""
+        start = -self._line  # of the line, which may have begun in an earlier piece
+        while start + self._line_limit < len(octets):
+            line_end = octets.rfind(b"\r\n", max(start, 0), start + self._line_limit + 2)
+            if line_end < 0:
+                return True
+            start = line_end + 2
+        last = octets.rfind(b"\r\n")
+        self._line = len(octets) - (last + 2 if last >= 0 else -self._line)
+        return False
+
+
+def _line_ends(octets: bytes) -> str | tuple[str, ...] | None:
+    """The kinds of line ends there are, as text files are read: "\r\n" when each CR and each LF is part of a CRLF."""
+    decoder = IncrementalNewlineDecoder(None, translate=False)
+    decoder.decode(octets.decode("latin-1"), final=True)
+    return decoder.newlines
 
 
 class DataReader:
@@ -58,8 +68,8 @@ class DataReader:
 
     def feed(self, octets: bytes) -> tuple[bytes, bytes | None]:
         """More of the message, and what came behind its end (None: it goes on)."""
-        piece = self._held + octets
-        dotted = b"\r\n." in piece
+        piece = self._held + octets if self._held else octets
+        dotted = b"." in piece and b"\r\n." in piece  # base64 has no dot at all, and a single octet is found at once
         end = piece.find(_END) if dotted else -1
         if end >= 0:
             rest: bytes | None = piece[end + 5 :]
@@ -99,7 +109,7 @@ class ChunkReader:
         """More of the message, and what came behind the chunk (None: it goes on)."""
         taken = octets[: self._missing]
         self._missing -= len(taken)
-        piece = self._held + taken
+        piece = self._held + taken if self._held else taken
         self._held = b"\r" if piece.endswith(b"\r") else b""
         if self._held:
             piece = piece[:-1]
