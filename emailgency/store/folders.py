@@ -3,7 +3,8 @@
 Requests that name files hold the folder's lock from reading the names until the reply, or a renamed file would be
 looked for under its old name and a change of flags computed from stale ones would overwrite another one.
 
-What cannot be is returned, not raised: `Refused("nonexistent" | "exists" | "limit")`. Trouble raises `Temporary`.
+What cannot be is returned, not raised: `Refused("nonexistent" | "exists" | "limit" | "gone")`.
+Trouble raises `Temporary`.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -27,6 +28,7 @@ from emailgency.store.storing.messages import (
     FolderList,
     KeywordList,
     Keywords,
+    New,
     Opened,
     Refused,
     RenameFolders,
@@ -90,12 +92,34 @@ class Folders(Snapshots):
 
     async def append(self, folder: Folder, arrival: Arrival, letters: str, mtime: float) -> int | Refused:
         """The UID of the message, now on stable storage; `mtime` is its INTERNALDATE, `letters` are sorted."""
-        request = Append(self._storer.number(), arrival.id, folder.path, arrival.rest(), letters, mtime)
-        reply = await self._ask(request, folder)
+        uids = await self.append_all(folder, [(arrival, letters, mtime)])
+        return uids if isinstance(uids, Refused) else uids[0]
+
+    async def append_all(self, folder: Folder, coming: Sequence[tuple[Arrival, str, float]]) -> list[int] | Refused:
+        """All or nothing, over any kill: the UIDs of the messages, in their order. Arguments as of `append`."""
+        reply = await self._ask(self._append(folder, coming), folder)
         if not isinstance(reply, Changed):
             return _refused(reply)
         self._arrived(reply.placed)
-        return reply.placed[0].uid
+        return [placed.uid for placed in reply.placed]
+
+    async def replace(
+        self, folder: Folder, coming: tuple[Arrival, str, float], source: Folder, uid: int
+    ) -> int | Refused:
+        """`append`, and once the message is durable `uid` of `source` goes. Refused("gone"): it was not there."""
+        async with _locked(source):
+            files = source.files((uid,))
+            if not files:
+                coming[0].abort()
+                return Refused(0, "gone")
+            request = self._append(folder, (coming,), (source.path, *files[0]))
+            reply = await self._ask(request, folder, source)
+            if not isinstance(reply, Changed):
+                return _refused(reply)
+            self._arrived(reply.placed)
+            if source.expunge(reply.expunged):
+                source.tell()
+            return reply.placed[0].uid
 
     async def expunge(self, folder: Folder, uids: Iterable[int]) -> None:
         """Remove messages; returns when that is on stable storage."""
@@ -161,6 +185,15 @@ class Folders(Snapshots):
         await self._ask(Subscriptions(self._storer.number(), mailbox, tuple(sorted(set(names)))))
 
     # -- requests ------------------------------------------------------------------------------------------
+
+    def _append(
+        self,
+        folder: Folder,
+        coming: Iterable[tuple[Arrival, str, float]],
+        replaced: tuple[str, int, str] | None = None,
+    ) -> Append:
+        messages = tuple(New(arrival.id, arrival.rest(), letters, mtime) for arrival, letters, mtime in coming)
+        return Append(self._storer.number(), folder.path, messages, replaced)
 
     async def _set_flags(
         self, folder: Folder, uids: Iterable[int], change: Callable[[str], str], silent_to: Listener | None

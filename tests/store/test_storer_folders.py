@@ -19,6 +19,7 @@ from emailgency.store.storing.messages import (
     Folders,
     KeywordList,
     Keywords,
+    New,
     Open,
     Opened,
     Refused,
@@ -77,7 +78,7 @@ def box(storer: StorerProcess, data: str) -> Box:
 def test_append_keeps_flags_date_and_octets(box: Box) -> None:
     id = fresh_id()
     box.storer.tell(Write(id, b"first "))
-    reply = box.storer.ask(Append(box.storer.number(), id, ARCHIVE, b"rest", "FS", 1_000_000_000.0))
+    reply = box.storer.ask(Append(box.storer.number(), ARCHIVE, (New(id, b"rest", "FS", 1_000_000_000.0),)))
     assert isinstance(reply, Changed)
     (placed,) = reply.placed
     assert (placed.uid, placed.subfolder, reply.uidnext) == (1, "cur", 2)
@@ -90,7 +91,7 @@ def test_append_keeps_flags_date_and_octets(box: Box) -> None:
 
 def test_append_to_a_folder_that_is_not_there_leaves_nothing(box: Box) -> None:
     id = fresh_id()
-    reply = box.storer.ask(Append(box.storer.number(), id, f"{BOX}/.No", b"x", "", 0.0))
+    reply = box.storer.ask(Append(box.storer.number(), f"{BOX}/.No", (New(id, b"x", "", 0.0),)))
     assert reply == Refused(reply.number, "nonexistent")
     assert not os.path.exists(os.path.join(box.data, layout.message(id)))
 
@@ -245,7 +246,9 @@ def test_folders_are_listed_with_subscriptions(box: Box) -> None:
     box.create(layout.folder(BOX, ("Archive", "2025")))
     assert isinstance(box.storer.ask(Subscriptions(box.storer.number(), BOX, ("INBOX", "Archive/2025"))), Done)
     reply = box.storer.ask(Folders(box.storer.number(), BOX))
-    assert reply == FolderList(reply.number, (BOX, ARCHIVE, f"{ARCHIVE}.2025"), ("INBOX", "Archive/2025"))
+    assert reply == FolderList(
+        reply.number, (BOX, ARCHIVE, f"{ARCHIVE}.2025"), ("INBOX", "Archive/2025"), token=reply.token
+    )
 
 
 def test_a_mailbox_that_is_not_there_has_no_folders(box: Box) -> None:

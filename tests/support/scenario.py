@@ -29,6 +29,7 @@ from emailgency.store.storing.messages import (
     Failed,
     KeywordList,
     Keywords,
+    New,
     Open,
     Opened,
     Record,
@@ -145,7 +146,7 @@ class Script:
         id, octets = fresh_id(), octets_of(label)
         self.ledger.asked(label, {folder: 1})
         self.storer.tell(Write(id, octets[:100]))
-        return Append(self.storer.number(), id, folder, octets[100:], "S", 1e9)
+        return Append(self.storer.number(), folder, (New(id, octets[100:], "S", 1e9),))
 
     def copy(self, labels: Sequence[str], source: str, destination: str, *, move: bool = False) -> None:
         messages = self._messages(source, labels)

@@ -42,10 +42,10 @@ class Batch:
         segments: Segments,
         incoming: Incoming,
         delivering: Delivering,
-        place: Callable[[Append, int], Result],
+        place: Callable[[Append, list[int]], Result],
         answer: Callable[[Reply], None],
     ) -> None:
-        """`place` puts the synced spool file of an Append, of that size, into its folder."""
+        """`place` puts the synced spool files of an Append, of those sizes, into its folder."""
         self._syncing = syncing
         self._segments = segments
         self._incoming = incoming
@@ -53,7 +53,7 @@ class Batch:
         self._place = place
         self._answer = answer
         self._commits: list[tuple[Commit, Coming]] = []
-        self._appends: list[tuple[Append, Coming]] = []
+        self._appends: list[tuple[Append, list[Coming]]] = []
         self._records: list[Record] = []
         self._released: list[Release] = []
         self._void: list[str] = []
@@ -69,7 +69,7 @@ class Batch:
         self._commits.append((request, self._incoming.write(request.id, request.chunk)))
 
     def append(self, request: Append) -> None:
-        self._appends.append((request, self._incoming.write(request.id, request.chunk)))
+        self._appends.append((request, [self._incoming.write(new.id, new.chunk) for new in request.messages]))
 
     def record(self, request: Record) -> None:
         self._records.append(request)
@@ -125,21 +125,22 @@ class Batch:
         """Sync what the turn did, answer, and link the deliveries of its commits."""
         commits, self._commits = self._commits, []
         appends, self._appends = self._appends, []
-        for append, coming in appends:
-            _date(coming, append.mtime)
-        written: list[tuple[Commit | Append, Coming]] = [*commits, *appends]
+        for append, files_of_append in appends:
+            for new, coming in zip(append.messages, files_of_append, strict=True):
+                _date(coming, new.mtime)
+        written = [coming for _, coming in commits] + [coming for _, several in appends for coming in several]
         if self._syncing.all_at_once(len(written) + len(self._owed)):
             self._folders_synced({})
         else:
-            self._incoming.sync([coming for _, coming in written])
-        for request, coming in written:
-            self._incoming.close(request.id)
+            self._incoming.sync(written)
+        for coming in written:
+            self._incoming.close(coming.id)
+        for commit, coming in commits:
             if coming.failure is not None:
-                self._refuse(request, coming.failure)
+                self._refuse(commit, coming.failure)
         good = [commit for commit, coming in commits if coming.failure is None]
-        for append, coming in appends:
-            if coming.failure is None:
-                self._put(append, coming.size)
+        for append, files_of_append in appends:
+            self._put(append, files_of_append)
         self._sync_folders()
         committed = self._write_journal(good)
         if committed:
@@ -254,19 +255,24 @@ class Batch:
             self._answer(Failed(record.number, reason))
         self._released = [*released, *self._released]
 
-    def _put(self, append: Append, size: int) -> None:
+    def _put(self, append: Append, several: list[Coming]) -> None:
         try:
-            reply, subfolders = self._place(append, size)
+            for coming in several:
+                if coming.failure is not None:
+                    raise coming.failure
+            reply, subfolders = self._place(append, [coming.size for coming in several])
         except OSError as error:
             self._refuse(append, error)
         else:
             if isinstance(reply, Refused):
-                self._incoming.unlink(append.id)
+                for new in append.messages:
+                    self._incoming.unlink(new.id)
             self.promise(reply, append.number, subfolders)
 
-    def _refuse(self, commit: Commit | Append, error: OSError) -> None:
-        self._incoming.drop(commit.id)
-        self._answer(Failed(commit.number, files.reason(error)))
+    def _refuse(self, request: Commit | Append, error: OSError) -> None:
+        for id in (request.id,) if isinstance(request, Commit) else [new.id for new in request.messages]:
+            self._incoming.drop(id)
+        self._answer(Failed(request.number, files.reason(error)))
 
 
 def _date(coming: Coming, mtime: float) -> None:

@@ -1,4 +1,4 @@
-"""Requests that change the messages of a folder: APPEND, COPY, MOVE, EXPUNGE and flags.
+"""Requests that change the messages of a folder: COPY, MOVE, EXPUNGE and flags (`appending` has APPEND).
 
 Every function does its work on the names and says which subfolders must be synced before the answer may go out.
 An OSError means that what had been begun is undone.
@@ -6,40 +6,14 @@ An OSError means that what had been begun is undone.
 
 import contextlib
 import os
-import time
 
 from emailgency.codec import maildir
-from emailgency.store.ids import Ids
-from emailgency.store.storing import delivering, keywords
-from emailgency.store.storing.maildir import COPYING, Maildir, Subfolder
-from emailgency.store.storing.messages import Append, Changed, Copy, Expunge, Placed, Refused, SetFlags
+from emailgency.store.storing import keywords, together
+from emailgency.store.storing.maildir import Maildir, Subfolder
+from emailgency.store.storing.messages import Changed, Copy, Expunge, Placed, Refused, SetFlags
+from emailgency.store.storing.together import Coming
 
 Result = tuple[Changed | Refused, tuple[Subfolder, ...]]
-
-_ids = Ids()
-
-
-def append(request: Append, hour: int, size: int, folder: Maildir, host: str) -> Result:
-    """The synced spool file of the request becomes a message of the folder, by one rename."""
-    source = f"{request.id}.msg"
-    uid = folder.uids.take()
-    subfolder = "cur" if request.flags else "new"
-    unique = maildir.unique(int(request.id[:8], 16), request.id, host)
-    name = maildir.compose(maildir.Name(unique, size, uid, request.flags), info=subfolder == "cur")
-    target = folder.subfolder(subfolder)
-    try:
-        os.rename(source, name, src_dir_fd=hour, dst_dir_fd=target)
-    except OSError as error:
-        if error.errno not in delivering.NO_LINK:
-            raise
-        tmp = folder.subfolder("tmp")
-        delivering.copy_file(hour, source, tmp, name)
-        os.rename(name, name, src_dir_fd=tmp, dst_dir_fd=target)
-        os.unlink(source, dir_fd=hour)
-    folder.remember(uid, subfolder, name)
-    placed = Placed(folder.path, uid, subfolder, name)
-    return Changed(request.number, folder.path, folder.uids.next, (placed,)), ((folder, subfolder),)
-
 
 def expunge(request: Expunge, folder: Maildir) -> Result:
     """Unlink; one that is gone already is reported as gone."""
@@ -95,39 +69,12 @@ def copy(request: Copy, source: Maildir, destination: Maildir, host: str) -> Res
 
 
 def _copy(request: Copy, found: list[tuple[int, str, str]], source: Maildir, destination: Maildir, host: str) -> Result:
-    """Link all into tmp/, then rename all. While one is in tmp/ the COPY has not happened: `Maildir` rolls it back."""
-    now = time.time()
-    batch = f"{COPYING}{_ids.fresh(now)}"
-    tmp = destination.subfolder("tmp")
-    linked: list[tuple[int, str, str]] = []  # uid in the source, subfolder to be, name
-    renamed: list[tuple[str, str]] = []
-    placed: list[Placed] = []
-    try:
-        for index, (uid, subfolder, old) in enumerate(found):
-            taken = maildir.parse(old)
-            letters = keywords.translate(taken.flags, source, destination)
-            unique = maildir.unique(int(now), f"{batch}_{index}", host)
-            name = maildir.compose(maildir.Name(unique, taken.size, 0, letters), info=subfolder == "cur")
-            delivering.link_or_copy(source.subfolder(subfolder), old, tmp, name)
-            linked.append((uid, subfolder, name))
-        os.fsync(tmp)
-        for uid, subfolder, name in linked:
-            fresh = destination.uids.take()
-            base, colon, info = name.partition(":")
-            new = f"{base},U={fresh}{colon}{info}"
-            os.rename(name, new, src_dir_fd=tmp, dst_dir_fd=destination.subfolder(subfolder))
-            renamed.append((subfolder, new))
-            placed.append(Placed(destination.path, fresh, subfolder, new, source_uid=uid))
-    except OSError:
-        for subfolder, new in renamed:
-            with contextlib.suppress(OSError):
-                os.unlink(new, dir_fd=destination.subfolder(subfolder))
-        for _, _, name in linked:
-            with contextlib.suppress(OSError):
-                os.unlink(name, dir_fd=tmp)
-        raise
-    for one in placed:
-        destination.remember(one.uid, one.subfolder, one.name)
+    coming = []
+    for uid, subfolder, old in found:
+        taken = maildir.parse(old)
+        letters = keywords.translate(taken.flags, source, destination)
+        coming.append(Coming(source.subfolder(subfolder), old, taken.size, letters, subfolder, uid))
+    placed = together.place(coming, destination, host)
     touched = {(destination, one.subfolder): None for one in placed}
     return Changed(request.number, destination.path, destination.uids.next, tuple(placed)), tuple(touched)
 

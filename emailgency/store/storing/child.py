@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from emailgency.codec import frames, maildir
-from emailgency.store.storing import ballast, changing, files, keywords, tree
+from emailgency.store.storing import appending, ballast, changing, files, keywords, tree
 from emailgency.store.storing.batch import Batch
 from emailgency.store.storing.delivering import Delivering
 from emailgency.store.storing.incoming import Incoming
@@ -171,11 +171,12 @@ class Storer:
         else:
             self._answer(opened(request.number, folder or self.maildirs.make(request.folder)))
 
-    def _append(self, request: Append, size: int) -> changing.Result:
+    def _append(self, request: Append, sizes: list[int]) -> changing.Result:
         folder = self.maildirs.get(request.folder)
         if folder is None:
             return Refused(request.number, "nonexistent"), ()
-        return changing.append(request, self._incoming.hour(request.id), size, folder, self._host)
+        source = None if request.replaced is None else self.maildirs.get(request.replaced[0])
+        return appending.append(request, self._incoming.hour, sizes, folder, source, self._host)
 
     def _copy(self, request: Copy) -> None:
         source, destination = self.maildirs.get(request.source), self.maildirs.get(request.destination)

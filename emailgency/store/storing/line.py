@@ -175,18 +175,25 @@ class Storer:
     def ask(self, request: Asking) -> "Deferred[Any]":
         """Send a request that has a reply; fails with Temporary when the storer or its disk fails."""
         answer: Deferred[Any] = Deferred()
-        if isinstance(request, (Commit, Append)):
-            broken = request.id in self._broken
-            self._forget(request.id)
-            if broken:
-                answer.errback(Temporary("the storer died while the message came in"))
-                return answer
+        if isinstance(request, (Commit, Append)) and self._lost_octets(request):
+            answer.errback(Temporary("the storer died while the message came in"))
+            return answer
         if self._transport is None:
             answer.errback(Temporary("the storer is not running"))
             return answer
         self._asked[request.number] = answer, self._reactor.seconds()
         self._transport.write(frames.encode(_encode(request)))
         return answer
+
+    def _lost_octets(self, request: Commit | Append) -> bool:
+        """Whether a storer that died took some of them along; then what the present one has of them goes as well."""
+        ids = [request.id] if isinstance(request, Commit) else [new.id for new in request.messages]
+        broken = any(id in self._broken for id in ids)
+        for id in ids:
+            if broken and id in self._writing:
+                self.tell(Abort(id))
+            self._forget(id)
+        return broken
 
     def _forget(self, id: str) -> None:
         self._writing.discard(id)

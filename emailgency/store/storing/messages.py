@@ -115,15 +115,25 @@ class Open(Struct, frozen=True, array_like=True, tag="open"):
     token: str = ""
 
 
-class Append(Struct, frozen=True, array_like=True, tag="append"):
-    """APPEND: what Write made under `id` and `chunk` become one message. Reply: Changed with one Placed, synced."""
+class New(Struct, frozen=True, array_like=True):
+    """A message of an APPEND: what Write made under `id`, and `chunk`."""
 
-    number: int
     id: str
-    folder: str
     chunk: bytes
     flags: str  # Maildir letters, sorted
     mtime: float  # INTERNALDATE
+
+
+class Append(Struct, frozen=True, array_like=True, tag="append"):
+    """APPEND: all messages or none, synced. Reply: Changed with one Placed each, in their order; Refused otherwise.
+
+    `replaced` (folder, uid, name) is a message that goes when the one new one is durable: "gone" if it is not there.
+    """
+
+    number: int
+    folder: str
+    messages: tuple[New, ...]
+    replaced: tuple[str, int, str] | None = None
 
 
 class Copy(Struct, frozen=True, array_like=True, tag="copy"):
@@ -245,7 +255,7 @@ class Done(Struct, frozen=True, array_like=True, tag="done"):
 
 
 class Refused(Struct, frozen=True, array_like=True, tag="refused"):
-    """The request makes no sense now: "nonexistent", "exists", "limit"."""
+    """The request makes no sense now: "nonexistent", "exists", "limit", "gone"."""
 
     number: int
     reason: str

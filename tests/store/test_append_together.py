@@ -1,0 +1,109 @@
+"""APPEND of several messages and REPLACE in the storer: all or nothing, over refusals, failures and kills."""
+
+import os
+import select
+
+import pytest
+
+from emailgency.codec import maildir
+from emailgency.store import layout
+from emailgency.store.storing.messages import Append, Changed, Failed, New, Refused, Write
+from tests.store.test_storer_folders import ARCHIVE, BOX, Box
+from tests.support.storer import StorerProcess, fresh_id
+
+
+@pytest.fixture
+def box(storer: StorerProcess, data: str) -> Box:
+    return Box(storer, data)
+
+
+def _new(box: Box, octets: bytes, flags: str = "") -> New:
+    id = fresh_id()
+    box.storer.tell(Write(id, octets[:3]))
+    return New(id, octets[3:], flags, 1e9)
+
+
+def _spool(box: Box) -> list[str]:
+    return [name for _, _, names in os.walk(os.path.join(box.data, "spool")) for name in names if name.endswith(".msg")]
+
+
+def _contents(box: Box, folder: str) -> dict[int, bytes]:
+    opened = box.open(folder)
+    return dict(zip([maildir.uid_of(name) for _, name in opened.names], box.texts(folder), strict=True))
+
+
+def test_several_messages_get_uids_in_their_order_and_leave_no_spool_file(box: Box) -> None:
+    messages = tuple(_new(box, b"message %d" % number, "S" if number % 2 else "") for number in range(5))
+    before = _contents(box, ARCHIVE)
+    reply = box.storer.ask(Append(box.storer.number(), ARCHIVE, messages))
+    assert isinstance(reply, Changed)
+    uids = [placed.uid for placed in reply.placed]
+    assert uids == sorted(uids)
+    after = _contents(box, ARCHIVE)
+    assert [after[uid] for uid in uids] == [b"message %d" % number for number in range(5)]
+    assert {uid: octets for uid, octets in after.items() if uid not in uids} == before
+    for message in messages:
+        assert not os.path.exists(os.path.join(box.data, layout.message(message.id)))
+    assert os.listdir(os.path.join(box.data, ARCHIVE, "tmp")) == []
+
+
+def test_when_one_of_several_cannot_be_stored_none_is(box: Box) -> None:
+    before, spool = _contents(box, ARCHIVE), _spool(box)
+    messages = (_new(box, b"good one"), New(fresh_id(), b"bad", "", 1e300), _new(box, b"another"))
+    reply = box.storer.ask(Append(box.storer.number(), ARCHIVE, messages))
+    assert isinstance(reply, Failed)
+    assert _contents(box, ARCHIVE) == before
+    assert _spool(box) == spool
+
+
+def test_several_messages_for_a_folder_that_is_not_there_leave_nothing(box: Box) -> None:
+    spool = _spool(box)
+    messages = (_new(box, b"one, two"), _new(box, b"three, four"))
+    reply = box.storer.ask(Append(box.storer.number(), f"{BOX}/.No", messages))
+    assert reply == Refused(reply.number, "nonexistent")
+    assert _spool(box) == spool
+
+
+def test_a_batch_that_was_half_renamed_has_not_happened(box: Box, data: str) -> None:
+    reply = box.storer.ask(Append(box.storer.number(), ARCHIVE, (_new(box, b"first one"), _new(box, b"second one"))))
+    assert isinstance(reply, Changed)
+    box.storer.kill()
+    last = reply.placed[1]
+    path = os.path.join(data, ARCHIVE)
+    os.rename(os.path.join(path, last.subfolder, last.name), os.path.join(path, "tmp", last.name))
+    box.storer = StorerProcess(data)
+    assert _contents(box, ARCHIVE) == {}
+    assert os.listdir(os.path.join(path, "tmp")) == []
+    box.storer.close()
+
+
+def test_a_storer_killed_at_any_time_stores_all_or_none(box: Box, data: str) -> None:
+    expected = 0
+    for pause in (0.0, 0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03, 0.05):
+        messages = tuple(New(fresh_id(), b"x" * 100, "", 1e9) for _ in range(200))
+        box.storer.tell(Append(box.storer.number(), ARCHIVE, messages))
+        select.select([], [], [], pause)
+        box.storer.kill()
+        box.storer = StorerProcess(data)
+        found = len(box.open(ARCHIVE).names)
+        assert found in (expected, expected + 200)
+        assert os.listdir(os.path.join(data, ARCHIVE, "tmp")) == []
+        expected = found
+    box.storer.close()
+
+
+def test_the_replaced_message_goes_and_the_new_one_is_there(box: Box) -> None:
+    uid, name = box.messages()[0]
+    reply = box.storer.ask(Append(box.storer.number(), ARCHIVE, (_new(box, b"better", "D"),), (BOX, uid, name)))
+    assert isinstance(reply, Changed)
+    assert reply.expunged == (uid,)
+    assert _contents(box, ARCHIVE)[reply.placed[0].uid] == b"better"
+    assert uid not in _contents(box, BOX)
+
+
+def test_a_message_that_is_not_there_is_replaced_by_nothing(box: Box) -> None:
+    before, spool = _contents(box, ARCHIVE), _spool(box)
+    reply = box.storer.ask(Append(box.storer.number(), ARCHIVE, (_new(box, b"better"),), (BOX, 999, "no.such")))
+    assert reply == Refused(reply.number, "gone")
+    assert _contents(box, ARCHIVE) == before
+    assert _spool(box) == spool
