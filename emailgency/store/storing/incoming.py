@@ -7,7 +7,9 @@ from msgspec import Struct
 
 from emailgency.store import layout
 from emailgency.store.storing import files
+from emailgency.store.storing.syncing import start_writing
 
+_AHEAD = 1 << 20  # octets of a large message after which writing them out begins
 _HOURS_OPEN = 8  # descriptors of hour folders kept; a transaction lasts minutes
 
 
@@ -17,6 +19,7 @@ class Coming(Struct):
     id: str
     descriptor: int = -1
     size: int = 0
+    started: int = 0  # octets that the kernel has been asked to write out
     failure: OSError | None = None
 
 
@@ -29,7 +32,10 @@ class Incoming:
         self._hours: dict[str, int] = {}
 
     def write(self, id: str, chunk: bytes) -> Coming:
-        """Append octets; the file is made at the first. After a failure nothing more is written."""
+        """Append octets; the file is made at the first. After a failure nothing more is written.
+
+        A large message is written out as it comes: left to its last sync, 5 MiB keep everybody else waiting.
+        """
         coming = self._coming.get(id)
         if coming is None:
             coming = self._coming[id] = Coming(id)
@@ -40,6 +46,9 @@ class Incoming:
                 if chunk:
                     files.write_all(coming.descriptor, chunk)
                 coming.size += len(chunk)
+                if coming.size - coming.started >= _AHEAD:
+                    start_writing(coming.descriptor, coming.started, coming.size - coming.started)
+                    coming.started = coming.size
             except OSError as error:
                 coming.failure = error
         return coming
@@ -74,8 +83,7 @@ class Incoming:
         """
         for coming in all_coming:
             if coming.failure is None and len(all_coming) > 1:
-                with contextlib.suppress(OSError):
-                    os.posix_fadvise(coming.descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+                start_writing(coming.descriptor, coming.started, 0)
         for coming in all_coming:
             if coming.failure is None:
                 try:
