@@ -7,7 +7,7 @@ What cannot be is returned, not raised: `Refused("nonexistent" | "exists" | "lim
 Trouble raises `Temporary`.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from twisted.internet.defer import Deferred
@@ -19,6 +19,8 @@ from emailgency.store.ids import Ids
 from emailgency.store.snapshots import Snapshots
 from emailgency.store.storing.line import Storer
 from emailgency.store.storing.messages import (
+    Annotate,
+    Annotations,
     Append,
     Changed,
     Copy,
@@ -30,6 +32,7 @@ from emailgency.store.storing.messages import (
     Keywords,
     New,
     Opened,
+    ReadAnnotations,
     Refused,
     RenameFolders,
     Reply,
@@ -149,8 +152,11 @@ class Folders(Snapshots):
 
     # -- the tree of one mailbox ---------------------------------------------------------------------------
 
-    async def listing(self, mailbox: str) -> FolderList:
-        reply = await self._ask(ListFolders(self._storer.number(), mailbox))
+    async def listing(self, mailbox: str, known: FolderList | None = None) -> FolderList:
+        """`known` itself when it is still true."""
+        reply = await self._ask(ListFolders(self._storer.number(), mailbox, known.token if known else ""))
+        if isinstance(reply, Unchanged) and known is not None:
+            return known
         assert isinstance(reply, FolderList)
         return reply
 
@@ -185,6 +191,19 @@ class Folders(Snapshots):
         await self._ask(Subscriptions(self._storer.number(), mailbox, tuple(sorted(set(names)))))
 
     # -- requests ------------------------------------------------------------------------------------------
+    async def annotations(self, path: str, server: bool = False) -> dict[str, bytes] | Refused:
+        """What clients have noted about a folder; with `server` about the server, in the folder INBOX."""
+        reply = await self._ask(ReadAnnotations(self._storer.number(), path, server))
+        return dict(reply.entries) if isinstance(reply, Annotations) else _refused(reply)
+
+    async def annotate(
+        self, path: str, entries: Mapping[str, bytes | None], bounds: tuple[int, int], server: bool = False
+    ) -> Refused | None:
+        """Note entries, or take them away (None); `bounds` are most entries and octets of the folder's."""
+        request = Annotate(self._storer.number(), path, tuple(entries.items()), *bounds, server)
+        reply = await self._ask(request)
+        return reply if isinstance(reply, Refused) else None
+
 
     def _append(
         self,

@@ -72,6 +72,12 @@ def folder_name(mailbox_path: str, path: str) -> tuple[str, ...]:
 
 
 def message(id: str) -> str:
+def mailbox_of(path: str) -> str:
+    """The mailbox (or Undelivered) that a folder belongs to."""
+    head, _, tail = path.rpartition("/")
+    return head if tail.startswith(".") else path
+
+
     """The spool file of a message: its id begins with the second of its arrival."""
     return f"{hour(id)}/{id}.msg"
 

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 
 from emailgency.background import background
 from emailgency.codec.mime.summary import Summary
+from emailgency.store import layout
 from emailgency.store.folder import UNKNOWN, Folder
 
 FILE = "summaries.sqlite"
@@ -116,7 +117,7 @@ class Summaries:
 
     async def _run(self, folder: Folder, work: Callable[[sqlite3.Connection], T]) -> T | None:
         """Do `work` in a thread; None when the cache could not be used."""
-        path = os.path.join(folder.root, _mailbox(folder.path), FILE)
+        path = os.path.join(folder.root, layout.mailbox_of(folder.path), FILE)
         try:
             done = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), _with_database, path, work)
             self._unusable.discard(path)
@@ -126,12 +127,6 @@ class Summaries:
                 self._unusable.add(path)  # told once, not at every FETCH while the disk is full
                 self._log.warn("summary cache {path!r} not used: {error}", path=path, error=str(error))
             return None
-
-
-def _mailbox(path: str) -> str:
-    """The mailbox a folder belongs to (docs/architecture.md, "The data folder")."""
-    head, _, tail = path.rpartition("/")
-    return head if tail.startswith(".") else path
 
 
 def _forgetting(key: tuple[str, int], uids: Iterable[int]) -> Callable[[sqlite3.Connection], None]:

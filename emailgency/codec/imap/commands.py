@@ -10,6 +10,8 @@ from datetime import date
 
 from msgspec import Struct
 
+from emailgency.codec.imap.annotations import GetMetadata, SetMetadata
+from emailgency.codec.imap.quotas import GetQuota, GetQuotaRoot, SetQuota
 from emailgency.codec.imap.sets import SequenceSet
 
 # ---- any state ---------------------------------------------------------------------------------------------
@@ -136,7 +138,9 @@ class Status(Struct, frozen=True):
     items: tuple[str, ...]
 
 
-STATUS_ITEMS = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN"})
+STATUS_ITEMS = frozenset(
+    {"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "DELETED-STORAGE", "APPENDLIMIT"}
+)
 
 
 class Append(Struct, frozen=True):
@@ -367,3 +371,4 @@ Command = (
     | Rename | Subscribe | Unsubscribe | List | Lsub | Status | Append | Idle | Check | Close | Unselect | Expunge
     | Copy | Move | Replace | Store | Fetch | Search
 )  # fmt: skip
+    | GetMetadata | SetMetadata | GetQuota | GetQuotaRoot | SetQuota

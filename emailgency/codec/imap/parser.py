@@ -7,7 +7,15 @@ import re
 from binascii import Error, a2b_base64
 from collections.abc import Callable
 
-from emailgency.codec.imap import arguments, commands, fetch_items, search_keys
+from emailgency.codec.imap import (
+    annotations,
+    arguments,
+    commands,
+    fetch_items,
+    listing,
+    quotas,
+    search_keys,
+)
 from emailgency.codec.imap.commands import Command, StoreMode
 from emailgency.codec.imap.grammar import Cursor, ProtocolError
 
@@ -136,82 +144,6 @@ def _create(cursor: Cursor) -> Command:
     return commands.Create(name, tuple(uses))
 
 
-def _list(cursor: Cursor) -> Command:
-    cursor.space()
-    selection = _options(cursor)
-    if selection is not None:
-        cursor.space()
-    reference = arguments.mailbox_prefix(cursor)
-    cursor.space()
-    several = cursor.skip(b"(")
-    patterns = [arguments.pattern(cursor)]
-    if several:
-        while cursor.skip(b" "):
-            patterns.append(arguments.pattern(cursor))
-            if len(patterns) > _LIST_LIMIT:
-                raise ProtocolError("too many patterns")
-        cursor.need(b")")
-    returns: tuple[str, ...] | None = None
-    status: tuple[str, ...] = ()
-    if cursor.skip(b" "):
-        if cursor.word() != "RETURN":
-            raise ProtocolError("expected RETURN")
-        cursor.space()
-        returns, status = _return_options(cursor)
-    extended = several or selection is not None or returns is not None
-    return commands.List(reference, tuple(patterns), selection or (), returns or (), status, extended)
-
-
-def _options(cursor: Cursor) -> tuple[str, ...] | None:
-    """`(SUBSCRIBED REMOTE)`, `()`; None when no list stands here."""
-    if not cursor.skip(b"("):
-        return None
-    if cursor.skip(b")"):
-        return ()
-    words = _words(cursor)
-    cursor.need(b")")
-    return words
-
-
-def _return_options(cursor: Cursor) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    cursor.need(b"(")
-    options: list[str] = []
-    status: tuple[str, ...] = ()
-    while not cursor.skip(b")"):
-        if options:
-            cursor.space()
-        options.append(cursor.word())
-        if options[-1] == "STATUS":
-            cursor.space()
-            status = _status_items(cursor)
-        if len(options) > _LIST_LIMIT:
-            raise ProtocolError("too many options")
-    return tuple(options), status
-
-
-def _lsub(cursor: Cursor) -> Command:
-    cursor.space()
-    reference = arguments.mailbox_prefix(cursor)
-    cursor.space()
-    return commands.Lsub(reference, arguments.pattern(cursor))
-
-
-def _status(cursor: Cursor) -> Command:
-    cursor.space()
-    name = arguments.mailbox(cursor)
-    cursor.space()
-    return commands.Status(name, _status_items(cursor))
-
-
-def _status_items(cursor: Cursor) -> tuple[str, ...]:
-    cursor.need(b"(")
-    items = tuple(dict.fromkeys(_words(cursor)))
-    cursor.need(b")")
-    if not commands.STATUS_ITEMS.issuperset(items):
-        raise ProtocolError("unknown status item")
-    return items
-
-
 def _without_literal(cursor: Cursor) -> Command:
     raise ProtocolError("a message comes as a literal")  # `appending` reads those that do
 
@@ -298,11 +230,16 @@ _COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"RENAME": _rename,
     b"SUBSCRIBE": _with_name(commands.Subscribe),
     b"UNSUBSCRIBE": _with_name(commands.Unsubscribe),
-    b"LIST": _list,
-    b"LSUB": _lsub,
-    b"STATUS": _status,
+    b"LIST": listing.read_list,
+    b"LSUB": listing.read_lsub,
+    b"STATUS": listing.read_status,
     b"APPEND": _without_literal,
     b"REPLACE": _without_literal,
+    b"GETMETADATA": annotations.read_get,
+    b"SETMETADATA": annotations.read_set,
+    b"GETQUOTA": quotas.read_get,
+    b"GETQUOTAROOT": quotas.read_get_root,
+    b"SETQUOTA": quotas.read_set,
     b"IDLE": _bare(commands.Idle()),
     b"CHECK": _bare(commands.Check()),
     b"CLOSE": _bare(commands.Close()),

@@ -16,15 +16,18 @@ from typing import Any
 import msgspec
 
 from emailgency.codec import frames, maildir
-from emailgency.store.storing import appending, ballast, changing, files, keywords, tree
+from emailgency.store import layout
+from emailgency.store.storing import annotations, appending, ballast, changing, files, keywords, tree
 from emailgency.store.storing.batch import Batch
 from emailgency.store.storing.delivering import Delivering
 from emailgency.store.storing.incoming import Incoming
 from emailgency.store.storing.listing import opened
+from emailgency.store.storing.listings import Listings
 from emailgency.store.storing.maildir import Maildir
 from emailgency.store.storing.maildirs import Maildirs
 from emailgency.store.storing.messages import (
     Abort,
+    Annotate,
     Append,
     Ballast,
     Commit,
@@ -38,6 +41,7 @@ from emailgency.store.storing.messages import (
     Forget,
     Keywords,
     Open,
+    ReadAnnotations,
     Reconstruct,
     Record,
     Redeliver,
@@ -83,6 +87,7 @@ class Storer:
         self._host = maildir.safe_host(socket.gethostname())
         self._trash = tree.Trash(self._root)
         tree.finish_renames(self._root)
+        self._listings = Listings(self._root)
         self._delivering = Delivering(self.maildirs, self._incoming, self._host)
         segments = Segments(self._root, segment_size)
         self._batch = Batch(Syncing(self._root), segments, self._incoming, self._delivering, self._append, self._answer)
@@ -103,13 +108,15 @@ class Storer:
             SetFlags: self._set_flags,
             Keywords: self._keywords,
             CreateFolder: self._create,
-            Folders: lambda request: self._answer(tree.folders(self._root, request)),
+            Folders: lambda request: self._answer(self._listings.answer(request)),
             DeleteFolder: lambda request: self._answer(tree.delete(self._root, self.maildirs, self._trash, request)),
             Reconstruct: lambda request: self._answer(reconstruct(self.maildirs, request)),
             RenameFolders: lambda request: self._answer(tree.rename(self._root, self.maildirs, request)),
             Subscriptions: lambda request: self._answer(tree.subscriptions(self._root, request)),
             Stop: self._stop,
         }
+            Annotate: self._annotate,
+            ReadAnnotations: self._read_annotations,
 
     def run(self) -> None:
         """Until the other end closes or says Stop."""
@@ -153,7 +160,7 @@ class Storer:
 
     # ---- folders -----------------------------------------------------------------------------------------
 
-    def _folder(self, request: Open | Expunge | SetFlags | Keywords) -> Maildir | None:
+    def _folder(self, request: Open | Expunge | SetFlags | Keywords | Annotate | ReadAnnotations) -> Maildir | None:
         """None: there is none, and that has been answered."""
         folder = self.maildirs.get(request.folder)
         if folder is None:
@@ -207,6 +214,15 @@ class Storer:
     def _due(self) -> float:
         """Seconds until changes nobody waits for are to be synced."""
         owed_since = self._batch.owed_since
+    def _annotate(self, request: Annotate) -> None:
+        if (folder := self._folder(request)) is not None:
+            self._answer(annotations.annotate(folder, request))
+            self._listings.forget(layout.mailbox_of(request.folder))
+
+    def _read_annotations(self, request: ReadAnnotations) -> None:
+        if (folder := self._folder(request)) is not None:
+            self._answer(annotations.read(folder, request))
+
         return owed_since + _LAZY_SYNC - time.monotonic() if owed_since else _LAZY_SYNC
 
     # ---- the socket --------------------------------------------------------------------------------------

@@ -174,7 +174,10 @@ class Keywords(Struct, frozen=True, array_like=True, tag="keywords"):
 
 
 class Folders(Struct, frozen=True, array_like=True, tag="folders"):
-    """Reply: FolderList of one mailbox (Maildir++ folders and the file `subscriptions`)."""
+    """Reply: FolderList of one mailbox (Maildir++ folders and the file `subscriptions`).
+
+    `token` of an earlier FolderList: reply Unchanged when it is still true.
+    """
 
     number: int
     mailbox: str
@@ -187,6 +190,7 @@ class CreateFolder(Struct, frozen=True, array_like=True, tag="create"):
     folder: str
     quiet: bool = False
 
+    token: str = ""
 
 class DeleteFolder(Struct, frozen=True, array_like=True, tag="delete"):
     """Reply: Done or Refused("nonexistent"). A whole mailbox may be named (all below it goes)."""
@@ -226,6 +230,28 @@ class Stop(Struct, frozen=True, array_like=True, tag="stop"):
 Telling = Write | Abort | Release | Forget  # no reply
 Asking = (
     Commit
+class Annotate(Struct, frozen=True, array_like=True, tag="annotate"):
+    """Note or (None) take away entries of METADATA. Reply: Done, synced, or Refused("nonexistent" | "limit").
+
+    `server`: those about the server, which lie in the INBOX. At most `most` entries of `octets` in all (names, values).
+    """
+
+    number: int
+    folder: str
+    entries: tuple[tuple[str, bytes | None], ...]
+    most: int
+    octets: int
+    server: bool = False
+
+
+class ReadAnnotations(Struct, frozen=True, array_like=True, tag="read_annotations"):
+    """Reply: Annotations, or Refused("nonexistent")."""
+
+    number: int
+    folder: str
+    server: bool = False
+
+
     | Redeliver
     | Record
     | Settle
@@ -252,6 +278,8 @@ Request = Telling | Asking
 class Done(Struct, frozen=True, array_like=True, tag="done"):
     number: int
     segment: int = 0  # of the spool journal that holds the records of the request
+    | Annotate
+    | ReadAnnotations
 
 
 class Refused(Struct, frozen=True, array_like=True, tag="refused"):
@@ -305,10 +333,17 @@ class KeywordList(Struct, frozen=True, array_like=True, tag="keyword_list"):
     words: tuple[str, ...]
 
 
-class FolderList(Struct, frozen=True, array_like=True, tag="folder_list"):
+class FolderList(Struct, frozen=True, array_like=True, weakref=True, tag="folder_list"):
     number: int
     folders: tuple[str, ...]  # relative to the data folder, INBOX is the mailbox's own path
     subscriptions: tuple[str, ...]
 
 
-Reply = Done | Refused | Failed | Delivered | Opened | Unchanged | Changed | KeywordList | FolderList
+Reply = Done | Refused | Failed | Delivered | Opened | Unchanged | Changed | KeywordList | FolderList | Annotations
+    uses: tuple[tuple[str, str], ...] = ()  # folder, its annotation /private/specialuse
+    token: str = ""
+
+
+class Annotations(Struct, frozen=True, array_like=True, tag="annotations"):
+    number: int
+    entries: tuple[tuple[str, bytes], ...]  # by name

@@ -1,4 +1,4 @@
-"""Requests about the folders of a mailbox (Maildir++): list, delete, rename, subscriptions."""
+"""Requests that change the folders of a mailbox (Maildir++): delete, rename, subscriptions."""
 
 import contextlib
 import os
@@ -14,47 +14,21 @@ from emailgency.store.storing.maildirs import Maildirs
 from emailgency.store.storing.messages import (
     DeleteFolder,
     Done,
-    FolderList,
-    Folders,
     Refused,
     RenameFolders,
     Subscriptions,
 )
 from emailgency.store.storing.uids import Uids
 
-_SUBSCRIPTIONS = "subscriptions"
+SUBSCRIPTIONS = "subscriptions"
 _RENAMING = "renaming"  # in the spool: the pairs of a rename of several folders until all of them are renamed
-
-
-def folders(root: int, request: Folders) -> FolderList:
-    """Every Maildir++ folder of the mailbox, sorted, and the subscribed names as they stand in the file."""
-    try:
-        descriptor = files.open_folder(root, request.mailbox)
-    except (FileNotFoundError, NotADirectoryError):
-        return FolderList(request.number, (), ())
-    try:
-        names = [name for name in os.listdir(descriptor) if name.startswith(".") and _is_folder(descriptor, name)]
-        subscribed = (files.read_all(descriptor, _SUBSCRIPTIONS) or b"").decode("utf-8", "replace").splitlines()
-    finally:
-        os.close(descriptor)
-    paths = (request.mailbox, *(f"{request.mailbox}/{name}" for name in sorted(names)))
-    return FolderList(request.number, paths, tuple(name for name in subscribed if name))
-
-
-def _is_folder(mailbox: int, name: str) -> bool:
-    try:
-        name.encode()  # what is not UTF-8 was not made by us and travels in no frame
-        status = os.stat(f"{name}/cur", dir_fd=mailbox, follow_symlinks=False)
-    except (OSError, UnicodeEncodeError):
-        return False
-    return stat.S_ISDIR(status.st_mode) and not os.path.islink(f"/proc/self/fd/{mailbox}/{name}")
 
 
 def subscriptions(root: int, request: Subscriptions) -> Done:
     """Replace the file. A name with a line feed cannot be written down and never was the name of a folder."""
     lines = "".join(f"{name}\n" for name in request.names if name.isprintable())
     with files.folder_at(root, request.mailbox) as descriptor:
-        files.replace(descriptor, _SUBSCRIPTIONS, lines.encode())
+        files.replace(descriptor, SUBSCRIPTIONS, lines.encode())
     return Done(request.number)
 
 
