@@ -38,6 +38,7 @@ from emailgency.store.storing.messages import (
     Reply,
     SetFlags,
     Subscriptions,
+    Unchanged,
 )
 from emailgency.store.storing.messages import Folders as ListFolders
 
@@ -190,7 +191,6 @@ class Folders(Snapshots):
         """Replace the list of subscribed names."""
         await self._ask(Subscriptions(self._storer.number(), mailbox, tuple(sorted(set(names)))))
 
-    # -- requests ------------------------------------------------------------------------------------------
     async def annotations(self, path: str, server: bool = False) -> dict[str, bytes] | Refused:
         """What clients have noted about a folder; with `server` about the server, in the folder INBOX."""
         reply = await self._ask(ReadAnnotations(self._storer.number(), path, server))
@@ -204,6 +204,7 @@ class Folders(Snapshots):
         reply = await self._ask(request)
         return reply if isinstance(reply, Refused) else None
 
+    # -- requests ------------------------------------------------------------------------------------------
 
     def _append(
         self,

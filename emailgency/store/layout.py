@@ -71,13 +71,13 @@ def folder_name(mailbox_path: str, path: str) -> tuple[str, ...]:
     return tuple(_decode_part(part) for part in path[len(mailbox_path) + 2 :].split("."))
 
 
-def message(id: str) -> str:
 def mailbox_of(path: str) -> str:
     """The mailbox (or Undelivered) that a folder belongs to."""
     head, _, tail = path.rpartition("/")
     return head if tail.startswith(".") else path
 
 
+def message(id: str) -> str:
     """The spool file of a message: its id begins with the second of its arrival."""
     return f"{hour(id)}/{id}.msg"
 

@@ -370,5 +370,5 @@ Command = (
     Capability | Noop | Logout | Id | Starttls | Authenticate | Login | Enable | Namespace | Select | Create | Delete
     | Rename | Subscribe | Unsubscribe | List | Lsub | Status | Append | Idle | Check | Close | Unselect | Expunge
     | Copy | Move | Replace | Store | Fetch | Search
-)  # fmt: skip
     | GetMetadata | SetMetadata | GetQuota | GetQuotaRoot | SetQuota
+)  # fmt: skip

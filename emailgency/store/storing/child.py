@@ -86,8 +86,8 @@ class Storer:
         self._incoming = Incoming(self._root)
         self._host = maildir.safe_host(socket.gethostname())
         self._trash = tree.Trash(self._root)
-        tree.finish_renames(self._root)
         self._listings = Listings(self._root)
+        tree.finish_renames(self._root)
         self._delivering = Delivering(self.maildirs, self._incoming, self._host)
         segments = Segments(self._root, segment_size)
         self._batch = Batch(Syncing(self._root), segments, self._incoming, self._delivering, self._append, self._answer)
@@ -113,10 +113,10 @@ class Storer:
             Reconstruct: lambda request: self._answer(reconstruct(self.maildirs, request)),
             RenameFolders: lambda request: self._answer(tree.rename(self._root, self.maildirs, request)),
             Subscriptions: lambda request: self._answer(tree.subscriptions(self._root, request)),
-            Stop: self._stop,
-        }
             Annotate: self._annotate,
             ReadAnnotations: self._read_annotations,
+            Stop: self._stop,
+        }
 
     def run(self) -> None:
         """Until the other end closes or says Stop."""
@@ -160,7 +160,9 @@ class Storer:
 
     # ---- folders -----------------------------------------------------------------------------------------
 
-    def _folder(self, request: Open | Expunge | SetFlags | Keywords | Annotate | ReadAnnotations) -> Maildir | None:
+    def _folder(
+        self, request: Open | Expunge | SetFlags | Keywords | Annotate | ReadAnnotations
+    ) -> Maildir | None:
         """None: there is none, and that has been answered."""
         folder = self.maildirs.get(request.folder)
         if folder is None:
@@ -208,12 +210,6 @@ class Storer:
         if (folder := self._folder(request)) is not None:
             self._answer(keywords.give(folder, request))
 
-    def _stop(self, request: Stop) -> None:
-        self._stopping = request.number
-
-    def _due(self) -> float:
-        """Seconds until changes nobody waits for are to be synced."""
-        owed_since = self._batch.owed_since
     def _annotate(self, request: Annotate) -> None:
         if (folder := self._folder(request)) is not None:
             self._answer(annotations.annotate(folder, request))
@@ -223,6 +219,12 @@ class Storer:
         if (folder := self._folder(request)) is not None:
             self._answer(annotations.read(folder, request))
 
+    def _stop(self, request: Stop) -> None:
+        self._stopping = request.number
+
+    def _due(self) -> float:
+        """Seconds until changes nobody waits for are to be synced."""
+        owed_since = self._batch.owed_since
         return owed_since + _LAZY_SYNC - time.monotonic() if owed_since else _LAZY_SYNC
 
     # ---- the socket --------------------------------------------------------------------------------------

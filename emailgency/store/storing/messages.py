@@ -181,6 +181,7 @@ class Folders(Struct, frozen=True, array_like=True, tag="folders"):
 
     number: int
     mailbox: str
+    token: str = ""
 
 
 class CreateFolder(Struct, frozen=True, array_like=True, tag="create"):
@@ -190,7 +191,6 @@ class CreateFolder(Struct, frozen=True, array_like=True, tag="create"):
     folder: str
     quiet: bool = False
 
-    token: str = ""
 
 class DeleteFolder(Struct, frozen=True, array_like=True, tag="delete"):
     """Reply: Done or Refused("nonexistent"). A whole mailbox may be named (all below it goes)."""
@@ -221,15 +221,6 @@ class Subscriptions(Struct, frozen=True, array_like=True, tag="subscriptions"):
     names: tuple[str, ...]
 
 
-class Stop(Struct, frozen=True, array_like=True, tag="stop"):
-    """Sync everything, write exact UIDNEXTs, reply Done, exit."""
-
-    number: int
-
-
-Telling = Write | Abort | Release | Forget  # no reply
-Asking = (
-    Commit
 class Annotate(Struct, frozen=True, array_like=True, tag="annotate"):
     """Note or (None) take away entries of METADATA. Reply: Done, synced, or Refused("nonexistent" | "limit").
 
@@ -252,6 +243,15 @@ class ReadAnnotations(Struct, frozen=True, array_like=True, tag="read_annotation
     server: bool = False
 
 
+class Stop(Struct, frozen=True, array_like=True, tag="stop"):
+    """Sync everything, write exact UIDNEXTs, reply Done, exit."""
+
+    number: int
+
+
+Telling = Write | Abort | Release | Forget  # no reply
+Asking = (
+    Commit
     | Redeliver
     | Record
     | Settle
@@ -268,6 +268,8 @@ class ReadAnnotations(Struct, frozen=True, array_like=True, tag="read_annotation
     | Reconstruct
     | RenameFolders
     | Subscriptions
+    | Annotate
+    | ReadAnnotations
     | Stop
 )
 Request = Telling | Asking
@@ -278,8 +280,6 @@ Request = Telling | Asking
 class Done(Struct, frozen=True, array_like=True, tag="done"):
     number: int
     segment: int = 0  # of the spool journal that holds the records of the request
-    | Annotate
-    | ReadAnnotations
 
 
 class Refused(Struct, frozen=True, array_like=True, tag="refused"):
@@ -337,9 +337,6 @@ class FolderList(Struct, frozen=True, array_like=True, weakref=True, tag="folder
     number: int
     folders: tuple[str, ...]  # relative to the data folder, INBOX is the mailbox's own path
     subscriptions: tuple[str, ...]
-
-
-Reply = Done | Refused | Failed | Delivered | Opened | Unchanged | Changed | KeywordList | FolderList | Annotations
     uses: tuple[tuple[str, str], ...] = ()  # folder, its annotation /private/specialuse
     token: str = ""
 
@@ -347,3 +344,8 @@ Reply = Done | Refused | Failed | Delivered | Opened | Unchanged | Changed | Key
 class Annotations(Struct, frozen=True, array_like=True, tag="annotations"):
     number: int
     entries: tuple[tuple[str, bytes], ...]  # by name
+
+
+Reply = (
+    Done | Refused | Failed | Delivered | Opened | Unchanged | Changed | KeywordList | FolderList | Annotations
+)
