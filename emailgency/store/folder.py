@@ -50,10 +50,12 @@ class Folder:
         "_times",
         "dates",
         "gone",
+        "highest",
         "keywords",
         "letters",
         "listeners",
         "lock",
+        "modseqs",
         "names",
         "path",
         "recent_from",
@@ -75,6 +77,8 @@ class Folder:
         self.uids = array("I")
         self.names: list[str] = []
         self.letters: list[str] = []
+        self.modseqs = array("Q")  # mod-sequences (RFC 7162), 8 octets a message
+        self.highest = 0  # HIGHESTMODSEQ
         self._sizes = array("q")  # as far as anybody has asked
         self._times: tuple[int, ...] = ()  # of cur/ and new/ when `touched` was asked last
         self.dates: dict[int, float] = {}  # by UID, filled when asked for
@@ -143,7 +147,7 @@ class Folder:
 
     # -- changes, in the storer's order --------------------------------------------------------------------
 
-    def place(self, uid: int, subfolder: str, name: str, uidnext: int = 0) -> bool:
+    def place(self, uid: int, subfolder: str, name: str, modseq: int = 0) -> bool:
         """A message has come. False: it does not fit behind the others, so the folder must be listed anew."""
         if self.uids and uid <= self.uids[-1]:
             return self.index(uid) != UNKNOWN
@@ -151,10 +155,12 @@ class Folder:
         self.names.append(f"{subfolder}/{name}")
         self.letters.append(flags_of(name))
         self._sizes.append(UNKNOWN)
-        self.uidnext = max(self.uidnext, uid + 1, uidnext)
+        self.modseqs.append(modseq)
+        self.uidnext = max(self.uidnext, uid + 1)
+        self.highest = max(self.highest, modseq)
         return True
 
-    def rename(self, uid: int, subfolder: str, name: str) -> bool:
+    def rename(self, uid: int, subfolder: str, name: str, modseq: int = 0) -> bool:
         """A message has another file name. True: its flags are others now."""
         at = self.index(uid)
         if at == UNKNOWN:
@@ -163,10 +169,13 @@ class Folder:
         letters = flags_of(name)
         changed = letters != self.letters[at]
         self.letters[at] = letters
+        self.modseqs[at] = modseq
+        self.highest = max(self.highest, modseq)
         return changed
 
-    def expunge(self, uids: Collection[int]) -> bool:
+    def expunge(self, uids: Collection[int], modseq: int = 0) -> bool:
         """Messages have gone. True: at least one of them was here."""
+        self.highest = max(self.highest, modseq)
         indexes = {self.index(uid) for uid in uids} - {UNKNOWN}
         if not indexes:
             return False
@@ -176,6 +185,7 @@ class Folder:
         self.names = list(compress(self.names, kept))
         self.letters = list(compress(self.letters, kept))
         self._sizes = array("q", compress(self._sizes, kept))
+        self.modseqs = array("Q", compress(self.modseqs, kept))
         self.uids = array("I", compress(self.uids, kept))
         for uid in uids:
             self.dates.pop(uid, None)
@@ -186,6 +196,8 @@ class Folder:
         """Take over a fresh listing. Returns (messages came or went, UIDs with other flags)."""
         self.token = opened.token
         self.uidnext = opened.uidnext
+        self.modseqs = array("Q", opened.modseqs)
+        self.highest = opened.highest
         keywords_changed = opened.keywords[: len(self.keywords)] != self.keywords
         self.keywords = opened.keywords
         if opened.uidvalidity != self.uidvalidity:

@@ -121,7 +121,7 @@ class Folders(Snapshots):
             if not isinstance(reply, Changed):
                 return _refused(reply)
             self._arrived(reply.placed)
-            if source.expunge(reply.expunged):
+            if source.expunge(reply.expunged, reply.modseq):
                 source.tell()
             return reply.placed[0].uid
 
@@ -129,7 +129,7 @@ class Folders(Snapshots):
         """Remove messages; returns when that is on stable storage."""
 
         def apply(reply: Reply) -> None:
-            if isinstance(reply, Changed) and folder.expunge(reply.expunged):
+            if isinstance(reply, Changed) and folder.expunge(reply.expunged, reply.modseq):
                 folder.tell()
 
         async with _locked(folder):
@@ -230,7 +230,7 @@ class Folders(Snapshots):
             nonlocal renamed
             if isinstance(reply, Changed):
                 renamed += len(reply.renamed)
-                folder.tell([one[0] for one in reply.renamed if folder.rename(*one)], silent_to)
+                folder.tell([one[0] for one in reply.renamed if folder.rename(*one, reply.modseq)], silent_to)
 
         requests = [
             SetFlags(self._storer.number(), folder.path, tuple(wanted[at : at + BATCH]))
@@ -250,7 +250,7 @@ class Folders(Snapshots):
         if not isinstance(reply, Changed):
             return _refused(reply)
         self._arrived(reply.placed)
-        if source.expunge(reply.expunged):
+        if source.expunge(reply.expunged, reply.modseq):
             source.tell()
         if any(not flags_of(placed.name).isupper() for placed in reply.placed if flags_of(placed.name)):
             destination.token = ""  # keywords that came along may have got new letters there

@@ -99,7 +99,7 @@ class Snapshots:
         for one in placed:
             folder = self._known.get(one.folder)
             if folder is not None:
-                if not folder.place(one.uid, one.subfolder, one.name):
+                if not folder.place(one.uid, one.subfolder, one.name, one.modseq):
                     folder.token = ""  # it does not fit in: list the folder anew at the next look
                 told[one.folder] = folder
         for folder in told.values():

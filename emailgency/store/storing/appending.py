@@ -51,6 +51,7 @@ def _place(
 def _rename(message: New, hour: int, size: int, folder: Maildir, host: str) -> Placed:
     """One message: by one rename."""
     source = f"{message.id}.msg"
+    modseq = folder.begin()
     uid = folder.uids.take()
     subfolder = "cur" if message.flags else "new"
     unique = maildir.unique(int(message.id[:8], 16), message.id, host)
@@ -65,8 +66,8 @@ def _rename(message: New, hour: int, size: int, folder: Maildir, host: str) -> P
         delivering.copy_file(hour, source, tmp, name)
         os.rename(name, name, src_dir_fd=tmp, dst_dir_fd=target)
         os.unlink(source, dir_fd=hour)
-    folder.remember(uid, subfolder, name)
-    return Placed(folder.path, uid, subfolder, name)
+    folder.remember(uid, subfolder, name, modseq)
+    return Placed(folder.path, uid, subfolder, name, modseq=modseq)
 
 
 def _replace(request: Append, changed: Changed, folder: Maildir, source: Maildir) -> Result:
@@ -82,5 +83,5 @@ def _replace(request: Append, changed: Changed, folder: Maildir, source: Maildir
         folder.forget(placed.uid)
         raise
     assert isinstance(gone, Changed)
-    reply = Changed(request.number, folder.path, changed.uidnext, changed.placed, gone.expunged)
+    reply = Changed(request.number, folder.path, changed.uidnext, changed.placed, gone.expunged, modseq=gone.modseq)
     return reply, tuple(dict.fromkeys(((folder, placed.subfolder), *touched)))

@@ -15,9 +15,11 @@ from emailgency.store.storing.together import Coming
 
 Result = tuple[Changed | Refused, tuple[Subfolder, ...]]
 
+
 def expunge(request: Expunge, folder: Maildir) -> Result:
     """Unlink; one that is gone already is reported as gone."""
     touched: dict[Subfolder, None] = {}
+    modseq = folder.begin()
     gone = []
     for uid, name in request.messages:
         found = folder.find(uid, name)
@@ -28,12 +30,14 @@ def expunge(request: Expunge, folder: Maildir) -> Result:
         folder.forget(uid)
         gone.append(uid)
     folder.touched()
-    return Changed(request.number, folder.path, expunged=tuple(gone)), tuple(touched)
+    folder.modseqs.gone(gone, modseq)
+    return Changed(request.number, folder.path, expunged=tuple(gone), modseq=modseq), tuple(touched)
 
 
 def set_flags(request: SetFlags, folder: Maildir) -> Result:
     """Rename into cur/ with the new letters; a message that is gone is passed over."""
     touched: dict[Subfolder, None] = {}
+    modseq = folder.begin()
     renamed = []
     cur = folder.subfolder("cur")
     for uid, name, letters in request.messages:
@@ -50,9 +54,10 @@ def set_flags(request: SetFlags, folder: Maildir) -> Result:
             touched[folder, "cur"] = touched[folder, subfolder] = None
         if folder.names is not None:
             folder.names[uid] = ("cur", new)
+        folder.modseqs.set(uid, modseq)
         renamed.append((uid, "cur", new))
     folder.touched()
-    return Changed(request.number, folder.path, renamed=tuple(renamed)), tuple(touched)
+    return Changed(request.number, folder.path, renamed=tuple(renamed), modseq=modseq), tuple(touched)
 
 
 def copy(request: Copy, source: Maildir, destination: Maildir, host: str) -> Result:
@@ -81,6 +86,7 @@ def _copy(request: Copy, found: list[tuple[int, str, str]], source: Maildir, des
 
 def _move(request: Copy, found: list[tuple[int, str, str]], source: Maildir, destination: Maildir) -> Result:
     """One rename a message: it is in one folder or in the other, whatever happens."""
+    modseq, leaving = destination.begin(), source.begin()
     placed: list[Placed] = []
     done: list[tuple[int, str, str, str]] = []
     try:
@@ -92,7 +98,7 @@ def _move(request: Copy, found: list[tuple[int, str, str]], source: Maildir, des
             new = maildir.compose(moved, info=subfolder == "cur")
             os.rename(old, new, src_dir_fd=source.subfolder(subfolder), dst_dir_fd=destination.subfolder(subfolder))
             done.append((uid, subfolder, old, new))
-            placed.append(Placed(destination.path, fresh, subfolder, new, source_uid=uid))
+            placed.append(Placed(destination.path, fresh, subfolder, new, source_uid=uid, modseq=modseq))
     except OSError:
         for _, subfolder, old, new in done:
             with contextlib.suppress(OSError):
@@ -100,9 +106,11 @@ def _move(request: Copy, found: list[tuple[int, str, str]], source: Maildir, des
         raise
     for one in placed:
         source.forget(one.source_uid)
-        destination.remember(one.uid, one.subfolder, one.name)
+        destination.remember(one.uid, one.subfolder, one.name, modseq)
     source.touched()
     gone = tuple(uid for uid, _, _, _ in done)
+    source.modseqs.gone(gone, leaving)
     # the destination first: a message known to neither folder is lost, one known to both is found by its rename
     places = {(destination, one.subfolder): None for one in placed} | {(source, one.subfolder): None for one in placed}
-    return Changed(request.number, destination.path, destination.uids.next, tuple(placed), gone), tuple(places)
+    reply = Changed(request.number, destination.path, destination.uids.next, tuple(placed), gone, modseq=leaving)
+    return reply, tuple(places)

@@ -21,7 +21,7 @@ from emailgency.store.storing import annotations, appending, ballast, changing, 
 from emailgency.store.storing.batch import Batch
 from emailgency.store.storing.delivering import Delivering
 from emailgency.store.storing.incoming import Incoming
-from emailgency.store.storing.listing import opened
+from emailgency.store.storing.listing import opened, vanished
 from emailgency.store.storing.listings import Listings
 from emailgency.store.storing.maildir import Maildir
 from emailgency.store.storing.maildirs import Maildirs
@@ -54,6 +54,7 @@ from emailgency.store.storing.messages import (
     Settle,
     Stop,
     Subscriptions,
+    Vanished,
     Write,
 )
 from emailgency.store.storing.reconstructing import reconstruct
@@ -102,6 +103,7 @@ class Storer:
             Forget: lambda request: self._batch.forget(request.below),
             Ballast: self._ballast,
             Open: self._open,
+            Vanished: self._vanished,
             Append: self._batch.append,
             Copy: self._copy,
             Expunge: self._expunge,
@@ -161,7 +163,7 @@ class Storer:
     # ---- folders -----------------------------------------------------------------------------------------
 
     def _folder(
-        self, request: Open | Expunge | SetFlags | Keywords | Annotate | ReadAnnotations
+        self, request: Open | Vanished | Expunge | SetFlags | Keywords | Annotate | ReadAnnotations
     ) -> Maildir | None:
         """None: there is none, and that has been answered."""
         folder = self.maildirs.get(request.folder)
@@ -172,6 +174,10 @@ class Storer:
     def _open(self, request: Open) -> None:
         if (folder := self._folder(request)) is not None:
             self._answer(opened(request.number, folder, request.token))
+
+    def _vanished(self, request: Vanished) -> None:
+        if (folder := self._folder(request)) is not None:
+            self._answer(vanished(request, folder))
 
     def _create(self, request: CreateFolder) -> None:
         folder = self.maildirs.get(request.folder)

@@ -131,24 +131,27 @@ class Delivering:
         failed = list(arriving.failed)
         for linked in arriving.linked:
             try:
-                uid, subfolder, name = rename_on(linked)
+                uid, subfolder, name, modseq = rename_on(linked)
             except OSError as error:
                 failed.extend((target, files.reason(error)) for target in linked.targets)
                 continue
-            placed.extend(Placed(linked.maildir.path, uid, subfolder, name, target) for target in linked.targets)
+            placed.extend(
+                Placed(linked.maildir.path, uid, subfolder, name, target, modseq=modseq) for target in linked.targets
+            )
         return Delivered(arriving.number, arriving.id, tuple(placed), tuple(failed))
 
 
-def rename_on(linked: Linked) -> tuple[int, str, str]:
-    """From tmp/ into new/; one found further on is left where it is. Returns uid, subfolder, name."""
+def rename_on(linked: Linked) -> tuple[int, str, str, int]:
+    """From tmp/ into new/; one found further on is left where it is. Returns uid, subfolder, name, mod-sequence."""
     folder = linked.maildir
+    modseq = folder.begin()
     if linked.subfolder != "tmp":
-        return maildir.uid_of(linked.name), linked.subfolder, linked.name
+        return maildir.uid_of(linked.name), linked.subfolder, linked.name, modseq
     uid = folder.uids.take()
     name = f"{linked.name},U={uid}"
     os.rename(linked.name, name, src_dir_fd=folder.subfolder("tmp"), dst_dir_fd=folder.subfolder("new"))
-    folder.remember(uid, "new", name)
-    return uid, "new", name
+    folder.remember(uid, "new", name, modseq)
+    return uid, "new", name, modseq
 
 
 def link_or_copy(source_folder: int, source: str, folder: int, name: str) -> None:

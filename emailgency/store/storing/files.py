@@ -72,19 +72,24 @@ def read_all(folder: int, name: str) -> bytes | None:
         return stream.read()
 
 
-def replace(folder: int, name: str, octets: bytes) -> None:
-    """Put `octets` in the place of the file `name`: the old or the new content after a crash, never less."""
+def replace(folder: int, name: str, octets: bytes, *, sync: bool = True) -> None:
+    """Put `octets` in the place of the file `name`: the old or the new content after a crash, never less.
+
+    Without `sync` that holds for a crash of this process; after a loss of power the file may be anything.
+    """
     temporary = f"{name}.tmp"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary, dir_fd=folder)
     descriptor = os.open(temporary, NEW_FILE, 0o600, dir_fd=folder)
     try:
         write_all(descriptor, octets)
-        os.fsync(descriptor)
+        if sync:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
     os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    os.fsync(folder)
+    if sync:
+        os.fsync(folder)
 
 
 def copy(source: int, descriptor: int) -> None:

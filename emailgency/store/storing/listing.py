@@ -1,8 +1,8 @@
-"""Open: what is in a folder."""
+"""Open and Vanished: what is in a folder, and what was."""
 
 from emailgency.store.storing import keywords
 from emailgency.store.storing.maildir import Maildir
-from emailgency.store.storing.messages import Opened, Unchanged
+from emailgency.store.storing.messages import Gone, Opened, Unchanged, Vanished
 
 
 def opened(number: int, folder: Maildir, token: str = "") -> Opened | Unchanged:
@@ -12,12 +12,21 @@ def opened(number: int, folder: Maildir, token: str = "") -> Opened | Unchanged:
     assert folder.names is not None
     if token and token == folder.token():
         return Unchanged(number)
+    uids = sorted(folder.names)
     return Opened(
         number,
         folder.path,
         folder.uids.validity,
         folder.uids.next,
         folder.token(),
-        tuple(folder.names[uid] for uid in sorted(folder.names)),
+        tuple(folder.names[uid] for uid in uids),
         keywords.read(folder),
+        folder.modseqs.column(uids),
+        folder.uids.highest,
     )
+
+
+def vanished(request: Vanished, folder: Maildir) -> Gone:
+    """By UID, each once."""
+    found = folder.modseqs.vanished(request.since)
+    return Gone(request.number, found is not None, tuple(sorted(set(found or ()))))

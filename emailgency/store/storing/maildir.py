@@ -8,9 +8,11 @@ import time
 from emailgency.codec import maildir
 from emailgency.store import layout
 from emailgency.store.storing import files
-from emailgency.store.storing.uids import Uids, Validities
+from emailgency.store.storing.modseqs import Modseqs
+from emailgency.store.storing.uids import Settled, Uids, Validities
 
-_SETTLED = 0.05  # seconds: file times have the grain of a kernel tick (1-10 ms), younger ones may hide a change
+SETTLED = 0.05  # seconds: file times have the grain of a kernel tick (1-10 ms), younger ones may hide a change
+_SCANS = 5  # times a folder is read again when another program changes it meanwhile
 COPYING = "k"  # first letter of the ids a COPY gives; no message id begins with it
 
 Subfolder = tuple["Maildir", str]  # what a sync is of: a Maildir and "tmp", "new" or "cur"
@@ -26,9 +28,11 @@ class Maildir:
         self._subfolders: dict[str, int] = {}
         self._inode = os.fstat(descriptor).st_ino
         self.uids: Uids
+        self.modseqs: Modseqs
         self.names: dict[int, tuple[str, str]] | None = None  # uid -> subfolder, name; None: not listed
         self._times: Times = (0, 0)
         self._looked = 0.0
+        self._others = False  # somebody else was here before our last change, which hides it
         self._generation = time.time_ns()
         self._addressed = False  # the file "address" is there
 
@@ -43,12 +47,38 @@ class Maildir:
         uids = Uids.load(self._descriptor)
         if uids is None:
             highest = 0 if made else max((maildir.uid_of(name) for _, name in self._scan()), default=0)
-            uids = Uids(self._descriptor, validities.take(now), min(highest, 0xFFFFFFFE) + 1)
-            uids.write()
+            uids = Uids.make(self._descriptor, validities.take(now), min(highest, 0xFFFFFFFE) + 1)
         elif made:
             os.fsync(self._descriptor)
         self.uids = uids
+        self.modseqs = Modseqs(self._descriptor, uids)
+        if uids.settled is not None and uids.settled.looks == self._looks():
+            self.modseqs.at_rest(uids.settled.checksum)
+        else:
+            self.modseqs.reset()
         self._roll_back()
+        self._times = self._stat()
+
+    def settle(self) -> None:
+        """A clean stop. What the file `modseqs` tells is true as long as nobody comes after us."""
+        if self.uids.settled is not None:
+            return
+        settled = None
+        if not self._others and self._times == self._stat() and self.age() > SETTLED:
+            looks = self._looks()
+            settled = Settled(self.uids.highest, looks, self.modseqs.save())
+        self.uids.settle(settled)
+
+    def age(self) -> float:
+        """Seconds since the last change; below SETTLED another one may not show in the times."""
+        return time.time() - max(self._stat()) / 1e9
+
+    def _looks(self) -> tuple[int, ...]:
+        """What tells that nobody has changed the folder: it is the same one, with the same times."""
+        keywords = 0
+        with contextlib.suppress(OSError):
+            keywords = os.stat("dovecot-keywords", dir_fd=self._descriptor, follow_symlinks=False).st_mtime_ns
+        return (*self._stat(), os.fstat(self._subfolders["cur"]).st_ino, keywords)
 
     def belongs_to(self, address: str) -> None:
         """Of an unknown address: the file `address` is there before any message. It may be missing in a folder that
@@ -90,25 +120,57 @@ class Maildir:
 
     def look(self) -> None:
         """Bring `names` up to date with the disk; files without a UID get one, in order of arrival."""
-        self._looked = time.time()
-        times = self._stat()
+        times, found, strangers = self._read()
+        if self.names is not None:
+            if found.keys() - self.names.keys():
+                self._expose(found, strangers)
+            self._note_changes(self.names, found)
+        elif self._others or times != self._times:
+            self.modseqs.reset()  # we never saw what the others found here
+        if strangers or found != self.names:
+            self._generation += 1
+        self.names = found
+        self._times = times
+        self._others = False
+        if strangers:
+            self._adopt(strangers)
+            self.touched()
+
+    def _read(self) -> tuple[Times, dict[int, tuple[str, str]], list[tuple[str, str]]]:
+        """Times of the folders, messages by UID, and files that need one. A name that is changed while a folder is
+        listed may be missing from the list, so it is read again until nothing moves.
+        """
+        for _ in range(_SCANS):
+            self._looked = time.time()
+            times = self._stat()
+            listed = self._scan()
+            if times == self._stat():
+                break
         found: dict[int, tuple[str, str]] = {}
         strangers: list[tuple[str, str]] = []
-        for subfolder, name in self._scan():
+        for subfolder, name in listed:
             uid = maildir.uid_of(name)
             if not uid or uid >= self.uids.next or uid in found or not maildir.clean(name):
                 strangers.append((subfolder, name))
             else:
                 found[uid] = (subfolder, name)
-        if self.names is not None and found.keys() - self.names.keys():
-            self._expose(found, strangers)
-        if strangers or found != self.names:
-            self._generation += 1
-        self.names = found
-        self._times = times
-        if strangers:
-            self._adopt(strangers)
-            self.touched()
+        return times, found, strangers
+
+    def _note_changes(self, before: dict[int, tuple[str, str]], found: dict[int, tuple[str, str]]) -> None:
+        """What others did gets mod-sequences too."""
+        if before == found:
+            return
+        gone = before.keys() - found.keys()
+        flagged = [
+            uid
+            for uid, place in found.items()
+            if uid in before and before[uid] != place and maildir.flags_of(before[uid][1]) != maildir.flags_of(place[1])
+        ]
+        if gone or flagged:
+            modseq = self.uids.take_modseq()
+            self.modseqs.gone(sorted(gone), modseq)
+            for uid in flagged:
+                self.modseqs.set(uid, modseq)
 
     def _expose(self, found: dict[int, tuple[str, str]], strangers: list[tuple[str, str]]) -> None:
         """A UID that is new to a folder we have listed before came from elsewhere: it may have been used here once."""
@@ -117,6 +179,7 @@ class Maildir:
 
     def _adopt(self, strangers: list[tuple[str, str]]) -> None:
         assert self.names is not None
+        modseq = self.uids.take_modseq()
         order = []
         for subfolder, name in strangers:
             with contextlib.suppress(FileNotFoundError):
@@ -134,30 +197,45 @@ class Maildir:
                 directory = self.subfolder(subfolder)
                 os.rename(name, renamed, src_dir_fd=directory, dst_dir_fd=directory)
                 self.names[uid] = (subfolder, renamed)
+                self.modseqs.set(uid, modseq)
 
     def changed(self) -> bool:
         """Whether somebody else may have changed the folder since `look` or `touched`."""
         times = self._stat()
-        if times != self._times:
+        if self._others or times != self._times:
             return True
         now = time.time()
-        return self._looked - max(times) / 1e9 < _SETTLED and now - self._looked > _SETTLED
+        return self._looked - max(times) / 1e9 < SETTLED and now - self._looked > SETTLED
+
+    def begin(self) -> int:
+        """A change of our own follows: its mod-sequence. What others did until now is not to be hidden by it."""
+        if self._times != self._stat():
+            self._others = True
+        return self.uids.take_modseq()
 
     def touched(self) -> None:
         """Our own change is done and `names` tells it: take the new times as known."""
-        if self.names is not None:
-            self._times = self._stat()
+        self._times = self._stat()
 
-    def remember(self, uid: int, subfolder: str, name: str) -> None:
+    def remember(self, uid: int, subfolder: str, name: str, modseq: int) -> None:
         """We have just put this message here."""
         if self.names is not None:
             self.names[uid] = (subfolder, name)
-            self.touched()
+        self.modseqs.set(uid, modseq)
+        self.touched()
 
     def forget(self, uid: int) -> None:
-        """We have just taken this message away; `touched` follows."""
+        """We have just taken this message away; `touched` and `Modseqs.gone` follow."""
         if self.names is not None:
             self.names.pop(uid, None)
+
+    def drop_names(self) -> None:
+        """Out of memory until somebody reads the folder again."""
+        if self.changed():
+            self._others = True
+        self.names = None
+        with contextlib.suppress(OSError):
+            self.modseqs.put_away()
 
     def find(self, uid: int, name: str) -> tuple[str, str] | None:
         """Where a message is now: by the list, else by the name as given, else by looking once more."""

@@ -5,7 +5,7 @@ import os
 import time
 
 from emailgency.store.storing import files
-from emailgency.store.storing.maildir import Maildir
+from emailgency.store.storing.maildir import SETTLED, Maildir
 from emailgency.store.storing.uids import Validities
 
 _OPEN = 1024  # folders kept open, 4 descriptors each
@@ -61,7 +61,7 @@ class Maildirs:
         for known in [known for known in self._open if known == path or known.startswith(f"{path}/")]:
             maildir = self._open.pop(known)
             with contextlib.suppress(OSError):
-                maildir.uids.settle()
+                maildir.settle()
             self.retired.append(maildir)
 
     def trim(self) -> None:
@@ -72,19 +72,22 @@ class Maildirs:
         total = 0
         for maildir in reversed(list(self._open.values())):
             total += len(maildir.names or ())
-            if total > self._names:
-                maildir.names = None
+            if total > self._names and maildir.names is not None:
+                maildir.drop_names()
         while len(self._open) > self._limit:
             maildir = self._open.pop(next(iter(self._open)))
             with contextlib.suppress(OSError):
-                maildir.uids.settle()
+                maildir.settle()
             maildir.close()
 
     def settle(self) -> None:
-        """A clean stop."""
+        """A clean stop. Waits until the latest change is old enough for the next one to show in the folder's times."""
+        youngest = min((maildir.age() for maildir in self._open.values()), default=SETTLED)
+        if youngest <= SETTLED:
+            time.sleep(min(SETTLED - youngest, SETTLED) + 0.001)
         for maildir in self._open.values():
             with contextlib.suppress(OSError):
-                maildir.uids.settle()
+                maildir.settle()
 
     def _load(self, path: str, descriptor: int) -> Maildir:
         maildir = Maildir(path, descriptor)

@@ -26,6 +26,7 @@ class Placed(Struct, frozen=True, array_like=True):
     name: str
     target: int = -1
     source_uid: int = 0  # COPY, MOVE: where it came from
+    modseq: int = 0  # its mod-sequence (RFC 7162)
 
 
 # ---- spool -----------------------------------------------------------------------------------------------
@@ -122,6 +123,14 @@ class New(Struct, frozen=True, array_like=True):
     chunk: bytes
     flags: str  # Maildir letters, sorted
     mtime: float  # INTERNALDATE
+
+
+class Vanished(Struct, frozen=True, array_like=True, tag="vanished"):
+    """What has gone from a folder behind a mod-sequence. Reply: Gone, or Refused("nonexistent")."""
+
+    number: int
+    folder: str
+    since: int
 
 
 class Append(Struct, frozen=True, array_like=True, tag="append"):
@@ -257,6 +266,7 @@ Asking = (
     | Settle
     | Ballast
     | Open
+    | Vanished
     | Append
     | Copy
     | Expunge
@@ -313,10 +323,20 @@ class Opened(Struct, frozen=True, array_like=True, tag="opened"):
     token: str
     names: tuple[tuple[str, str], ...]  # subfolder, name; ascending UIDs
     keywords: tuple[str, ...]  # index 0 is letter a
+    modseqs: bytes = b""  # of the names, as array("Q").tobytes()
+    highest: int = 0  # HIGHESTMODSEQ
 
 
 class Unchanged(Struct, frozen=True, array_like=True, tag="unchanged"):
     number: int
+
+
+class Gone(Struct, frozen=True, array_like=True, tag="gone"):
+    """`known` is false when nobody remembers back to that mod-sequence: anything may have gone."""
+
+    number: int
+    known: bool
+    uids: tuple[int, ...] = ()
 
 
 class Changed(Struct, frozen=True, array_like=True, tag="changed"):
@@ -326,6 +346,7 @@ class Changed(Struct, frozen=True, array_like=True, tag="changed"):
     placed: tuple[Placed, ...] = ()
     expunged: tuple[int, ...] = ()
     renamed: tuple[tuple[int, str, str], ...] = ()  # uid, subfolder, new name
+    modseq: int = 0  # of what was renamed or expunged
 
 
 class KeywordList(Struct, frozen=True, array_like=True, tag="keyword_list"):
@@ -347,5 +368,5 @@ class Annotations(Struct, frozen=True, array_like=True, tag="annotations"):
 
 
 Reply = (
-    Done | Refused | Failed | Delivered | Opened | Unchanged | Changed | KeywordList | FolderList | Annotations
+    Done | Refused | Failed | Delivered | Opened | Unchanged | Gone | Changed | KeywordList | FolderList | Annotations
 )

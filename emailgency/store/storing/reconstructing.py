@@ -17,10 +17,10 @@ from emailgency.store.storing.listing import opened
 from emailgency.store.storing.maildir import Maildir
 from emailgency.store.storing.maildirs import Maildirs
 from emailgency.store.storing.messages import Opened, Reconstruct, Refused, Unchanged
-from emailgency.store.storing.uids import NAME, Reserved, Uids, Validity
+from emailgency.store.storing.uids import NAME, Known, Reserved, Uids, Validity
 
 _HIGHEST = 0xFFFFFFFE  # the ceiling is a UID too (RFC 3501 section 2.3.1.1: 32 bits)
-_decode = msgspec.json.Decoder(Validity | Reserved).decode
+_decode = msgspec.json.Decoder(Known).decode
 
 
 def reconstruct(maildirs: Maildirs, request: Reconstruct) -> Opened | Unchanged | Refused:
@@ -63,18 +63,18 @@ def _set_sizes(folder: int) -> None:
 
 def _save_uids(folder: int) -> None:
     """Write `uids` anew from its good lines and the names; without a UIDVALIDITY left the folder gets a new one."""
-    validity, below = 0, 1
+    validity, below, modseq = 0, 1, 0
     for line in (files.read_all(folder, NAME) or b"").split(b"\n"):
         record = records.decode(line)
         with contextlib.suppress(msgspec.DecodeError):
             known = _decode(record or b"")
             if isinstance(known, Validity):
                 validity = known.value
-            else:
-                below = max(below, known.below)
+            elif isinstance(known, Reserved):
+                below, modseq = max(below, known.below), max(modseq, known.modseq)
     if validity:
         below = max(below, min(_highest(folder), _HIGHEST) + 1)
-        Uids(folder, validity, below).write()
+        Uids(folder, validity, below, modseq).write()
 
 
 def _highest(folder: int) -> int:

@@ -32,7 +32,7 @@ class Coming(Struct):
 
 def place(files: list[Coming], folder: Maildir, host: str) -> list[Placed]:
     """In the order of `files`; the caller sees to it that `new` and `cur` are synced. OSError: nothing was done."""
-    now = time.time()
+    now, modseq = time.time(), folder.begin()
     batch = f"{COPYING}{_ids.fresh(now)}"
     tmp = folder.subfolder("tmp")
     linked: list[tuple[Coming, str]] = []
@@ -49,7 +49,7 @@ def place(files: list[Coming], folder: Maildir, host: str) -> list[Placed]:
             base, colon, info = name.partition(":")
             new = f"{base},U={uid}{colon}{info}"
             os.rename(name, new, src_dir_fd=tmp, dst_dir_fd=folder.subfolder(file.subfolder))
-            placed.append(Placed(folder.path, uid, file.subfolder, new, source_uid=file.source_uid))
+            placed.append(Placed(folder.path, uid, file.subfolder, new, source_uid=file.source_uid, modseq=modseq))
     except OSError:
         for one in placed:
             with contextlib.suppress(OSError):
@@ -59,5 +59,5 @@ def place(files: list[Coming], folder: Maildir, host: str) -> list[Placed]:
                 os.unlink(name, dir_fd=tmp)
         raise
     for one in placed:
-        folder.remember(one.uid, one.subfolder, one.name)
+        folder.remember(one.uid, one.subfolder, one.name, modseq)
     return placed

@@ -1,11 +1,14 @@
-"""The file `uids` of a folder: its UIDVALIDITY and a ceiling no given UID has reached (lines of `codec.records`).
+"""The file `uids` of a folder: its UIDVALIDITY and ceilings no given UID or mod-sequence has reached (`codec.records`).
 
 UIDs are reserved in blocks: one fdatasync a block, and after a crash the rest of the block is skipped, so that no UID
-is ever given twice. A clean stop writes the exact next one. Later records of other kinds (mod-sequences, expunge
-log) may stand between; the last of each kind counts.
+is ever given twice. Mod-sequences (RFC 7162) are the clock in microseconds but always growing, and reserved with the
+UIDs for an hour ahead: a clock that steps back at a crash repeats none. A clean stop writes the exact next ones, and
+`Settled`, which says that the file `modseqs` is true. The last record of each kind counts.
 """
 
+import contextlib
 import os
+import time
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +18,7 @@ from emailgency.store import layout
 from emailgency.store.storing import files
 
 BLOCK = 1000
+HOUR = 3_600_000_000  # of mod-sequences
 NAME = "uids"
 _COMPACT_AT = 64 << 10  # octets: some thousand records, a millisecond to read
 
@@ -26,29 +30,49 @@ class Validity(Struct, frozen=True, tag="validity", tag_field="record"):
 
 
 class Reserved(Struct, frozen=True, tag="reserved", tag_field="record"):
-    """UIDs below this may have been given."""
+    """UIDs and mod-sequences below these may have been given. Voids a `Settled` before it."""
 
     below: int
+    modseq: int = 0
 
 
-_Known = Validity | Reserved
+class Settled(Struct, frozen=True, tag="settled", tag_field="record"):
+    """A clean stop: as long as the folder looks like this, the file `modseqs` of this checksum tells all of it."""
+
+    modseq: int  # HIGHESTMODSEQ
+    looks: tuple[int, ...]  # `Maildir.looks`
+    checksum: int
+
+
+Known = Validity | Reserved | Settled
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[_Known] = msgspec.json.Decoder(_Known)
+_decoder: msgspec.json.Decoder[Known] = msgspec.json.Decoder(Known)
 
 
-def _line(record: _Known) -> bytes:
+def _line(record: Known) -> bytes:
     return records.encode(_encoder.encode(record))
 
 
 class Uids:
-    """The numbers of one folder. `next` is UIDNEXT."""
+    """The numbers of one folder. `next` is UIDNEXT, `highest` HIGHESTMODSEQ."""
 
-    def __init__(self, folder: int, validity: int, below: int) -> None:
-        """`folder` is a descriptor that the owner keeps open."""
+    def __init__(self, folder: int, validity: int, below: int, modseq: int = 0) -> None:
+        """`folder` is a descriptor that the owner keeps open; `modseq` is the ceiling of mod-sequences."""
         self._folder = folder
         self.validity = validity
         self.next = below
+        self.highest = max(0, modseq - 1)
+        self.settled: Settled | None = None  # nothing has changed since
         self._below = below
+        self._modseq_below = modseq
+
+    @classmethod
+    def make(cls, folder: int, validity: int, below: int) -> "Uids":
+        """The file of a new folder, written."""
+        uids = cls(folder, validity, below)
+        uids._modseq_below = _now() + HOUR
+        uids.write()
+        return uids
 
     @classmethod
     def load(cls, folder: int, *, repair: bool = True) -> "Uids | None":
@@ -56,27 +80,33 @@ class Uids:
         octets = files.read_all(folder, NAME)
         if octets is None:
             return None
-        validity, below = 0, 1
+        validity, below, modseq = 0, 1, 0
+        settled: Settled | None = None
         reader = records.Reader()
         try:
             for record in reader.feed(octets):
                 known = _decoder.decode(record)
                 if isinstance(known, Validity):
                     validity = known.value
+                elif isinstance(known, Settled):
+                    settled = known
                 else:
-                    below = max(below, known.below)
+                    below, modseq, settled = max(below, known.below), max(modseq, known.modseq), None
         except (records.Corrupt, msgspec.ValidationError):
             return None
         if not validity:
             return None
-        uids = cls(folder, validity, below)
+        uids = cls(folder, validity, below, modseq)
+        if settled is not None and not reader.torn:
+            uids.settled, uids.highest = settled, settled.modseq
         if repair and (reader.torn or reader.position > _COMPACT_AT):
             uids.write()
         return uids
 
     def write(self) -> None:
         """Write the file anew, compact and synced."""
-        files.replace(self._folder, NAME, _line(Validity(self.validity)) + _line(Reserved(self._below)))
+        lines = _line(Validity(self.validity)) + _line(Reserved(self._below, self._modseq_below))
+        files.replace(self._folder, NAME, lines + (_line(self.settled) if self.settled else b""))
 
     def take(self) -> int:
         """The next UID; durable in the sense that nobody gets it again, whatever happens."""
@@ -86,29 +116,47 @@ class Uids:
         self.next += 1
         return uid
 
-    def reserve(self, below: int) -> None:
-        """Raise the ceiling."""
+    def take_modseq(self) -> int:
+        """A mod-sequence above all others of the folder, to be taken before the change itself is made."""
+        modseq = max(self.highest + 1, _now())
+        if self.settled is not None or modseq >= self._modseq_below:
+            # On a full disk flags can still be changed and mail be removed; that the folder does not look as
+            # `Settled` says then speaks for itself, and only a clock that steps back as well could do harm.
+            with contextlib.suppress(OSError):
+                self.reserve(max(self._below, self.next + BLOCK), modseq)
+        self.highest = modseq
+        return modseq
+
+    def reserve(self, below: int, modseq: int = 0) -> None:
+        """Raise both ceilings; that of the mod-sequences to an hour above `modseq` and the clock."""
+        ahead = max(self._modseq_below, max(modseq, _now()) + HOUR)
+        before = self._below, self._modseq_below, self.settled
+        self.settled = None
         try:
             descriptor = os.open(NAME, files.APPEND, dir_fd=self._folder)
             try:
-                files.write_all(descriptor, _line(Reserved(below)))
+                files.write_all(descriptor, _line(Reserved(below, ahead)))
                 os.fdatasync(descriptor)
             finally:
                 os.close(descriptor)
         except OSError:
-            self._below, before = below, self._below
+            self._below, self._modseq_below = below, ahead
             try:
                 self.write()  # a new file: the old one's pages cannot be trusted after a failed sync
             except OSError:
-                self._below = before
+                self._below, self._modseq_below, _ = before
                 raise
-        self._below = below
+        self._below, self._modseq_below = below, ahead
 
-    def settle(self) -> None:
-        """A clean stop: give back what was reserved and not used."""
-        if self._below != self.next:
-            self._below = self.next
+    def settle(self, settled: Settled | None) -> None:
+        """A clean stop: give back what was reserved and not used. None: nobody can say what `modseqs` is worth."""
+        if self.settled is None:
+            self._below, self._modseq_below, self.settled = self.next, self.highest + 1, settled
             self.write()
+
+
+def _now() -> int:
+    return int(time.time() * 1e6)
 
 
 class Validities:
