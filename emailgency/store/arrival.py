@@ -27,6 +27,11 @@ class Arrival:
         self.checksum = crc32(chunk, self.checksum)
         self._held.append(chunk)
         if self.size - self._sent >= CHUNK:
+            self.send()
+
+    def send(self) -> None:
+        """What is held back goes to the storer: others will come before this one is stored."""
+        if self._held:
             self._storer.tell(Write(self.id, self.rest()))
             self._sent = self.size
 

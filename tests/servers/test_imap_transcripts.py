@@ -18,7 +18,7 @@ class Transcripts(TestCase):
     names: ClassVar[list[str]] = sorted(name for name in os.listdir(FOLDER) if name.endswith(".txt"))
 
     async def setUp(self) -> None:
-        self.office = await Office(append_limit=5000, folder_limit=40).start()
+        self.office = await Office(append_limit=5000, append_messages=4, folder_limit=40).start()
 
     async def tearDown(self) -> None:
         await self.office.stop()

@@ -157,12 +157,13 @@ class Connection:
         self._await = _Await.BODY if self._remaining else _Await.TAIL
 
     def refuse_literal(self) -> None:
-        """It is not: answer NO with its tag; octets the client sends all the same are skipped."""
-        assert self._await is _Await.DECISION
-        assert self._message is not None
-        if self._message.synchronising:
+        """It is not, or the command ended before its octets did: those the client sends all the same are skipped.
+
+        Called after each command; does nothing when no literal is under way.
+        """
+        if self._await is _Await.DECISION and self._message is not None and self._message.synchronising:
             self._await = _Await.COMMAND
-        else:
+        elif self._await in (_Await.DECISION, _Await.BODY, _Await.TAIL):
             self._begin_skip(self._remaining, None)
 
     def expect_line(self) -> None:

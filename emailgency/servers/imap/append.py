@@ -1,88 +1,156 @@
-"""APPEND (RFC 3501 section 6.3.11): a message streamed to the storer, its size checked before any of it is sent."""
+"""APPEND (RFC 3501 section 6.3.11, RFC 3502) and REPLACE (RFC 8508): messages streamed to the storer.
+
+Size, flags and quota of each message are looked at before any of its octets are sent. What is stored is exactly what
+was sent; of several messages all are stored or none.
+"""
+
+from msgspec import Struct
 
 from emailgency.codec.imap import commands, responses
-from emailgency.codec.imap.connection import AppendEnd, BadCommand, Event, Fatal, LiteralChunk
+from emailgency.codec.imap.connection import AppendEnd, BadCommand, Event, Fatal, LiteralChunk, NextMessage
 from emailgency.servers.imap import flags
 from emailgency.servers.imap.quota import room_for
 from emailgency.servers.imap.session import Completed, Session, bad, no, no_such_folder
-from emailgency.store.folder import Folder
+from emailgency.store.arrival import Arrival
+from emailgency.store.folder import UNKNOWN, Folder
 from emailgency.store.storing.messages import Refused
+
+_READ_ONLY = no("The folder is open for reading only.", b"READ-ONLY")
+_GONE = no("That message has been expunged meanwhile.", b"EXPUNGEISSUED")
+
+
+class Upload(Struct):
+    """The messages of one command, for one folder."""
+
+    folder: Folder
+    freed: int  # octets of the message they replace
+    coming: list[tuple[Arrival, str, float]]
 
 
 async def append(session: Session, command: commands.Append) -> Completed:
-    """OK comes when the message is on stable storage, with its UID (RFC 4315)."""
-    connection = session.line.connection
+    """OK comes when the messages are on stable storage, with their UIDs (RFC 4315)."""
+    upload = await _begin(session, command.name)
+    if isinstance(upload, Completed):
+        return upload
+    refusal = await _receive_all(session, command, upload)
+    if refusal is not None:
+        return refusal
+    uids = await session.server.folders.append_all(upload.folder, upload.coming)
+    if isinstance(uids, Refused):
+        return no_such_folder(create=True)
+    return Completed(
+        "The message is stored." if len(uids) == 1 else "The messages are stored.",
+        responses.append_uid(upload.folder.uidvalidity, uids),
+    )
+
+
+async def replace(session: Session, command: commands.Replace) -> Completed:
+    """The old message goes when the new one is on stable storage; APPENDUID comes before EXPUNGE (section 4.3)."""
+    view = session.view()
+    position = view.position(command.number) if command.uid and command.number else (command.number or view.count) - 1
+    upload: Upload | Completed
+    if view.read_only:
+        upload = _READ_ONLY
+    elif not 0 <= position < view.count:
+        upload = no("There is no such message.", b"NONEXISTENT") if command.uid else bad("There is no such message.")
+    elif (place := view.place(position)) == UNKNOWN:
+        upload = _GONE
+    else:
+        upload = await _begin(session, command.message.name, view.folder.octets([view.folder.uids[place]]))
+    if isinstance(upload, Completed):
+        return upload
+    uid = view.uid(position)
+    refusal = await _receive_all(session, command.message, upload)
+    if refusal is not None:
+        return refusal
+    stored = await session.server.folders.replace(upload.folder, upload.coming[0], view.folder, uid)
+    if isinstance(stored, Refused):
+        return _GONE if stored.reason == "gone" else no_such_folder(create=True)
+    code = responses.append_uid(upload.folder.uidvalidity, [stored])
+    session.line.write(responses.untagged("OK", "The new message is stored.", code))
+    return Completed("The message is replaced.")
+
+
+async def _begin(session: Session, name: str, freed: int = 0) -> Upload | Completed:
+    folder = await session.destination(name)
+    return folder if isinstance(folder, Completed) else Upload(folder, freed, [])
+
+
+async def _receive_all(session: Session, first: commands.Append, upload: Upload) -> Completed | None:
+    """Take the octets of all messages; what is said instead when one cannot be taken, and then nothing stays."""
+    message: commands.Append | None = first
+    refusal: Completed | None = None
     try:
-        folder = await _destination(session, command)
-        letters = "" if isinstance(folder, Completed) else await _letters(session, folder, command.flags)
+        while message is not None and refusal is None:
+            letters = await _decide(session, message, upload)
+            if isinstance(letters, Completed):
+                refusal = letters
+                continue
+            at = session.server.clock() if message.date is None else float(message.date)
+            arrival = session.server.folders.begin_append(session.server.clock())
+            upload.coming.append((arrival, letters, at))
+            event = await _receive(session, message, arrival)
+            message = event.message if isinstance(event, NextMessage) else None
+            if isinstance(event, Completed):
+                refusal = event
+            elif message is not None:
+                arrival.send()  # or a thousand messages would wait in memory
     except BaseException:
-        connection.refuse_literal()
+        _abort(upload)
         raise
-    for refusal in (folder, letters):
-        if isinstance(refusal, Completed):
-            connection.refuse_literal()
-            return refusal
-    assert isinstance(folder, Folder)
-    assert isinstance(letters, str)
-    connection.accept_literal()
-    return await _receive(session, command, folder, letters)
+    if refusal is not None:
+        _abort(upload)
+    return refusal
 
 
-async def _destination(session: Session, command: commands.Append) -> Folder | Completed:
-    """The folder, or why the message cannot be taken."""
-    if command.size > session.server.settings.append_limit:
+def _abort(upload: Upload) -> None:
+    for arrival, _, _ in upload.coming:
+        arrival.abort()
+
+
+async def _decide(session: Session, message: commands.Append, upload: Upload) -> str | Completed:
+    """Before its octets are sent: the letters of the message's flags, or why it cannot be taken."""
+    settings = session.server.settings
+    if message.size > settings.append_limit:
         return no("The message is too large.", b"TOOBIG")
-    if not command.size:
+    if not message.size:
         return no("There is no empty message.", b"CANNOT")  # in MULTIAPPEND it means "give it up"
-    folder = await session.destination(command.name)
-    if isinstance(folder, Completed):
-        return folder
-    if not await room_for(session, command.size):
+    if len(upload.coming) >= settings.append_messages:
+        return no("Too many messages in one command.", b"LIMIT")
+    if not await room_for(session, max(0, message.size - upload.freed)):
         return no("The mailbox has no room for that.", b"OVERQUOTA")
-    return folder
-
-
-async def _letters(session: Session, folder: Folder, wanted: tuple[str, ...]) -> str | Completed:
-    if flags.unknown_system(flag for flag in wanted if flag != "\\Recent"):
+    if flags.unknown_system(flag for flag in message.flags if flag != "\\Recent"):
         return bad("There is no such flag.")
-    keywords = flags.keywords_among(wanted)
-    letters = await session.server.folders.letters(folder, keywords) if keywords else ""
+    keywords = flags.keywords_among(message.flags)
+    letters = await session.server.folders.letters(upload.folder, keywords) if keywords else ""
     if isinstance(letters, Refused):
         return no("The folder has no room for another keyword.", b"LIMIT")
-    return "".join(sorted(set(flags.system_letters(wanted) + letters)))
+    return "".join(sorted(set(flags.system_letters(message.flags) + letters)))
 
 
-async def _receive(session: Session, command: commands.Append, folder: Folder, letters: str) -> Completed:
-    server, line = session.server, session.line
-    if command.synchronising:
+async def _receive(session: Session, message: commands.Append, arrival: Arrival) -> NextMessage | AppendEnd | Completed:
+    """The octets of one message; what comes behind them, or the refusal of the whole command."""
+    folders, line = session.server.folders, session.line
+    line.connection.accept_literal()
+    if message.synchronising:
         line.write(responses.continuation("go on"))
-    arrival = server.folders.begin_append(server.clock())
     patience, line.patience = line.patience, float(line.stalled)
     try:
         event: Event = await line.event()
         while isinstance(event, LiteralChunk):
+            # NUL is kept, although RFC 3501 section 9 wants a literal8 for it: an archive that holds one comes whole
             arrival.write(event.octets)
-            await server.folders.writable()
+            await folders.writable()
             await line.breathe()
             event = await line.event()
-        if not isinstance(event, AppendEnd):
-            arrival.abort()
-            return _broken(session, event)
-    except BaseException:
-        arrival.abort()
-        raise
     finally:
         line.patience = patience
-    at = server.clock() if command.date is None else float(command.date)
-    uid = await server.folders.append(folder, arrival, letters, at)
-    if isinstance(uid, Refused):
-        return no_such_folder(create=True)
-    return Completed("The message is stored.", responses.append_uid(folder.uidvalidity, [uid]))
+    return event if isinstance(event, (NextMessage, AppendEnd)) else _broken(session, event)
 
 
 def _broken(session: Session, event: Event) -> Completed:
     if isinstance(event, BadCommand):
-        return bad(event.words)
+        return Completed(event.words, event.code, event.condition)
     if isinstance(event, Fatal):
         session.line.close(event.words)
     return bad("The message did not come whole.")

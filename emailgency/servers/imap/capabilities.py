@@ -10,6 +10,8 @@ from emailgency.servers.imap.session import Session, State
 
 _ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE", "IDLE")
 _MEMBERS = (
+    "MULTIAPPEND",
+    "REPLACE",
     "NAMESPACE",
     "UNSELECT",
     "UIDPLUS",
@@ -32,7 +34,7 @@ def may_log_in(session: Session) -> bool:
 def capabilities(session: Session) -> list[str]:
     """What works in the present state."""
     if session.state is not State.GUEST:
-        return [*_ALWAYS, *_MEMBERS]
+        return [*_ALWAYS, *_MEMBERS, f"APPENDLIMIT={session.server.settings.append_limit}"]
     shown = list(_ALWAYS)
     if not session.line.secure and session.server.tls is not None:
         shown.append("STARTTLS")

@@ -9,7 +9,7 @@ from emailgency.servers.imap.capabilities import capability_code
 from emailgency.servers.imap.session import Completed, Session, State, bad, no
 from emailgency.servers.imap.table import TABLE
 
-_BY_UID = (commands.Fetch, commands.Store, commands.Copy, commands.Move, commands.Search)
+_BY_UID = (commands.Fetch, commands.Store, commands.Copy, commands.Move, commands.Replace, commands.Search)
 
 
 async def converse(session: Session) -> None:
@@ -62,6 +62,7 @@ async def _do(session: Session, tag: bytes, command: commands.Command) -> None:
         completed = await _attempt(session, command)
     else:
         completed = bad(f"{_verb(command)} is not possible now: the state is {session.state.value}.")
+    session.line.connection.refuse_literal()  # one that the command has not taken
     by_uid = isinstance(command, _BY_UID) and command.uid
     view = session.selected
     if view is not None and view.folder.gone:

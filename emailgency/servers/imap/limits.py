@@ -52,6 +52,9 @@ class Imap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     append_limit: Annotated[
         int, Meta(ge=1024, le=1 << 30, description="Octets of a message that a mail program stores.")
     ] = HARD_MESSAGE_LIMIT
+    append_messages: Annotated[
+        int, Meta(ge=1, le=10_000, description="Messages that one APPEND stores together (MULTIAPPEND).")
+    ] = 250
     folder_limit: Annotated[int, Meta(ge=10, le=100_000, description="Folders of one mailbox.")] = 2000
     bad_commands: Annotated[
         int, Meta(ge=3, le=1000, description="Commands not understood before the connection is closed.")

@@ -40,6 +40,7 @@ TABLE: dict[type, Rule] = {
     commands.Lsub: Rule(listing.list_subscribed, _MEMBER),
     commands.Status: Rule(status.status, _MEMBER),
     commands.Append: Rule(append.append, _MEMBER),
+    commands.Replace: Rule(append.replace, _SELECTED),
     commands.Idle: Rule(idle.idle, _MEMBER),
     commands.Check: Rule(folders.check, _SELECTED),
     commands.Close: Rule(folders.close, _SELECTED),
