@@ -1,5 +1,7 @@
 """ENVELOPE (RFC 3501 §7.4.2) serialised from a header, once; answering FETCH is then copying bytes."""
 
+from functools import lru_cache
+
 from emailgency.codec.imap.strings import nstring, string
 from emailgency.codec.mime import addresses, headers
 from emailgency.codec.mime.addresses import Mailbox
@@ -8,6 +10,7 @@ from emailgency.codec.mime.headers import Octets
 FIELDS = (b"date", b"subject", b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc", b"in-reply-to", b"message-id")
 ADDRESSES = 5000  # of one message, the messages inside it included, that are read
 _PATTERN = headers.wanted(FIELDS)
+_REMEMBERED = 256  # octets of a field with addresses that is remembered
 
 
 def read(header: Octets) -> bytes:
@@ -44,10 +47,23 @@ class Writer:
         for value in fields.get(name, ()):
             if self._addresses_left <= 0:
                 break
-            mailboxes = addresses.parse(headers.unfold(value), self._addresses_left)
-            self._addresses_left -= len(mailboxes)
-            found += [_address(mailbox) for mailbox in mailboxes]
-        return b"(" + b"".join(found) + b")" if found else otherwise
+            if len(value) <= _REMEMBERED <= self._addresses_left:  # no more addresses than octets
+                count, written = _remembered(value)
+            else:
+                count, written = _written(value, self._addresses_left)
+            self._addresses_left -= count
+            found.append(written)
+        return b"(" + b"".join(found) + b")" if any(found) else otherwise
+
+
+def _written(value: bytes, most: int = _REMEMBERED) -> tuple[int, bytes]:
+    """How many addresses a field's raw value has, and how they are sent."""
+    mailboxes = addresses.parse(headers.unfold(value), most)
+    return len(mailboxes), b"".join([_address(mailbox) for mailbox in mailboxes])
+
+
+# In one mailbox it is mostly the same people who write, and to whom: 1,000 fields take some 0.4 MB.
+_remembered = lru_cache(maxsize=1024)(_written)
 
 
 def _text(fields: dict[bytes, list[bytes]], name: bytes) -> bytes:

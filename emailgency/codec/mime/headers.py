@@ -22,7 +22,11 @@ _VALUE = rb")[ \t]*+:[ \t]*+([^\n]*+(?:\n[ \t][^\n]*+)*+)"
 
 def wanted(names: Iterable[bytes]) -> re.Pattern[bytes]:
     """A pattern for `read` that finds the fields of these lower-case names."""
-    return re.compile(rb"\n(" + b"|".join(re.escape(name) for name in names) + _VALUE, re.IGNORECASE)
+    words = list(names)
+    begin = b"".join(sorted({word[:1] for word in words}))  # so that most lines cost one look: half the time
+    return re.compile(
+        rb"\n(?=[" + begin + rb"])(" + b"|".join(re.escape(word) for word in words) + _VALUE, re.IGNORECASE
+    )
 
 
 @lru_cache(maxsize=64)
