@@ -3,7 +3,7 @@
 from emailgency.codec.imap import arguments, commands
 from emailgency.codec.imap.grammar import Cursor, ProtocolError
 
-_LIMIT = 128  # patterns, or options
+_LIMIT = 64  # patterns
 _SELECTION = frozenset({"SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"})
 _RETURNED = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"})
 _MATCHING = frozenset({"SUBSCRIBED", "SPECIAL-USE"})  # what RECURSIVEMATCH can recur on (RFC 5258 §3.1)

@@ -102,15 +102,25 @@ def listed(
     separator: str | None,
     name: str,
     word: bytes = b"LIST",
-    child_subscribed: bool = False,
+    child_info: Iterable[str] = (),
+    old_name: str | None = None,
 ) -> bytes:
-    """`* LIST (\\HasNoChildren) "/" INBOX`; `word` is LSUB for that; `child_subscribed` is CHILDINFO of RFC 5258."""
+    """`* LIST (\\HasNoChildren) "/" INBOX`; `word` is LSUB for that.
+
+    `child_info` are the selection options that folders below fulfil (CHILDINFO of RFC 5258); `old_name` is where the
+    folder was before (OLDNAME of RFC 9051).
+    """
+    extended = b""
+    if child_info:
+        extended = b' ("CHILDINFO" (%b))' % b" ".join(b'"%b"' % option.encode("ascii") for option in child_info)
+    elif old_name is not None:
+        extended = b' ("OLDNAME" (%b))' % mailbox(old_name)
     return b"* %b %b %b %b%b\r\n" % (
         word,
         flag_list(attributes),
         nstring(None if separator is None else separator.encode("ascii")),
         mailbox(name),
-        b' ("CHILDINFO" ("SUBSCRIBED"))' if child_subscribed else b"",
+        extended,
     )
 
 

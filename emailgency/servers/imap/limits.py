@@ -56,6 +56,20 @@ class Imap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int, Meta(ge=1, le=10_000, description="Messages that one APPEND stores together (MULTIAPPEND).")
     ] = 250
     folder_limit: Annotated[int, Meta(ge=10, le=100_000, description="Folders of one mailbox.")] = 2000
+    annotations: Annotated[
+        int, Meta(ge=1, le=1000, description="Annotations of one folder (METADATA), or of the server by one user.")
+    ] = 100
+    annotation_octets: Annotated[
+        int, Meta(ge=1024, le=1 << 20, description="Octets of all annotations of one folder, names and values.")
+    ] = 65536
+    annotation_value: Annotated[int, Meta(ge=64, le=49152, description="Octets of the value of an annotation.")] = 16384
+    comment: Annotated[
+        str, Meta(description="What mail programs may show about this server (annotation /shared/comment).")
+    ] = ""
+    contact: Annotated[
+        str,
+        Meta(description='Where users find the administrator, as a URI: "mailto:help@mydomain.zz" (/shared/admin).'),
+    ] = ""
     bad_commands: Annotated[
         int, Meta(ge=3, le=1000, description="Commands not understood before the connection is closed.")
     ] = 20

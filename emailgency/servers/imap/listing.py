@@ -1,61 +1,104 @@
 """LIST (RFC 9051 section 6.3.9, RFC 5258) and LSUB (RFC 3501 section 6.3.9)."""
 
+from collections.abc import Iterable
+
 from emailgency.codec.imap import commands, responses
 from emailgency.codec.imap.patterns import Pattern, canonical
 from emailgency.servers.imap import names
+from emailgency.servers.imap.names import Name
 from emailgency.servers.imap.session import Completed, Session
 from emailgency.servers.imap.status import tell_status
-from emailgency.servers.imap.tree import Tree
-from emailgency.store import layout
+from emailgency.servers.imap.tree import Tree, parents
 
-_PATTERNS = 64  # of one LIST
+_MATCHING = ("SUBSCRIBED", "SPECIAL-USE")  # the selection options that a folder fulfils or not
 
 
 async def list_folders(session: Session, command: commands.List) -> Completed:
-    """RFC 3501 section 6.3.8, with the attributes of RFC 3348 and RFC 6154 and the options of RFC 5258."""
+    """Attributes of RFC 3348 and RFC 6154 are told unasked, as those two RFCs allow."""
     separator = session.server.settings.separator
-    if command.patterns == ("",):
+    if command.patterns == ("",) and not command.extended:
         session.line.write(responses.listed(["\\Noselect"], separator, ""))
         return Completed("That is the separator.")
-    patterns = [Pattern(canonical(command.reference, text), separator) for text in command.patterns[:_PATTERNS]]
-    tree = Tree(await session.server.folders.listing(session.mailbox), session.mailbox)
-    only_subscribed = "SUBSCRIBED" in command.selection
-    show_subscribed = only_subscribed or "SUBSCRIBED" in command.returns
-    only_special = "SPECIAL-USE" in command.selection
-    for name in tree.subscribed_and_parents() if only_subscribed else tree.shown():
+    patterns = [Pattern(canonical(command.reference, text), separator) for text in command.patterns]
+    tree = await session.server.trees.of(session.mailbox, session.line.breathe)
+    catalogue = Catalogue(session, tree)
+    matching = catalogue.selected(command.selection)
+    recursive = "RECURSIVEMATCH" in command.selection
+    above = parents(matching) if recursive else set()
+    criteria = [option for option in _MATCHING if option in command.selection]
+    for name in sorted(above | matching.keys()) if recursive else matching:
+        await session.line.breathe()
         spelled = names.spell(name, separator)
         if not any(pattern.matches(spelled) for pattern in patterns):
             continue
-        uses = names.special_use(name, session.server.settings.folders, separator) if tree.exists(name) else []
-        child_subscribed = "RECURSIVEMATCH" in command.selection and tree.has_subscribed_child(name)
-        if only_subscribed and name not in tree.subscribed and not child_subscribed:
-            continue
-        if only_special and not uses:
-            continue
-        attributes = tree.attributes(name)
-        if show_subscribed and name in tree.subscribed:
+        attributes = catalogue.attributes(name, command.extended)
+        if name in tree.subscribed and ("SUBSCRIBED" in command.selection or "SUBSCRIBED" in command.returns):
             attributes.append("\\Subscribed")
-        session.line.write(
-            responses.listed([*attributes, *uses], separator, spelled, child_subscribed=child_subscribed)
-        )
-        if command.status and tree.exists(name):
-            await tell_status(session, spelled, layout.folder(session.mailbox, name), command.status)
-        await session.line.breathe()
+        found_below = criteria if name in above else ()
+        await session.line.say(responses.listed(attributes, separator, spelled, child_info=found_below))
+        if command.status and name in matching and catalogue.exists(name):  # RFC 5819 section 2
+            await tell_status(session, spelled, session.place(name), command.status)
     return Completed("Those are the folders.")
 
 
 async def list_subscribed(session: Session, command: commands.Lsub) -> Completed:
-    """RFC 3501 section 6.3.9: with `%`, a parent that is not subscribed stands for its subscribed children."""
+    """With `%`, a parent that is not subscribed stands for its subscribed children."""
     separator = session.server.settings.separator
     pattern = Pattern(canonical(command.reference, command.pattern), separator)
-    tree = Tree(await session.server.folders.listing(session.mailbox), session.mailbox)
+    tree = await session.server.trees.of(session.mailbox, session.line.breathe)
     for name in tree.subscribed_and_parents():
+        await session.line.breathe()
         spelled = names.spell(name, separator)
         if not pattern.matches(spelled):
             continue
         if name in tree.subscribed:
-            session.line.write(responses.listed([], separator, spelled, b"LSUB"))
+            await session.line.say(responses.listed([], separator, spelled, b"LSUB"))
         elif "%" in command.pattern:
-            session.line.write(responses.listed(["\\Noselect"], separator, spelled, b"LSUB"))
-        await session.line.breathe()
+            await session.line.say(responses.listed(["\\Noselect"], separator, spelled, b"LSUB"))
     return Completed("Those are your subscriptions.")
+
+
+class Catalogue:
+    """The folders as one session sees them: those of its mailbox, and for administrators Undelivered (row A7)."""
+
+    def __init__(self, session: Session, tree: Tree) -> None:
+        self._settings = session.server.settings
+        self._tree = tree
+        self._shared = {names.UNDELIVERED} if session.is_shared(session.place(names.UNDELIVERED)) else set()
+
+    def selected(self, options: Iterable[str]) -> dict[Name, None]:
+        """Names that fulfil the selection options, in order. Names without a folder are there if they are subscribed
+        or have children.
+        """
+        tree = self._tree
+        if "SUBSCRIBED" in options:
+            found: Iterable[Name] = sorted(tree.subscribed)
+        else:
+            found = sorted(self._shared.union(tree.shown())) if self._shared else tree.shown()
+        if "SPECIAL-USE" in options:
+            found = [name for name in found if self.uses(name)]
+        return dict.fromkeys(found)
+
+    def exists(self, name: Name) -> bool:
+        return name in self._shared or self._tree.exists(name)
+
+    def uses(self, name: Name) -> list[str]:
+        """Special uses (RFC 6154): as its user has said; else by the names of the settings, unless another folder of
+        his is for the same.
+        """
+        if not self.exists(name) or name in self._shared:
+            return []
+        given = self._tree.uses.get(name)
+        if given is not None:
+            return given
+        by_name = names.special_use(name, self._settings.folders, self._settings.separator)
+        return [use for use in by_name if use.lower() not in self._tree.claimed]
+
+    def attributes(self, name: Name, extended: bool) -> list[str]:
+        """RFC 9051 section 7.3.1. A client that used no extended form may not know \\NonExistent."""
+        children = "\\HasChildren" if self._tree.has_children(name) else "\\HasNoChildren"
+        if not self.exists(name):
+            return ["\\NonExistent" if extended else "\\Noselect", children]
+        if name in self._shared and not self._tree.has_children(name):
+            return [children, "\\Noinferiors"]
+        return [children, *self.uses(name)]

@@ -12,6 +12,7 @@ from emailgency.servers.imap.conversation import converse
 from emailgency.servers.imap.limits import Imap
 from emailgency.servers.imap.line import Line
 from emailgency.servers.imap.session import ServerReactor, Session, Usage
+from emailgency.servers.imap.tree import Trees
 from emailgency.servers.line import Transport
 from emailgency.servers.sessions import Sessions
 from emailgency.store.directory import Directory
@@ -49,6 +50,7 @@ class ImapServer(Sessions[Session, Line]):
         self.directory = directory
         self.prepared: set[str] = set()
         self.usage: dict[str, Usage] = {}
+        self.trees = Trees(folders)
         self.adopt(settings)
 
     def adopt(self, settings: Imap) -> None:

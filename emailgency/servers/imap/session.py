@@ -16,6 +16,7 @@ from emailgency.servers.imap import names
 from emailgency.servers.imap.limits import Imap
 from emailgency.servers.imap.line import Line
 from emailgency.servers.imap.selected import Selected
+from emailgency.servers.imap.tree import Trees
 from emailgency.store import layout
 from emailgency.store.directory import Directory
 from emailgency.store.folder import Folder
@@ -77,6 +78,7 @@ class Shared(Protocol):
     tls: IOpenSSLServerConnectionCreator | None  # None: no STARTTLS
     prepared: set[str]  # mailboxes whose first folders are known to be there
     usage: dict[str, Usage]  # octets in use by mailbox, see `quota`
+    trees: Trees
 
     def joined(self, session: "Session") -> None:
         """It begins."""

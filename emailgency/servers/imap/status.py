@@ -1,10 +1,11 @@
 """STATUS (RFC 9051 section 6.3.11): numbers of a folder without selecting it; each item is a function of `ITEMS`."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from emailgency.codec.imap import commands, responses
 from emailgency.servers.imap.session import Completed, Session, no_such_folder
-from emailgency.store.folder import Folder
+from emailgency.store.folder import UNKNOWN, Folder
 from emailgency.store.storing.messages import Refused
 
 Item = Callable[[Session, Folder], Awaitable[int]]
@@ -52,9 +53,43 @@ async def _recent(session: Session, folder: Folder) -> int:
     return folder.recent()
 
 
+async def _deleted(session: Session, folder: Folder) -> int:
+    return sum("T" in letters for letters in folder.letters)
+
+
+async def _size(session: Session, folder: Folder) -> int:
+    """RFC 8438: the sum of all RFC822.SIZE."""
+    return await _octets(session, folder, "")
+
+
+async def _deleted_storage(session: Session, folder: Folder) -> int:
+    """RFC 9208 section 4.1.4: what EXPUNGE would free, in octets."""
+    return await _octets(session, folder, "T")
+
+
+async def _octets(session: Session, folder: Folder, letter: str) -> int:
+    """Of messages whose flags have the letter."""
+    total = 0
+    for uid in list(folder.uids):
+        place = folder.index(uid)
+        if place != UNKNOWN and letter in folder.letters[place]:
+            with contextlib.suppress(FileNotFoundError):  # another program has just renamed or removed it
+                total += folder.size(place)
+        await session.line.breathe()
+    return total
+
+
+async def _append_limit(session: Session, folder: Folder) -> int:
+    return session.server.settings.append_limit
+
+
 ITEMS: dict[str, Item] = {
     "MESSAGES": _messages,
     "RECENT": _recent,
+    "DELETED": _deleted,
+    "SIZE": _size,
+    "DELETED-STORAGE": _deleted_storage,
+    "APPENDLIMIT": _append_limit,
     "UIDNEXT": _uidnext,
     "UIDVALIDITY": _uidvalidity,
     "UNSEEN": _unseen,

@@ -1,38 +1,55 @@
 """Commands that change the tree of folders: CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE."""
 
-from emailgency.codec.imap import commands
-from emailgency.servers.imap import names
+from emailgency.codec.imap import commands, responses
+from emailgency.servers.imap import names, special_uses
+from emailgency.servers.imap.listing import Catalogue
+from emailgency.servers.imap.names import Name
 from emailgency.servers.imap.session import Completed, Session, no, no_such_folder
 from emailgency.servers.imap.tree import Tree
 from emailgency.store import layout
 from emailgency.store.storing.messages import Refused
 
+_EXISTS = no("There is such a folder already.", b"ALREADYEXISTS")
+_NOT_YOURS = no("Undelivered belongs to all administrators, and stays.", b"NOPERM")
+_RESERVED = no("That name is kept for the mail that could not be delivered.", b"CANNOT")
+
 
 async def create(session: Session, command: commands.Create) -> Completed:
     """Parents are made too (RFC 3501 section 6.3.3). A separator at the end only announces children."""
-    if command.special_use:
-        return no("Special uses go by the names of folders here.", b"USEATTR")
     name = session.name(command.name.removesuffix(session.server.settings.separator))
     if not name:
         return no("INBOX is always there.", b"ALREADYEXISTS")
-    tree = Tree(await session.server.folders.listing(session.mailbox), session.mailbox)
-    if tree.count >= session.server.settings.folder_limit:
+    if name[:1] == names.UNDELIVERED:
+        return _RESERVED
+    tree = await _tree(session)
+    if tree.exists(name):
+        return _EXISTS
+    layout.folder(session.mailbox, name)  # raises Invalid before parents are made
+    missing = [name[:depth] for depth in range(1, len(name) + 1) if not tree.exists(name[:depth])]
+    if tree.count + len(missing) > session.server.settings.folder_limit:
         return no("Too many folders.", b"LIMIT")
-    path = layout.folder(session.mailbox, name)  # refuses before parents are made
-    for depth in range(1, len(name)):
-        if not tree.exists(name[:depth]):
-            await session.server.folders.create(layout.folder(session.mailbox, name[:depth]), quiet=True)
+    if command.special_use and (refusal := special_uses.refusal(session, tree, name, command.special_use)) is not None:
+        return refusal
+    await _make(session, missing[:-1])
+    path = layout.folder(session.mailbox, name)
     if isinstance(await session.server.folders.create(path), Refused):
-        return no("There is such a folder already.", b"ALREADYEXISTS")
+        return _EXISTS
+    if command.special_use:
+        await special_uses.give(session, path, command.special_use)
     return Completed("The folder is made.")
 
 
 async def delete(session: Session, command: commands.Delete) -> Completed:
-    """Folders below it stay (RFC 3501 section 6.3.4)."""
+    """Folders below it stay; the name does too, as a place for them (RFC 3501 section 6.3.4)."""
     name = session.name(command.name)
     if not name:
         return no("INBOX stays.", b"CANNOT")
-    path = layout.folder(session.mailbox, name)
+    path = session.place(name)
+    if session.is_shared(path):
+        return _NOT_YOURS
+    tree = await _tree(session)
+    if not tree.exists(name) and tree.has_children(name):
+        return no("It is no folder, only a place for those below it.", b"HASCHILDREN")
     if session.selected is not None and session.selected.folder.path == path:
         session.leave()
     if isinstance(await session.server.folders.delete(path), Refused):
@@ -45,38 +62,62 @@ async def rename(session: Session, command: commands.Rename) -> Completed:
     old, new = session.name(command.name), session.name(command.new_name)
     if not new:
         return no("INBOX is there already.", b"ALREADYEXISTS")
-    folders = session.server.folders
-    tree = Tree(await folders.listing(session.mailbox), session.mailbox)
+    if session.is_shared(session.place(old)):
+        return _NOT_YOURS
+    if new[:1] == names.UNDELIVERED:
+        return _RESERVED
+    tree = await _tree(session)
     if tree.exists(new) or tree.has_children(new):
-        return no("There is such a folder already.", b"ALREADYEXISTS")
+        return _EXISTS
+    layout.folder(session.mailbox, new)
+    above = [new[:depth] for depth in range(1, len(new)) if not tree.exists(new[:depth])]
+    if tree.count + len(above) + (not old) > session.server.settings.folder_limit:
+        return no("Too many folders.", b"LIMIT")
     if not old:
-        return await _rename_inbox(session, new)
+        return await _rename_inbox(session, new, above)
     if new[: len(old)] == old:
         return no("A folder cannot be inside itself.", b"CANNOT")
-    below = [name for name in tree.existing() if name[: len(old)] == old]
+    return await _rename(session, tree, old, new, above)
+
+
+async def _rename(session: Session, tree: Tree, old: Name, new: Name, above: list[Name]) -> Completed:
+    below = tree.under(old)
     if not below:
         return no_such_folder()
-    pairs = [
-        (layout.folder(session.mailbox, name), layout.folder(session.mailbox, new + name[len(old) :])) for name in below
-    ]
-    for depth in range(1, len(new)):
-        if not tree.exists(new[:depth]):
-            await folders.create(layout.folder(session.mailbox, new[:depth]), quiet=True)
-    refused = await folders.rename(pairs)
+    moved = {name: new + name[len(old) :] for name in below}
+    pairs = [(session.place(name), layout.folder(session.mailbox, there)) for name, there in moved.items()]
+    catalogue = Catalogue(session, tree)
+    uses = {there: catalogue.uses(name) for name, there in moved.items() if name not in tree.uses}
+    await _make(session, above)
+    refused = await session.server.folders.rename(pairs)
     if refused is not None:
-        return no_such_folder() if refused.reason == "nonexistent" else no("That name is taken.", b"ALREADYEXISTS")
+        return no_such_folder() if refused.reason == "nonexistent" else _EXISTS
+    for there, found in uses.items():
+        if found:  # it was for something by its old name, and stays so
+            await special_uses.give(session, layout.folder(session.mailbox, there), found)
+    await _tell_renamed(session, old, new)
     return Completed("The folder has its new name.")
 
 
-async def _rename_inbox(session: Session, new: names.Name) -> Completed:
+async def _rename_inbox(session: Session, new: Name, above: list[Name]) -> Completed:
     folders = session.server.folders
     inbox = await session.open(session.mailbox)
+    await _make(session, above)
     made = await folders.create(layout.folder(session.mailbox, new))
     if isinstance(inbox, Refused) or isinstance(made, Refused):
         return no("That name is taken.", b"ALREADYEXISTS")
     if isinstance(await folders.copy(inbox, list(inbox.uids), made, move=True), Refused):
         return no("Some messages went away meanwhile, try again.", b"EXPUNGEISSUED")
     return Completed("The messages of INBOX are there now.")
+
+
+async def _tell_renamed(session: Session, old: Name, new: Name) -> None:
+    """RFC 9051 section 6.3.6: a client of IMAP4rev2 hears under which name the folder is known now."""
+    if "IMAP4REV2" in session.enabled:
+        separator = session.server.settings.separator
+        attributes = Catalogue(session, await _tree(session)).attributes(new, extended=True)
+        spelled, before = names.spell(new, separator), names.spell(old, separator)
+        session.line.write(responses.listed(attributes, separator, spelled, old_name=before))
 
 
 async def subscribe(session: Session, command: commands.Subscribe) -> Completed:
@@ -90,11 +131,20 @@ async def unsubscribe(session: Session, command: commands.Unsubscribe) -> Comple
 
 async def _subscribe(session: Session, stored: str, wanted: bool) -> Completed:
     folders = session.server.folders
-    listing = await folders.listing(session.mailbox)
-    known = set(listing.subscriptions)
-    if (stored in known) == wanted:
-        return Completed("It is so already.")
-    if wanted and len(known) >= session.server.settings.folder_limit:
-        return no("Too many subscriptions.", b"LIMIT")
-    await folders.subscribe(session.mailbox, known | {stored} if wanted else known - {stored})
+    async with session.server.trees.subscribing():
+        known = set((await folders.listing(session.mailbox)).subscriptions)
+        if (stored in known) == wanted:
+            return Completed("It is so already.")
+        if wanted and len(known) >= session.server.settings.folder_limit:
+            return no("Too many subscriptions.", b"LIMIT")
+        await folders.subscribe(session.mailbox, known | {stored} if wanted else known - {stored})
     return Completed("Done.")
+
+
+async def _tree(session: Session) -> Tree:
+    return await session.server.trees.of(session.mailbox, session.line.breathe)
+
+
+async def _make(session: Session, missing: list[Name]) -> None:
+    for name in missing:
+        await session.server.folders.create(layout.folder(session.mailbox, name), quiet=True)
