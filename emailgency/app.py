@@ -17,6 +17,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.tcp import Server
 from twisted.logger import Logger
 
+from emailgency.codec.srs import Srs
 from emailgency.flows.bounce import Bounces
 from emailgency.flows.customers import Customers
 from emailgency.flows.exchanges import Exchanges
@@ -28,6 +29,7 @@ from emailgency.flows.receive import Reception
 from emailgency.flows.relay import RelayFlow
 from emailgency.flows.relocate import Relocation
 from emailgency.flows.resolve import Resolver
+from emailgency.flows.reverse_path import ReversePaths
 from emailgency.flows.submit import Submission
 from emailgency.listening import Bound
 from emailgency.net.dns import Dns
@@ -48,6 +50,7 @@ from emailgency.store.journal import Journal
 from emailgency.store.last_good import LastGood
 from emailgency.store.redis import Redis, locate
 from emailgency.store.redis_server import RedisServer
+from emailgency.store.secret import Secret
 from emailgency.store.spool import Spool
 from emailgency.store.storing.line import Storer
 
@@ -96,7 +99,8 @@ class App:
         self.storer.on_event = self.folders.event
 
         # Mail comes in
-        resolver = Resolver(self.directory)
+        srs = Srs(Secret(data).key("srs"))
+        resolver = Resolver(self.directory, srs, clock)
         self.credentials = Credentials(reactor, settings.credentials)
         failures = Failures(self.redis, clock, settings.login_failures)
         self.login = Login(self.directory, self.credentials, failures, reactor, settings.login)
@@ -126,7 +130,9 @@ class App:
             Customers(self.directory), self.exchanges, self.bounces, last_good, self.means, settings.relay
         )
         self.flush = Flush(self.relay, clock, settings.flush)
-        self.outbound = OutboundFlow(self.exchanges, self.bounces, self.means, settings.outbound)
+        self.outbound = OutboundFlow(
+            self.exchanges, ReversePaths(self.directory, srs), self.bounces, self.means, settings.outbound
+        )
 
         # Who talks to us
         take_mail: dict[str, Any] = {"reactor": reactor, "storer": self.storer, "settings": settings.smtp}

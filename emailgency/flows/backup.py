@@ -55,8 +55,9 @@ def backup(data: str, target: str, clock: Callable[[], float], progress: Progres
     copy_corrupt(copier)
     for folder in (CHANGES, CERTIFICATES):
         copy_flat(copier, folder)
-    if os.path.exists(os.path.join(data, layout.UIDVALIDITY)):
-        copier.copy(layout.UIDVALIDITY)
+    for name in (layout.UIDVALIDITY, layout.SECRET):
+        if os.path.exists(os.path.join(data, name)):
+            copier.copy(name)
     progress("files copied; waiting for the disk", copier.files, copier.files)
     os.sync()
     manifest = Manifest(begun_at=begun, ended_at=clock(), files=copier.files, octets=copier.octets, problems=problems)

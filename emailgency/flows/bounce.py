@@ -104,8 +104,8 @@ class Bounces:
     def _answer(self, envelope: Envelope, index: int, event: str) -> Answer:
         target = envelope.plan[index]
         assert isinstance(target, Relay | Outbound)
-        if isinstance(target, Outbound) and target.origin in ("bounce", "notice"):
-            return Answer.SILENCE  # our own words; they are in our log
+        if isinstance(target, Outbound) and target.origin in ("bounce", "notice", "return"):
+            return Answer.SILENCE  # notifications; what became of them is in our log
         return answer(envelope, envelope.recipients[target.recipient], event)
 
     def _within_limit(self, sender: str) -> bool:

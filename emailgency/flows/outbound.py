@@ -27,6 +27,7 @@ from emailgency.store.pending import Hop, Waiting, waitings
 
 if TYPE_CHECKING:
     from emailgency.flows.bounce import Bounces
+    from emailgency.flows.reverse_path import ReversePaths
     from emailgency.store.spool import Live
 
 DAY = 86_400.0
@@ -82,9 +83,17 @@ class OutboundFlow(Lanes):
 
     _log = Logger()
 
-    def __init__(self, exchanges: Exchanges, bounces: "Bounces", means: Means, settings: OutboundSettings) -> None:
+    def __init__(
+        self,
+        exchanges: Exchanges,
+        reverse_paths: "ReversePaths",
+        bounces: "Bounces",
+        means: Means,
+        settings: OutboundSettings,
+    ) -> None:
         super().__init__(means)
         self._exchanges = exchanges
+        self._reverse_paths = reverse_paths
         self._bounces = bounces
         self.settings = settings
         self._young: deque[tuple[float, Live]] = deque()  # by arrival; the sender of these knows of no delay yet
@@ -108,25 +117,25 @@ class OutboundFlow(Lanes):
 
     async def _place(self, live: "Live", targets: list[int]) -> None:
         """What is for an address of ours stays here, the rest goes to the lane of its domain."""
-        by_domain: dict[str, list[int]] = {}
+        by_way: dict[tuple[str, str], list[int]] = {}  # domain and reverse-path
         for index in targets:
             try:
                 if not await self._brought_home(live, index):
-                    by_domain.setdefault(_domain(live, index), []).append(index)
+                    sender = await self._reverse_paths.of(live.envelope, _outbound(live, index))
+                    by_way.setdefault((_domain(live, index), sender), []).append(index)
             except Exception as error:  # whatever it was, the message must not be forgotten
                 self._placeless.append((live, index))
                 if isinstance(error, Temporary):
                     self._log.warn("{id} has no way yet: {reason}", id=live.envelope.id, reason=str(error))
                 else:
                     self._log.failure("{id} has no way yet", id=live.envelope.id)
-        for domain, group in by_domain.items():
+        for (domain, sender), group in by_way.items():
             lane = self._lane(domain)
-            for waiting in waitings(live, group):
+            for waiting in waitings(live, group, sender):
                 lane.add(waiting)
 
     async def _brought_home(self, live: "Live", index: int) -> bool:
-        target = live.envelope.plan[index]
-        assert isinstance(target, Outbound)
+        target = _outbound(live, index)
         route = await resolve_from_within(self._bounces.resolver, Recipient(as_given=target.address), 0)
         if isinstance(route, Verdict):  # none of ours
             return False
@@ -181,7 +190,11 @@ class OutboundFlow(Lanes):
         return lane.health.reason if lane else ""
 
 
-def _domain(live: "Live", index: int) -> str:
+def _outbound(live: "Live", index: int) -> Outbound:
     target = live.envelope.plan[index]
     assert isinstance(target, Outbound)
-    return target.address.rpartition("@")[2].lower()
+    return target
+
+
+def _domain(live: "Live", index: int) -> str:
+    return _outbound(live, index).address.rpartition("@")[2].lower()

@@ -10,7 +10,7 @@ REPLY_LENGTH = 500  # characters of a remote's words that are kept
 
 
 def parcel_of(waiting: Waiting, path: str) -> Parcel:
-    """Relay and forward leave out the Return-Path field; the envelope sender stays (design.md)."""
+    """Relay and forward leave out the Return-Path field; relay keeps the envelope sender (design.md)."""
     envelope = waiting.live.envelope
     paths = []
     for index in waiting.targets:
@@ -19,7 +19,7 @@ def parcel_of(waiting: Waiting, path: str) -> Parcel:
         recipient = envelope.recipients[target.recipient]
         paths.append(Path(target.address, recipient.notify, recipient.original))
     mail = Mail(
-        sender=envelope.sender,
+        sender=envelope.sender if waiting.sender is None else waiting.sender,
         recipients=tuple(paths),
         size=envelope.size - envelope.return_path,
         eight_bit=envelope.body != "7bit",

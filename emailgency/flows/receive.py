@@ -45,6 +45,7 @@ BAD_SENDER = Verdict(553, "5.1.7", "bad sender address")
 BAD_RECIPIENT = Verdict(553, "5.1.3", "bad recipient address")
 OTHER_CUSTOMER = Verdict(452, "4.5.3", "another transaction please, for this recipient")
 TOO_BIG = Verdict(552, "5.3.4", "message too big")
+ONLY_NOTICES = Verdict(550, "5.7.1", "only a notification comes back to this address")
 LOOP = Verdict(554, "5.4.6", "too many Received fields, this is a loop")
 
 
@@ -177,6 +178,8 @@ class Transaction:
 
     def _unfit(self, meaning: Meaning) -> Verdict | None:
         """Rows B7 and A9: one transaction has one customer and one size limit."""
+        if self._mail.sender and is_return(meaning.targets):
+            return ONLY_NOTICES
         limit = min(meaning.size_limit, self._reception.limits.message)
         if self._recipients and meaning.customer != self._customer:
             return OTHER_CUSTOMER
@@ -317,6 +320,11 @@ class Transaction:
 
 def recipient_of(rcpt: Rcpt) -> Recipient:
     return Recipient(as_given=rcpt.address, notify=rcpt.notify, original=rcpt.original)
+
+
+def is_return(targets: tuple[Target, ...]) -> bool:
+    """Whether they lead back to the sender of a forward: no way for letters, or spam would go it."""
+    return any(isinstance(target, Outbound) and target.origin == "return" for target in targets)
 
 
 def _queued(id: str) -> Verdict:

@@ -3,13 +3,14 @@
 With everything in the directory's cache nothing here waits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from emailgency.codec.address import as_addressed, parse, wire
+from emailgency.codec.address import as_addressed, foreign_domain, parse, wire
+from emailgency.codec.srs import Srs, is_rewritten
 from emailgency.model.address import Address
 from emailgency.model.directory import Alias, Customer, DistributionList, Domain, DomainKind, Entry, Mailbox
-from emailgency.model.envelope import Recipient
+from emailgency.model.envelope import Outbound, Recipient
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
 from emailgency.rules.routing import RELAYING_DENIED, STEALTH, Facts, Route, route
@@ -18,16 +19,21 @@ from emailgency.store.directory import Directory
 __all__ = ["Resolver", "Resolves", "Route", "resolve_from_within"]
 
 BAD_ADDRESS = Verdict(553, "5.1.3", "bad recipient address")
+NO_FORWARD = Verdict(550, "5.1.1", "no forward of ours comes back to this address, or no longer")
 
 
 class Resolver:
     """Raises Temporary when the directory does not know now."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, srs: Srs, clock: Callable[[], float]) -> None:
         self._directory = directory
+        self._srs = srs
+        self._clock = clock
 
     async def resolve(self, recipient: Recipient, index: int) -> Route | Verdict:
         """`index` is the recipient's place in the envelope. A Verdict: the address is none of ours."""
+        if is_rewritten(recipient.as_given):
+            return await self._returning(recipient.as_given, index)
         try:
             address = parse(recipient.as_given)
         except Invalid:
@@ -47,6 +53,22 @@ class Resolver:
             mailboxes=await self._owners(entry),
         )
         return route(facts, index)
+
+    async def _returning(self, address: str, index: int) -> Route | Verdict:
+        """Something that comes back to a forward goes on to the sender of what was forwarded."""
+        try:
+            domain = await self._directory.domain(foreign_domain(address))
+        except Invalid:
+            return BAD_ADDRESS
+        if domain is None:
+            return RELAYING_DENIED
+        original = self._srs.original(address, self._clock()) if domain.kind is DomainKind.ALTERNATE else None
+        if original is None:
+            return NO_FORWARD
+        customer = await self._directory.customer(domain.customer)
+        plan = await self._directory.plan(customer.plan)
+        back = Outbound(customer=customer.id, address=original, recipient=index, origin="return")
+        return Route(customer, domain, None, (back,), plan.message_size)
 
     async def _owners(self, entry: Entry | None) -> Mapping[str, Mailbox]:
         match entry:

@@ -15,12 +15,14 @@ from emailgency.codec.address import foreign_domain, parse
 from emailgency.codec.smtp.command import Mail, Rcpt
 from emailgency.flows.receive import (
     BAD_RECIPIENT,
+    ONLY_NOTICES,
     RECIPIENT_OK,
     TOO_BIG,
     Meaning,
     Reception,
     ReceptionLimits,
     Transaction,
+    is_return,
     recipient_of,
 )
 from emailgency.flows.resolve import resolve_from_within
@@ -151,6 +153,8 @@ class SubmittedTransaction(Transaction):
         meaning = await self._meaning(rcpt, len(self._recipients))
         if isinstance(meaning, Verdict):
             return meaning
+        if self._mail.sender and is_return(meaning.targets):
+            return ONLY_NOTICES
         if self._mail.size is not None and self._mail.size > meaning.size_limit:
             return TOO_BIG
         if not self._submission.rates.take(self._user.mailbox.id, self._submission.clock()):

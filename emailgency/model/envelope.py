@@ -63,7 +63,7 @@ class Outbound(Struct, frozen=True, kw_only=True, tag="outbound"):
     customer: str
     address: str
     recipient: int
-    origin: str  # "submit", "forward", "bounce", "notice"
+    origin: str  # "submit", "forward", "bounce", "notice", "return" (what came back to a forward)
 
 
 Target = Deliver | Catchall | Undelivered | Relay | Outbound

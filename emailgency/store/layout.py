@@ -18,6 +18,7 @@ BALLAST = "spool/ballast"
 SPOOL = "spool"
 TRASH = "spool/trash"
 UIDVALIDITY = "uidvalidity"
+SECRET = "secret"  # noqa: S105 -- where it lies
 SUBFOLDERS = ("tmp", "new", "cur")
 NAME_LIMIT = 255  # octets of one path component on every file system we know
 

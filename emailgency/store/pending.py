@@ -29,19 +29,20 @@ class Hop(Struct, frozen=True):
 
 
 class Waiting(Struct):
-    """Targets of one message that go to the same hop in one transaction."""
+    """Targets of one message that go to the same hop in one transaction, from one reverse-path."""
 
     live: "Live"
     targets: tuple[int, ...]
     due: float  # seconds since the epoch
     wait: float = 0.0  # the last wait, from which the next one grows
+    sender: str | None = None  # reverse-path in wire form; None: the envelope's
 
     @property
     def received_at(self) -> float:
         return self.live.envelope.received_at
 
 
-def waitings(live: "Live", targets: list[int]) -> Iterator[Waiting]:
+def waitings(live: "Live", targets: list[int], sender: str | None = None) -> Iterator[Waiting]:
     """Split targets of one message and hop into transactions; what was tried before goes on with its own schedule."""
     schedules: dict[tuple[float, float], list[int]] = {}
     for target in targets:
@@ -50,7 +51,7 @@ def waitings(live: "Live", targets: list[int]) -> Iterator[Waiting]:
         schedules.setdefault(schedule, []).append(target)
     for (due, wait), group in schedules.items():
         for start in range(0, len(group), TRANSACTION):
-            yield Waiting(live, tuple(group[start : start + TRANSACTION]), due, wait)
+            yield Waiting(live, tuple(group[start : start + TRANSACTION]), due, wait, sender)
 
 
 class Queue:

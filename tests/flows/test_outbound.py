@@ -11,12 +11,14 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from emailgency.codec.srs import Srs
 from emailgency.flows.bounce import Bounces, BounceSettings
 from emailgency.flows.customers import Customers
 from emailgency.flows.exchanges import Exchanges
 from emailgency.flows.outbound import OutboundFlow, OutboundSettings
 from emailgency.flows.pending_view import PendingView
 from emailgency.flows.relay import RelayFlow, RelaySettings
+from emailgency.flows.reverse_path import ReversePaths
 from emailgency.model.directory import Customer, Domain, DomainKind
 from emailgency.model.envelope import Client, Deliver, Envelope, Outbound, Recipient, Relay
 from emailgency.model.errors import Temporary
@@ -38,6 +40,15 @@ ACME = Customer(id="acme", domain="mydomain.zz", alternate_domain="mydomainzz.te
 MESSAGE = b"From: paul@mydomain.zz\r\nSubject: hello\r\n\r\nsecret body\r\n"
 SUBMITTED = Client(ip="192.0.2.1", mailbox="m1")
 HOUR = 3600.0
+SRS = Srs(b"tests")
+
+
+class FewDomains(FewCustomers):
+    """A directory that knows the main domains of these customers."""
+
+    async def domain(self, name):
+        owners = (customer for customer in self.by_id.values() if customer.domain == name)
+        return next((Domain(name, owner.id, DomainKind.MAIN) for owner in owners), None)
 
 
 class OneDomain:
@@ -110,7 +121,11 @@ class OutboundCase(TestCase):
 
     def start(self, **settings):
         self.outbound = OutboundFlow(
-            self.exchanges, self.bounces, self.means, OutboundSettings(**{"look": 0.02, **settings})
+            self.exchanges,
+            ReversePaths(FewDomains(ACME), SRS),
+            self.bounces,
+            self.means,
+            OutboundSettings(**{"look": 0.02, **settings}),
         )
         self.relay = RelayFlow(
             Customers(FewCustomers(ACME)),
@@ -183,6 +198,28 @@ class Outgoing(OutboundCase):
         assert (len(recipients), body) == (2, MESSAGE)
         assert b"<paul@mydomain.zz>" in sender
         assert not self.stored(layout.mailbox("acme", "m1"))
+
+    @run
+    async def test_a_forward_leaves_under_an_address_whose_spf_record_is_ours(self):
+        self.start()
+        await self.accept(
+            to("anna@far.zz", origin="forward"), sender="bert@origin.example", client=Client(ip="192.0.2.9")
+        )
+        await until(lambda: not self.spool.live)
+        ((sender, _, body),) = self.server.messages
+        reverse_path = sender[sender.index(b"<") + 1 : sender.index(b">")].decode()
+        assert reverse_path.endswith("@mydomainzz.test")
+        assert SRS.original(reverse_path, self.clock()) == "bert@origin.example"
+        assert body == MESSAGE
+
+    @run
+    async def test_a_forward_of_the_customers_own_mail_and_of_notifications_keeps_its_sender(self):
+        self.start()
+        for sender in ("paul@mydomain.zz", ""):
+            await self.accept(to("anna@far.zz", origin="forward"), sender=sender)
+        await until(lambda: not self.spool.live)
+        kept = sorted(sender[sender.index(b"<") : sender.index(b">") + 1] for sender, _, _ in self.server.messages)
+        assert kept == [b"<>", b"<paul@mydomain.zz>"]
 
     @run
     async def test_mail_found_in_the_spool_at_the_start_goes_too(self):

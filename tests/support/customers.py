@@ -3,6 +3,7 @@
 from typing import Any
 
 from emailgency.codec.address import parse
+from emailgency.codec.srs import Srs
 from emailgency.flows.addresses import Addresses
 from emailgency.flows.customer_accounts import CustomerAccounts, OperatorLimits
 from emailgency.flows.login import Login, LoginSettings
@@ -40,7 +41,7 @@ class RealCustomers(RealDirectory):
             reactor,
             login or LoginSettings(delay=0.0),
         )
-        self.resolver = Resolver(self.directory)
+        self.resolver = Resolver(self.directory, Srs(b"tests"), lambda: self.now)
 
     async def stop(self) -> None:
         self.credentials.stop()
