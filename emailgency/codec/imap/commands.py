@@ -11,8 +11,13 @@ from datetime import date
 from msgspec import Struct
 
 from emailgency.codec.imap.annotations import GetMetadata, SetMetadata
+from emailgency.codec.imap.fetch_modifiers import NONE, FetchModifiers
+from emailgency.codec.imap.modseqs import Resync
 from emailgency.codec.imap.quotas import GetQuota, GetQuotaRoot, SetQuota
+from emailgency.codec.imap.return_options import Returns
 from emailgency.codec.imap.sets import SequenceSet
+from emailgency.codec.imap.sort_criteria import Algorithm, Criterion
+from emailgency.codec.imap.state_keys import EmailId, Modseq, ThreadId
 
 # ---- any state ---------------------------------------------------------------------------------------------
 
@@ -70,11 +75,12 @@ class Namespace(Struct, frozen=True):
 
 
 class Select(Struct, frozen=True):
-    """SELECT, or EXAMINE with `read_only`; `parameters` are those of RFC 4466 (CONDSTORE) in capitals."""
+    """SELECT, or EXAMINE with `read_only`; `condstore` and `resync` are the parameters of RFC 7162."""
 
     name: str
     read_only: bool
-    parameters: tuple[str, ...] = ()
+    condstore: bool = False
+    resync: Resync | None = None
 
 
 class Create(Struct, frozen=True):
@@ -223,6 +229,7 @@ class Store(Struct, frozen=True):
     silent: bool
     flags: tuple[str, ...]
     uid: bool
+    unchanged_since: int | None = None  # mod-sequence (RFC 7162)
 
 
 # ---- FETCH -------------------------------------------------------------------------------------------------
@@ -238,6 +245,10 @@ class Attribute(enum.Enum):
     ENVELOPE = b"ENVELOPE"
     BODY = b"BODY"  # BODYSTRUCTURE without extension data
     BODYSTRUCTURE = b"BODYSTRUCTURE"
+    MODSEQ = b"MODSEQ"
+    EMAILID = b"EMAILID"
+    THREADID = b"THREADID"
+    SAVEDATE = b"SAVEDATE"
 
 
 class Text(enum.Enum):
@@ -274,6 +285,7 @@ class Fetch(Struct, frozen=True):
     messages: SequenceSet
     items: tuple[FetchItem, ...]
     uid: bool
+    modifiers: FetchModifiers = NONE
 
 
 # ---- SEARCH ------------------------------------------------------------------------------------------------
@@ -322,6 +334,13 @@ class Size(Struct, frozen=True):
     octets: int
 
 
+class Within(Struct, frozen=True):
+    """YOUNGER (arrived within the last `seconds`), or OLDER (RFC 5032)."""
+
+    older: bool
+    seconds: int
+
+
 class When(enum.Enum):
     """How a day is compared; time of day and zone are disregarded (RFC 3501 §6.4.4)."""
 
@@ -334,6 +353,13 @@ class Day(Struct, frozen=True):
     """BEFORE, ON, SINCE by INTERNALDATE; with `sent` SENTBEFORE, SENTON, SENTSINCE by the Date field."""
 
     sent: bool
+    when: When
+    day: date
+
+
+class SavedDay(Struct, frozen=True):
+    """SAVEDBEFORE, SAVEDON, SAVEDSINCE (RFC 8514)."""
+
     when: When
     day: date
 
@@ -355,20 +381,47 @@ class Body(Struct, frozen=True):
     header: bool
 
 
-SearchKey = All | And | Or | Not | HasFlag | Numbers | Size | Day | Header | Body
+class Unsearchable(Struct, frozen=True):
+    """Not keys, but why they are refused: the command is answered NO, which SAVE must hear of (RFC 5182)."""
+
+    words: str
+    code: bytes
+
+
+SearchKey = (
+    Unsearchable | All | And | Or | Not | HasFlag | Numbers | Size | Within | Day | Header | Body
+    | SavedDay | Modseq | EmailId | ThreadId
+)  # fmt: skip
 
 
 class Search(Struct, frozen=True):
-    """SEARCH and UID SEARCH; nested at most 32 deep. `returns` are the RETURN options of ESEARCH (RFC 4731)."""
+    """SEARCH and UID SEARCH; nested at most 32 deep."""
 
     key: SearchKey
     uid: bool
-    returns: tuple[str, ...] | None = None
+    returns: Returns | None = None
+
+
+class Sort(Struct, frozen=True):
+    """SORT and UID SORT (RFC 5256)."""
+
+    criteria: tuple[Criterion, ...]
+    key: SearchKey
+    uid: bool
+    returns: Returns | None = None
+
+
+class Thread(Struct, frozen=True):
+    """THREAD and UID THREAD (RFC 5256)."""
+
+    algorithm: Algorithm
+    key: SearchKey
+    uid: bool
 
 
 Command = (
     Capability | Noop | Logout | Id | Starttls | Authenticate | Login | Enable | Namespace | Select | Create | Delete
     | Rename | Subscribe | Unsubscribe | List | Lsub | Status | Append | Idle | Check | Close | Unselect | Expunge
-    | Copy | Move | Replace | Store | Fetch | Search
+    | Copy | Move | Replace | Store | Fetch | Search | Sort | Thread
     | GetMetadata | SetMetadata | GetQuota | GetQuotaRoot | SetQuota
 )  # fmt: skip

@@ -71,6 +71,10 @@ class Cursor:
         if not (self.skip(b"\r\n") and self.at == len(self.octets)):
             raise ProtocolError("unexpected argument")
 
+    def skip_all(self) -> None:
+        """Over all that is left of the command."""
+        self.at = len(self.octets) - 2
+
     def match(self, pattern: re.Pattern[bytes], missing: str) -> re.Match[bytes]:
         """Step over `pattern`; `missing` says what should have stood here."""
         match = pattern.match(self.octets, self.at)

@@ -12,9 +12,13 @@ from emailgency.codec.imap import (
     arguments,
     commands,
     fetch_items,
+    fetch_modifiers,
     listing,
+    modseqs,
     quotas,
+    return_options,
     search_keys,
+    sort_criteria,
 )
 from emailgency.codec.imap.commands import Command, StoreMode
 from emailgency.codec.imap.grammar import Cursor, ProtocolError
@@ -120,11 +124,7 @@ def _select(read_only: bool) -> Callable[[Cursor], Command]:
     def read(cursor: Cursor) -> Command:
         cursor.space()
         name = arguments.mailbox(cursor)
-        parameters: tuple[str, ...] = ()
-        if cursor.skip(b" ("):
-            parameters = _words(cursor)
-            cursor.need(b")")
-        return commands.Select(name, read_only, parameters)
+        return commands.Select(name, read_only, *modseqs.select_parameters(cursor))
 
     return read
 
@@ -166,6 +166,7 @@ def _store(uid: bool) -> Callable[[Cursor], Command]:
         cursor.space()
         messages = arguments.sequence_set(cursor)
         cursor.space()
+        since = modseqs.unchanged_since(cursor)
         word = cursor.word()
         name = word.removesuffix(".SILENT")
         if name not in _STORE_MODES:
@@ -173,7 +174,7 @@ def _store(uid: bool) -> Callable[[Cursor], Command]:
         cursor.space()
         listed = cursor.octets.startswith(b"(", cursor.at)
         flags = arguments.flag_list(cursor) if listed else arguments.flags(cursor)
-        return commands.Store(messages, _STORE_MODES[name], name != word, flags, uid)
+        return commands.Store(messages, _STORE_MODES[name], name != word, flags, uid, since)
 
     return read
 
@@ -183,7 +184,8 @@ def _fetch(uid: bool) -> Callable[[Cursor], Command]:
         cursor.space()
         messages = arguments.sequence_set(cursor)
         cursor.space()
-        return commands.Fetch(messages, fetch_items.read(cursor, uid), uid)
+        items = fetch_items.read(cursor, uid)
+        return commands.Fetch(messages, items, uid, fetch_modifiers.read(cursor))
 
     return read
 
@@ -191,7 +193,29 @@ def _fetch(uid: bool) -> Callable[[Cursor], Command]:
 def _search(uid: bool) -> Callable[[Cursor], Command]:
     def read(cursor: Cursor) -> Command:
         cursor.space()
-        return commands.Search(search_keys.read(cursor), uid)
+        returns = return_options.read(cursor)
+        return commands.Search(search_keys.read(cursor), uid, returns)
+
+    return read
+
+
+def _sort(uid: bool) -> Callable[[Cursor], Command]:
+    def read(cursor: Cursor) -> Command:
+        cursor.space()
+        returns = return_options.read(cursor)
+        criteria = sort_criteria.read(cursor)
+        cursor.space()
+        return commands.Sort(criteria, search_keys.read_with_charset(cursor), uid, returns)
+
+    return read
+
+
+def _thread(uid: bool) -> Callable[[Cursor], Command]:
+    def read(cursor: Cursor) -> Command:
+        cursor.space()
+        algorithm = sort_criteria.algorithm(cursor)
+        cursor.space()
+        return commands.Thread(algorithm, search_keys.read_with_charset(cursor), uid)
 
     return read
 
@@ -250,6 +274,8 @@ _COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"STORE": _store(uid=False),
     b"FETCH": _fetch(uid=False),
     b"SEARCH": _search(uid=False),
+    b"SORT": _sort(uid=False),
+    b"THREAD": _thread(uid=False),
 }
 _UID_COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"COPY": _copy(commands.Copy, uid=True),
@@ -257,6 +283,8 @@ _UID_COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"STORE": _store(uid=True),
     b"FETCH": _fetch(uid=True),
     b"SEARCH": _search(uid=True),
+    b"SORT": _sort(uid=True),
+    b"THREAD": _thread(uid=True),
     b"EXPUNGE": _uid_expunge,
     b"REPLACE": _without_literal,
 }

@@ -1,8 +1,9 @@
-"""The keys of SEARCH (RFC 3501 §6.4.4) -> one tree, at most 32 deep (reliability row 27)."""
+"""The keys of SEARCH (RFC 3501 §6.4.4, RFC 5032) -> one tree, at most 32 deep (reliability row 27)."""
 
+import re
 from collections.abc import Callable
 
-from emailgency.codec.imap import arguments
+from emailgency.codec.imap import arguments, modseqs
 from emailgency.codec.imap.commands import (
     All,
     And,
@@ -13,11 +14,15 @@ from emailgency.codec.imap.commands import (
     Not,
     Numbers,
     Or,
+    SavedDay,
     SearchKey,
     Size,
+    Unsearchable,
     When,
+    Within,
 )
 from emailgency.codec.imap.grammar import Cursor, ProtocolError
+from emailgency.codec.imap.state_keys import EmailId, Modseq, ThreadId
 
 _DEPTH_LIMIT = 32
 _KEY_LIMIT = 1000  # keys of one command: a message is held against each
@@ -30,20 +35,44 @@ _CHARSETS = {
     b"ISO-8859-15": "iso8859-15",
     b"WINDOWS-1252": "cp1252",
 }
+_OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}+")  # RFC 8474 section 7
 _BAD_CHARSET = b"BADCHARSET (US-ASCII UTF-8)"
+
+
+class _RefusedError(Exception):
+    """What the client says makes sense, but we will not: words and code of the answer."""
+
+    def __init__(self, words: str, code: bytes) -> None:
+        super().__init__(words, code)
+        self.words = words
+        self.code = code
 
 
 def read(cursor: Cursor) -> SearchKey:
     """The keys at the cursor up to the end of the command, `CHARSET name` before them included."""
-    charset = "utf-8"  # without CHARSET, 8-bit literals are UTF-8 or nothing
-    if cursor.skip_word(b"CHARSET"):
-        cursor.space()
-        named = _CHARSETS.get(cursor.astring().upper())
-        if named is None:
-            raise ProtocolError("the charset is not supported", "NO", _BAD_CHARSET)
-        charset = named
-        cursor.space()
-    return _Reader(cursor, charset).keys(0)
+    if not cursor.skip_word(b"CHARSET"):
+        return _keys(cursor, "utf-8")  # 8-bit literals are UTF-8 or nothing
+    if cursor.utf8:
+        raise ProtocolError("no CHARSET once UTF8=ACCEPT is on")  # RFC 6855 section 3
+    cursor.space()
+    return read_with_charset(cursor)
+
+
+def read_with_charset(cursor: Cursor) -> SearchKey:
+    """The same behind a charset's name, which SORT and THREAD must have (RFC 5256 section 3)."""
+    charset = _CHARSETS.get(cursor.astring().upper())
+    cursor.space()
+    return _keys(cursor, charset)
+
+
+def _keys(cursor: Cursor, charset: str | None) -> SearchKey:
+    try:
+        if charset is None:
+            raise _RefusedError("the charset is not supported", _BAD_CHARSET)
+        return _Reader(cursor, charset).keys(0)
+    except _RefusedError as refused:
+        cursor.skip_all()
+        return Unsearchable(refused.words, refused.code)
 
 
 class _Reader:
@@ -64,7 +93,7 @@ class _Reader:
     def key(self, depth: int) -> SearchKey:
         self._count += 1
         if depth > _DEPTH_LIMIT or self._count > _KEY_LIMIT:
-            raise ProtocolError("the search is too complex", "NO", b"LIMIT")
+            raise _RefusedError("the search is too complex", b"LIMIT")
         cursor = self.cursor
         if cursor.skip(b"("):
             inner = self.keys(depth + 1)
@@ -86,7 +115,7 @@ class _Reader:
         try:
             return self.cursor.astring().decode(self.charset)
         except UnicodeDecodeError:
-            raise ProtocolError("a string is not in the charset", "NO", _BAD_CHARSET) from None
+            raise _RefusedError("a string is not in the charset", _BAD_CHARSET) from None
 
 
 def _not(reader: _Reader, depth: int) -> SearchKey:
@@ -130,6 +159,28 @@ def _size(larger: bool) -> Callable[[_Reader, int], SearchKey]:
     return lambda reader, depth: Size(larger, reader.cursor.number())
 
 
+def _within(older: bool) -> Callable[[_Reader, int], SearchKey]:
+    def read(reader: _Reader, depth: int) -> SearchKey:
+        seconds = reader.cursor.number()
+        if not seconds:
+            raise ProtocolError("an interval is at least a second")
+        return Within(older, seconds)
+
+    return read
+
+
+def _saved(when: When) -> Callable[[_Reader, int], SearchKey]:
+    return lambda reader, depth: SavedDay(when, arguments.day(reader.cursor))
+
+
+def _object_id(make: type[EmailId] | type[ThreadId]) -> Callable[[_Reader, int], SearchKey]:
+    return lambda reader, depth: make(reader.cursor.match(_OBJECT_ID, "an object id is missing").group())
+
+
+def _modseq(reader: _Reader, depth: int) -> SearchKey:
+    return Modseq(modseqs.search_argument(reader.cursor))
+
+
 def _day(sent: bool, when: When) -> Callable[[_Reader, int], SearchKey]:
     return lambda reader, depth: Day(sent, when, arguments.day(reader.cursor))
 
@@ -137,6 +188,7 @@ def _day(sent: bool, when: When) -> Callable[[_Reader, int], SearchKey]:
 _FLAGS = {flag.upper(): HasFlag("\\" + flag) for flag in ("Answered", "Deleted", "Draft", "Flagged", "Seen", "Recent")}
 _PLAIN: dict[str, SearchKey] = {
     "ALL": All(),
+    "SAVEDATESUPPORTED": All(),  # RFC 8514 section 4.3: all folders here have it
     "NEW": And((_FLAGS["RECENT"], Not(_FLAGS["SEEN"]))),
     "OLD": Not(_FLAGS["RECENT"]),
     **_FLAGS,
@@ -156,8 +208,14 @@ _READERS: dict[str, Callable[[_Reader, int], SearchKey]] = {
     "TO": _field("to"),
     "BODY": _body(header=False),
     "TEXT": _body(header=True),
+    "MODSEQ": _modseq,
+    "EMAILID": _object_id(EmailId),
+    "THREADID": _object_id(ThreadId),
+    **{"SAVED" + when.value: _saved(when) for when in When},
     "LARGER": _size(larger=True),
     "SMALLER": _size(larger=False),
+    "OLDER": _within(older=True),
+    "YOUNGER": _within(older=False),
     **{when.value: _day(sent=False, when=when) for when in When},
     **{"SENT" + when.value: _day(sent=True, when=when) for when in When},
 }

@@ -17,6 +17,15 @@ _MEMBERS = (
     "UIDPLUS",
     "MOVE",
     "SPECIAL-USE",
+    "ESEARCH",
+    "SEARCHRES",
+    "WITHIN",
+    "SORT",
+    "SORT=DISPLAY",
+    "ESORT",
+    "THREAD=ORDEREDSUBJECT",
+    "THREAD=REFERENCES",
+    "PARTIAL",
     "CHILDREN",
 )
 

@@ -6,10 +6,19 @@ from emailgency.codec.imap import commands, responses
 from emailgency.codec.imap.connection import BadCommand, Event, Fatal, NeedContinuation, Request
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.servers.imap.capabilities import capability_code
-from emailgency.servers.imap.session import Completed, Session, State, bad, no
+from emailgency.servers.imap.session import Completed, Refusal, Session, State, bad, no
 from emailgency.servers.imap.table import TABLE
 
-_BY_UID = (commands.Fetch, commands.Store, commands.Copy, commands.Move, commands.Replace, commands.Search)
+_BY_UID = (
+    commands.Fetch,
+    commands.Store,
+    commands.Copy,
+    commands.Move,
+    commands.Replace,
+    commands.Search,
+    commands.Sort,
+    commands.Thread,
+)
 
 
 async def converse(session: Session) -> None:
@@ -58,6 +67,7 @@ async def _answer(session: Session, event: Event) -> None:
 
 async def _do(session: Session, tag: bytes, command: commands.Command) -> None:
     rule = TABLE[type(command)]
+    session.tag = tag
     if session.state in rule.states:
         completed = await _attempt(session, command)
     else:
@@ -79,6 +89,8 @@ async def _attempt(session: Session, command: commands.Command) -> Completed:
         return await TABLE[type(command)].work(session, command)
     except ConnectionLost:
         raise
+    except Refusal as refusal:
+        return refusal.completed
     except Invalid as error:
         return no(f"That cannot be: {error}.", b"CANNOT")
     except Temporary as error:

@@ -27,6 +27,8 @@ async def fetch(session: Session, command: commands.Fetch) -> Completed:
     if not command.uid and command.messages.beyond(view.count):
         return bad("There are not that many messages.")
     positions = view.positions(command.messages, command.uid)
+    if command.modifiers.partial is not None:
+        positions = command.modifiers.partial.cut(positions)
     texts = [item for item in command.items if isinstance(item, Section)]
     if not view.read_only and any(not text.peek for text in texts):
         await _mark_seen(session, view, positions)

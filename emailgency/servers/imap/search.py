@@ -1,180 +1,72 @@
-"""SEARCH (RFC 3501 section 6.4.4): the set of messages is narrowed key by key.
-
-Of keys that all must hold the cheap ones go first: flags, numbers, sizes and dates are columns of the snapshot; only
-what they leave is opened, and between files others may run.
-"""
+"""SEARCH: what is found, told in the form the client asked for, and kept for `$` (RFC 4731, RFC 5182, RFC 9394)."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
 
-from emailgency.codec.imap import commands, responses
-from emailgency.codec.imap.commands import (
-    All,
-    And,
-    Body,
-    Day,
-    HasFlag,
-    Header,
-    Not,
-    Numbers,
-    Or,
-    SearchKey,
-    Size,
-    When,
-)
-from emailgency.codec.mime import search_text
-from emailgency.servers.imap import flags
-from emailgency.servers.imap.haystack import Needle
-from emailgency.servers.imap.message_file import MessageFile
+from emailgency.codec.imap import commands, found, responses
+from emailgency.codec.imap.return_options import Returns
+from emailgency.servers.imap.searcher import Searcher
 from emailgency.servers.imap.selected import Selected
-from emailgency.servers.imap.session import Completed, Session, bad
-from emailgency.store.folder import UNKNOWN, Folder, keyword_letters
+from emailgency.servers.imap.session import Completed, Session
+
+_ALL = Returns(frozenset({"ALL"}))
 
 
 async def search(session: Session, command: commands.Search) -> Completed:
     """SEARCH and UID SEARCH; numbers are those of this session's view, whatever happens to the folder meanwhile."""
-    if command.returns is not None:
-        return bad("RETURN is not offered.")
     view = session.view()
-    found = await Searcher(session, view).among(command.key, list(range(view.count)))
-    numbers = view.uids(found) if command.uid else [position + 1 for position in found]
-    await session.line.say(responses.search(numbers))
+    with Saving(view, command.returns) as saving:
+        positions = await Searcher(session, view).among(command.key, list(range(view.count)))
+        saving.keep(positions)
+    numbers = numbered(view, positions, command.uid)
+    returns = command.returns
+    if returns is None and "IMAP4REV2" in session.enabled:
+        returns = _ALL  # RFC 9051 section 6.4.4: the untagged SEARCH response is gone
+    if returns is None:
+        await session.line.say(responses.search(numbers))
+    else:
+        await tell(session, command.uid, returns, numbers)
     return Completed("That is what I found.")
 
 
-class Searcher:
-    """Finds in one view. Every method takes ascending positions and returns those that hold, ascending."""
+async def tell(session: Session, uid: bool, returns: Returns, numbers: Sequence[int]) -> None:
+    """The ESEARCH response of numbers in the order of the answer."""
+    if not returns.only_save:
+        await session.line.say(found.extended(session.tag, uid, returns, numbers))
 
-    def __init__(self, session: Session, view: Selected) -> None:
-        self._session = session
+
+def numbered(view: Selected, positions: Sequence[int], uid: bool) -> list[int]:
+    return view.uids(positions) if uid else [position + 1 for position in positions]
+
+
+class Saving:
+    """What SAVE does to `$` (RFC 5182 section 2.1): a command that fails inside this context leaves it empty."""
+
+    def __init__(self, view: Selected, returns: Returns | None) -> None:
         self._view = view
+        self._returns = returns if returns is not None and "SAVE" in returns.words else None
 
-    async def among(self, key: SearchKey, positions: list[int]) -> list[int]:
-        """Nested no deeper than the parser allows (32)."""
-        await self._session.line.breathe()
-        match key:
-            case All():
-                return positions
-            case And(keys):
-                for one in sorted(keys, key=cost):
-                    positions = await self.among(one, positions)
-                return positions
-            case Or(left, right):
-                first = set(await self.among(left, positions))
-                second = await self.among(right, [position for position in positions if position not in first])
-                return sorted(first.union(second))
-            case Not(inner):
-                excluded = set(await self.among(inner, positions))
-                return [position for position in positions if position not in excluded]
-            case Numbers(messages, uid):
-                named = set(self._view.positions(messages, uid))
-                return [position for position in positions if position in named]
-        return await self._by_message(key, positions)
+    def __enter__(self) -> "Saving":
+        return self
 
-    async def _by_message(self, key: SearchKey, positions: list[int]) -> list[int]:
-        places = self._places(positions)
-        folder = self._view.folder
-        match key:
-            case HasFlag("\\Recent"):
-                return [position for position, _ in places if self._view.recent(self._view.uid(position))]
-            case HasFlag(flag):
-                letter = flags.SYSTEM.get(flag) or keyword_letters(folder).get(flag.lower())
-                return [position for position, place in places if letter and letter in folder.letters[place]]
-            case Size(larger, octets):
-                sizes = [(position, _size(folder, place)) for position, place in places]
-                found = [(position, size) for position, size in sizes if size != UNKNOWN]
-                return [position for position, size in found if (size > octets if larger else size < octets)]
-            case Day(False, when, day):
-                return await self._by_date(places, when, day)
-        return await self._by_reading(key, positions)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and self._returns is not None:
+            self._view.saved = ()
 
-    def _places(self, positions: Sequence[int]) -> list[tuple[int, int]]:
-        """(position in the view, place in the folder) of those that still exist."""
-        if self._view.in_step:
-            return [(position, position) for position in positions]
-        places = ((position, self._view.place(position)) for position in positions)
-        return [(position, place) for position, place in places if place != UNKNOWN]
-
-    async def _by_date(self, places: list[tuple[int, int]], when: When, day: date) -> list[int]:
-        found = []
-        for position, _ in places:
-            place = self._view.place(position)  # anew: others run in between
-            try:
-                at = self._view.folder.date(place) if place != UNKNOWN else None
-            except FileNotFoundError:
-                at = None
-            if at is not None and fits(datetime.fromtimestamp(at, UTC).date(), when, day):
-                found.append(position)
-            await self._session.line.breathe()
-        return found
-
-    async def _by_reading(self, key: SearchKey, positions: Sequence[int]) -> list[int]:
-        needle = Needle(key.text) if isinstance(key, Header | Body) else Needle("")
-        found = []
-        for position in positions:
-            if await self._read(key, needle, position):
-                found.append(position)
-            await self._session.line.breathe()
-        return found
-
-    async def _read(self, key: SearchKey, needle: Needle, position: int) -> bool:
-        for _ in range(2):
-            place = self._view.place(position)
-            if place == UNKNOWN:
-                return False
-            try:
-                with MessageFile(self._view.folder.full_path(place)) as message:
-                    return await self._holds(key, needle, message)
-            except FileNotFoundError:
-                await self._session.server.folders.refresh(self._view.folder)  # renamed by another program, or gone
-        return False
-
-    async def _holds(self, key: SearchKey, needle: Needle, message: MessageFile) -> bool:
-        match key:
-            case Day(True, when, day):
-                sent = search_text.sent_day(message.header())
-                return sent is not None and fits(sent, when, day)
-            case Header(field, _):
-                header = message.header()
-                return not needle.surely_not_in(header) and search_text.in_field(header, field, needle.text)
-            case Body(_, with_header):
-                if message.in_memory and needle.surely_not_in(message.begin):
-                    return False
-                with message.octets() as octets:
-                    for found in search_text.in_body(octets, needle.text, with_header):
-                        if found:
-                            return True
-                        await self._session.line.breathe()
-        return False
+    def keep(self, positions: Sequence[int]) -> None:
+        """Of positions in the order of the answer: those that were asked for."""
+        if self._returns is not None:
+            self._view.saved = tuple(sorted(self._view.uids(kept(self._returns, list(positions)))))
 
 
-def _size(folder: Folder, place: int) -> int:
-    try:
-        return folder.size(place)
-    except FileNotFoundError:
-        return UNKNOWN
-
-
-def fits(found: date, when: When, day: date) -> bool:
-    """Whether a message of day `found` is BEFORE, ON or SINCE `day`."""
-    if when is When.BEFORE:
-        return found < day
-    return found == day if when is When.ON else found >= day
-
-
-def cost(key: SearchKey) -> int:
-    """What a key needs: 0 the snapshot, 1 the file's date, 2 its header, 3 its body."""
-    match key:
-        case And(keys):
-            return max(map(cost, keys))
-        case Or(left, right):
-            return max(cost(left), cost(right))
-        case Not(inner):
-            return cost(inner)
-        case Day(sent, _, _):
-            return 2 if sent else 1
-        case Header():
-            return 2
-        case Body():
-            return 3
-    return 0
+def kept(returns: Returns, positions: list[int]) -> list[int]:
+    """RFC 5182 section 2.4 and RFC 9394 section 3.2: MIN, MAX and PARTIAL alone save only what they tell."""
+    if returns.all or "COUNT" in returns.words or returns.only_save:
+        return positions
+    some: list[int] = []
+    if "MIN" in returns.words:
+        some += positions[:1]
+    if "MAX" in returns.words:
+        some += positions[-1:]
+    if returns.partial is not None:
+        some += returns.partial.cut(positions)
+    return list(dict.fromkeys(some))

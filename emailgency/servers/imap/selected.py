@@ -7,22 +7,48 @@ the client knows. While that is still the folder's own column, position i of the
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator
 
+from msgspec import Struct
+
 from emailgency.codec.imap import responses
 from emailgency.codec.imap.sets import SequenceSet
 from emailgency.servers.imap import flags
 from emailgency.store.folder import UNKNOWN, Folder
 
 
+class Tone(Struct, frozen=True):
+    """How a client wants to be told, by what it has enabled and by the command under way."""
+
+    with_uid: bool = False
+    modseqs: bool = False  # UID and MODSEQ in every FETCH (RFC 7162 section 3.1)
+    vanished: bool = False  # VANISHED instead of EXPUNGE (section 3.2.10)
+    recent: bool = True  # IMAP4rev2 knows neither RECENT nor \\Recent
+
+
 class Selected:
     """The view; a listener of the folder. Positions count from 0, sequence numbers from 1."""
 
-    __slots__ = ("_recent", "_told_keywords", "_uids", "count", "flagged", "folder", "read_only", "woken")
+    __slots__ = (
+        "_recent",
+        "_told_keywords",
+        "_uids",
+        "asked",
+        "count",
+        "flagged",
+        "folder",
+        "quiet",
+        "read_only",
+        "saved",
+        "woken",
+    )
 
     def __init__(self, folder: Folder, read_only: bool) -> None:
         self.folder = folder
         self.read_only = read_only
         self.count = len(folder)
         self.flagged: set[int] = set()  # UIDs whose flags changed since the client was told
+        self.asked: set[int] = set()  # UIDs of messages whose flags the client waits for, having just set them
+        self.quiet: set[int] = set()  # UIDs of those whose mod-sequences alone it waits for
+        self.saved: tuple[int, ...] = ()  # UIDs that `$` stands for, ascending (RFC 5182)
         self.woken: Callable[[], None] | None = None  # set while the session is in IDLE
         self._uids = folder.uids
         self._told_keywords = folder.keywords
@@ -57,6 +83,8 @@ class Selected:
         if not self.count:
             return []
         found: list[int] = []
+        if messages.saved:
+            return [at for at in map(self.position, self.saved) if at != UNKNOWN and self.place(at) != UNKNOWN]
         if not by_uid:
             for low, high in messages.resolve(self.count):
                 found.extend(range(low - 1, high))
@@ -89,16 +117,20 @@ class Selected:
         folder = self.folder
         return bool(
             self.flagged
+            or self.asked
+            or self.quiet
             or self._uids is not folder.uids
             or self.count != len(folder)
             or self._told_keywords is not folder.keywords
         )
 
-    def news(self, *, expunges: bool, with_uid: bool) -> Iterator[bytes]:
+    def news(self, tone: Tone, *, expunges: bool) -> Iterator[bytes]:
         """Untagged responses that bring the client up to date; afterwards it is.
 
         `expunges` says whether RFC 3501 section 7.4.1 allows EXPUNGE now. Without it nothing is said of new
-        messages either while expunges are owed: numbers beyond them would need a column of this session's own.
+        messages either while expunges are owed: numbers beyond them would need a column of this session's own. And
+        with mod-sequences nothing of other changes, which are later: a client that kept the later one and came back
+        with it would never hear of the expunges.
         """
         if self._told_keywords is not self.folder.keywords:
             if self._told_keywords != self.folder.keywords:
@@ -106,31 +138,43 @@ class Selected:
                 yield permanent_flags(self)
             self._told_keywords = self.folder.keywords
         if expunges and not self.in_step:
-            yield from self._tell_expunged()
+            yield from self._tell_expunged(tone.vanished)
         if self.in_step and self.count != len(self.folder):
             known, self.count = self.count, len(self.folder)
             self._claim_recent(known)
             yield responses.number(self.count, b"EXISTS")
-            yield responses.number(self.recents, b"RECENT")
-        if self.flagged:
-            yield from self._tell_flags(with_uid)
+            if tone.recent:
+                yield responses.number(self.recents, b"RECENT")
+        if self.flagged or self.asked or self.quiet:
+            yield from self._tell_flags(tone)
 
-    def _tell_expunged(self) -> Iterator[bytes]:
+    def _tell_expunged(self, vanished: bool) -> Iterator[bytes]:
         left = set(self.folder.uids)
         gone = [position for position in range(self.count) if self._uids[position] not in left]
+        uids = self.uids(gone)
         self._uids = self.folder.uids  # new messages are only ever behind, so what is left comes first in it
         self.count -= len(gone)
+        if vanished:
+            if uids:
+                yield responses.vanished(uids)
+            return
         yield b"".join([b"* %d EXPUNGE\r\n" % (position + 1) for position in reversed(gone)])
 
-    def _tell_flags(self, with_uid: bool) -> Iterator[bytes]:
+    def _tell_flags(self, tone: Tone) -> Iterator[bytes]:
         text = flags.texts(self.folder)
-        told, self.flagged = sorted(self.flagged), set()
+        now = self.asked | self.quiet
+        later = self.flagged - now if tone.modseqs and not self.in_step else set()
+        quiet, told = self.quiet - self.asked - self.flagged, sorted((self.flagged | now) - later)
+        self.flagged, self.asked, self.quiet = later, set(), set()
         for uid in told:
             position, place = self.position(uid), self.folder.index(uid)
             if position == UNKNOWN or place == UNKNOWN:
                 continue
-            shown = text(self.folder.letters[place], self.recent(uid))
-            if with_uid:
+            shown = text(self.folder.letters[place], tone.recent and self.recent(uid))
+            if tone.modseqs:
+                modseq = self.folder.modseqs[place]
+                yield responses.changed_flags(position + 1, uid, None if uid in quiet else shown, modseq)
+            elif tone.with_uid:
                 yield b"* %d FETCH (UID %d FLAGS (%b))\r\n" % (position + 1, uid, shown)
             else:
                 yield b"* %d FETCH (FLAGS (%b))\r\n" % (position + 1, shown)

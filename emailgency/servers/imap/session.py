@@ -15,7 +15,7 @@ from emailgency.flows.login import Login, Principal
 from emailgency.servers.imap import names
 from emailgency.servers.imap.limits import Imap
 from emailgency.servers.imap.line import Line
-from emailgency.servers.imap.selected import Selected
+from emailgency.servers.imap.selected import Selected, Tone
 from emailgency.servers.imap.tree import Trees
 from emailgency.store import layout
 from emailgency.store.directory import Directory
@@ -51,6 +51,14 @@ def no(words: str, code: bytes = b"") -> Completed:
 def bad(words: str) -> Completed:
     """The client is wrong."""
     return Completed(words, b"", "BAD")
+
+
+class Refusal(Exception):
+    """A command ends here, with `completed` as its answer."""
+
+    def __init__(self, completed: Completed) -> None:
+        super().__init__(completed.words)
+        self.completed = completed
 
 
 class Usage(Struct):
@@ -111,6 +119,7 @@ class Session:
         "selected",
         "server",
         "state",
+        "tag",
     )
 
     def __init__(self, line: Line, server: Shared) -> None:
@@ -122,6 +131,7 @@ class Session:
         self.mailbox = ""  # its path, once logged in
         self.selected: Selected | None = None
         self.enabled: set[str] = set()  # extensions switched on by ENABLE (RFC 5161), in capitals
+        self.tag = b""  # of the command under way
         self.failures = 0  # logins refused
         self.mistakes = 0  # commands not understood
         self.ending = ""  # why the server wants it to end, said at the next rest
@@ -178,9 +188,14 @@ class Session:
         view = self.selected
         if view is not None and view.stale and not view.folder.gone:
             told = view.folder.recent_from
-            self.line.write(b"".join(view.news(expunges=expunges, with_uid=with_uid)))
+            self.line.write(b"".join(view.news(self.tone(with_uid), expunges=expunges)))
             if view.folder.recent_from != told:
                 self.server.summaries.keep_recent(view.folder)
+
+    def tone(self, with_uid: bool = False) -> Tone:
+        """How this client is told of changes."""
+        enabled = self.enabled
+        return Tone(with_uid, "CONDSTORE" in enabled, "QRESYNC" in enabled, "IMAP4REV2" not in enabled)
 
     # -- ending --------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from emailgency.servers.imap import (
     listing,
     messages,
     search,
+    sort,
     status,
     store_copy_move,
     tree_changes,
@@ -51,4 +52,6 @@ TABLE: dict[type, Rule] = {
     commands.Store: Rule(store_copy_move.store, _SELECTED, expunges=False),
     commands.Fetch: Rule(messages.fetch, _SELECTED, expunges=False),
     commands.Search: Rule(search.search, _SELECTED, expunges=False),
+    commands.Sort: Rule(sort.sort, _SELECTED, expunges=False),
+    commands.Thread: Rule(sort.thread, _SELECTED, expunges=False),
 }

@@ -1,0 +1,177 @@
+"""What SEARCH, SORT and THREAD look for (RFC 3501 section 6.4.4): the set of messages is narrowed key by key.
+
+Of keys that all must hold the cheap ones go first: flags, numbers, sizes and dates are columns of the snapshot; only
+what they leave is opened, and between files others may run.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+
+from emailgency.codec.imap.commands import (
+    All,
+    And,
+    Body,
+    Day,
+    HasFlag,
+    Header,
+    Not,
+    Numbers,
+    Or,
+    SearchKey,
+    Size,
+    Unsearchable,
+    When,
+    Within,
+)
+from emailgency.codec.mime import search_text
+from emailgency.servers.imap import flags
+from emailgency.servers.imap.haystack import Needle
+from emailgency.servers.imap.message_file import MessageFile
+from emailgency.servers.imap.selected import Selected
+from emailgency.servers.imap.session import Refusal, Session, no
+from emailgency.store.folder import UNKNOWN, Folder, keyword_letters
+
+
+class Searcher:
+    """Finds in one view. Every method takes ascending positions and returns those that hold, ascending."""
+
+    def __init__(self, session: Session, view: Selected) -> None:
+        self._session = session
+        self._view = view
+
+    async def among(self, key: SearchKey, positions: list[int]) -> list[int]:
+        """Nested no deeper than the parser allows (32)."""
+        await self._session.line.breathe()
+        match key:
+            case All():
+                return positions
+            case Unsearchable(words, code):
+                raise Refusal(no(f"I do not search like that: {words}.", code))
+            case And(keys):
+                for one in sorted(keys, key=cost):
+                    positions = await self.among(one, positions)
+                return positions
+            case Or(left, right):
+                first = set(await self.among(left, positions))
+                second = await self.among(right, [position for position in positions if position not in first])
+                return sorted(first.union(second))
+            case Not(inner):
+                excluded = set(await self.among(inner, positions))
+                return [position for position in positions if position not in excluded]
+            case Numbers(messages, uid):
+                named = set(self._view.positions(messages, uid))
+                return [position for position in positions if position in named]
+        return await self._by_message(key, positions)
+
+    async def _by_message(self, key: SearchKey, positions: list[int]) -> list[int]:
+        places = self._places(positions)
+        folder = self._view.folder
+        match key:
+            case HasFlag("\\Recent"):
+                return [position for position, _ in places if self._view.recent(self._view.uid(position))]
+            case HasFlag(flag):
+                letter = flags.SYSTEM.get(flag) or keyword_letters(folder).get(flag.lower())
+                return [position for position, place in places if letter and letter in folder.letters[place]]
+            case Size(larger, octets):
+                sizes = [(position, _size(folder, place)) for position, place in places]
+                found = [(position, size) for position, size in sizes if size != UNKNOWN]
+                return [position for position, size in found if (size > octets if larger else size < octets)]
+            case Day(False, when, day):
+                return await self._by_date(places, lambda at: fits(datetime.fromtimestamp(at, UTC).date(), when, day))
+            case Within(older, seconds):
+                moment = self._session.server.clock() - seconds
+                return await self._by_date(places, lambda at: at <= moment if older else at >= moment)
+        return await self._by_reading(key, positions)
+
+    def _places(self, positions: Sequence[int]) -> list[tuple[int, int]]:
+        """(position in the view, place in the folder) of those that still exist."""
+        if self._view.in_step:
+            return [(position, position) for position in positions]
+        places = ((position, self._view.place(position)) for position in positions)
+        return [(position, place) for position, place in places if place != UNKNOWN]
+
+    async def _by_date(self, places: list[tuple[int, int]], holds: Callable[[float], bool]) -> list[int]:
+        found = []
+        for position, _ in places:
+            place = self._view.place(position)  # anew: others run in between
+            try:
+                at = self._view.folder.date(place) if place != UNKNOWN else None
+            except FileNotFoundError:
+                at = None
+            if at is not None and holds(at):
+                found.append(position)
+            await self._session.line.breathe()
+        return found
+
+    async def _by_reading(self, key: SearchKey, positions: Sequence[int]) -> list[int]:
+        needle = Needle(key.text) if isinstance(key, Header | Body) else Needle("")
+        found = []
+        for position in positions:
+            if await self._read(key, needle, position):
+                found.append(position)
+            await self._session.line.breathe()
+        return found
+
+    async def _read(self, key: SearchKey, needle: Needle, position: int) -> bool:
+        for _ in range(2):
+            place = self._view.place(position)
+            if place == UNKNOWN:
+                return False
+            try:
+                with MessageFile(self._view.folder.full_path(place)) as message:
+                    return await self._holds(key, needle, message)
+            except FileNotFoundError:
+                await self._session.server.folders.refresh(self._view.folder)  # renamed by another program, or gone
+        return False
+
+    async def _holds(self, key: SearchKey, needle: Needle, message: MessageFile) -> bool:
+        match key:
+            case Day(True, when, day):
+                sent = search_text.sent_day(message.header())
+                return sent is not None and fits(sent, when, day)
+            case Header(field, _):
+                header = message.header()
+                return not needle.surely_not_in(header) and search_text.in_field(header, field, needle.text)
+            case Body(_, with_header):
+                if message.in_memory and needle.surely_not_in(message.begin):
+                    return False
+                with message.octets() as octets:
+                    for found in search_text.in_body(octets, needle.text, with_header):
+                        if found:
+                            return True
+                        await self._session.line.breathe()
+        return False
+
+
+def _size(folder: Folder, place: int) -> int:
+    try:
+        return folder.size(place)
+    except FileNotFoundError:
+        return UNKNOWN
+
+
+def fits(found: date, when: When, day: date) -> bool:
+    """Whether a message of day `found` is BEFORE, ON or SINCE `day`."""
+    if when is When.BEFORE:
+        return found < day
+    return found == day if when is When.ON else found >= day
+
+
+def cost(key: SearchKey) -> int:
+    """What a key needs: 0 the snapshot, 1 the file's date, 2 its header, 3 its body."""
+    match key:
+        case And(keys):
+            return max(map(cost, keys))
+        case Or(left, right):
+            return max(cost(left), cost(right))
+        case Not(inner):
+            return cost(inner)
+        case Day(sent, _, _):
+            return 2 if sent else 1
+        case Within():
+            return 1
+        case Header():
+            return 2
+        case Body():
+            return 3
+    return 0

@@ -1,0 +1,44 @@
+"""What SORT and THREAD know of each message, from the cache or by reading its header."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from emailgency.codec.mime import sort_keys
+from emailgency.codec.mime.sort_keys import SortKeys
+from emailgency.servers.imap.message_file import MessageFile
+from emailgency.servers.imap.selected import Selected
+from emailgency.servers.imap.session import Session
+from emailgency.store.folder import UNKNOWN
+
+
+class Facts(Struct, frozen=True):
+    """`sent`: by the Date field, else INTERNALDATE (RFC 5256 section 2.2); seconds since the epoch."""
+
+    keys: SortKeys
+    sent: int
+
+
+async def gather(session: Session, view: Selected, positions: Sequence[int]) -> dict[int, Facts]:
+    """By position; messages that have gone are left out."""
+    facts: dict[int, Facts] = {}
+    for position in positions:
+        found = await _read(session, view, position)
+        if found is not None:
+            facts[position] = found
+        await session.line.breathe()
+    return facts
+
+
+async def _read(session: Session, view: Selected, position: int) -> Facts | None:
+    for _ in range(2):
+        place = view.place(position)
+        if place == UNKNOWN:
+            return None
+        try:
+            with MessageFile(view.folder.full_path(place)) as message:
+                keys = sort_keys.read(message.header())
+            return Facts(keys, int(view.folder.date(place)) if keys.sent is None else keys.sent)
+        except FileNotFoundError:
+            await session.server.folders.refresh(view.folder)  # renamed by another program, or gone
+    return None
