@@ -56,12 +56,13 @@ from emailgency.store.storing.line import Storer
 
 if TYPE_CHECKING:
     from emailgency.servers.imap.server import ImapServer
+    from emailgency.servers.pop3.server import Pop3Server
 
 DAY = 86_400.0
 BANNER_FIRST = 0.02  # seconds in which clients that wait already get their banner, before more is loaded
 
 # Sections taken on while we run; all others are looked at when we start.
-LIVE = {"tls", "smtp", "imap", "egress", "courier", "retry", "relay", "outbound", "bounces", "flush", "stop"}
+LIVE = {"tls", "smtp", "imap", "pop3", "egress", "courier", "retry", "relay", "outbound", "bounces", "flush", "stop"}
 FIXED = set(Settings.__struct_fields__) - LIVE
 
 
@@ -145,6 +146,7 @@ class App:
             ),
         }
         self.imap: ImapServer | None = None
+        self.pop3: Pop3Server | None = None
         self.control = Control(data, {})
         self.stall = Stall(reactor)
         self.loops = [Periodic(reactor, "looking at certificates", DAY, self.certificates.warn)]
@@ -175,13 +177,16 @@ class App:
         self._load_certificates()
         self._watch()
         from emailgency.commands import commands
-        from emailgency.mailboxes import ImapFactory, imap_server
+        from emailgency.mailboxes import ImapFactory, Pop3Factory, imap_server, pop3_server
 
         self.control.commands.update(commands(self, self._reactor, self._settings))
         self.control.start(self._reactor)
         self.imap = imap_server(self, self._reactor, self._settings)
         for service, secure in (("imap", False), ("imaps", True)):
             self._serve(service, ImapFactory(self.imap, secure))
+        self.pop3 = pop3_server(self, self._reactor, self._settings)
+        for service, secure in (("pop3", False), ("pop3s", True)):
+            self._serve(service, Pop3Factory(self.pop3, secure))
         self._asleep.discard("mailboxes")
 
     def _load_certificates(self) -> None:
@@ -223,7 +228,7 @@ class App:
         await gatherResults(
             [
                 *(smtp.drain(grace) for smtp in self.smtp.values()),
-                *((Deferred.fromCoroutine(self.imap.drain(grace)),) if self.imap else ()),
+                *(Deferred.fromCoroutine(server.drain(grace)) for server in (self.imap, self.pop3) if server),
                 Deferred.fromCoroutine(self.relay.stop()),
                 Deferred.fromCoroutine(self.outbound.stop()),
             ],
@@ -256,6 +261,8 @@ class App:
         self.submission.adopt(settings.smtp.submission)
         if self.imap:
             self.imap.adopt(settings.imap)
+        if self.pop3:
+            self.pop3.adopt(settings.pop3)
         self.egress.adopt(settings.egress)
         self.means.courier, self.means.retry = settings.courier, settings.retry
         self.means.places.limit = settings.courier.connections

@@ -9,6 +9,7 @@ from emailgency.flows.lane import Lane
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.relay import RelayFlow
 from emailgency.servers.imap.server import ImapServer
+from emailgency.servers.pop3.server import Pop3Server
 from emailgency.servers.smtp_service import SmtpService
 from emailgency.servers.stall import Stall
 from emailgency.servers.web.metrics import Figure
@@ -27,6 +28,7 @@ class Parts(Protocol):
     clock: Callable[[], float]
     imap: ImapServer | None
     outbound: OutboundFlow
+    pop3: Pop3Server | None
     redis: Redis
     relay: RelayFlow
     smtp: dict[str, SmtpService]
@@ -75,10 +77,12 @@ def refused(parts: Parts) -> dict[str, float]:
     return {service: one.connections.refused for service, one in services(parts)}
 
 
-def services(parts: Parts) -> Iterator[tuple[str, SmtpService | ImapServer]]:
+def services(parts: Parts) -> Iterator[tuple[str, SmtpService | ImapServer | Pop3Server]]:
     yield from parts.smtp.items()
     if parts.imap is not None:
         yield "imap", parts.imap
+    if parts.pop3 is not None:
+        yield "pop3", parts.pop3
 
 
 def lanes(parts: Parts) -> list[Lane]:

@@ -36,6 +36,8 @@ PORTS = (
     Port("submissions", 465, 2465),
     Port("imap", 143, 2143),
     Port("imaps", 993, 2993),
+    Port("pop3", 110, 2110),
+    Port("pop3s", 995, 2995),
     Port("local", 8025, 8025, "127.0.0.1"),
 )
 

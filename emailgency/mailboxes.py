@@ -1,4 +1,4 @@
-"""IMAP, put together; loaded after the first banner."""
+"""IMAP and POP3, put together; loaded after the first banner."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -7,17 +7,19 @@ from emailgency.flows.login import Login
 from emailgency.servers.imap.protocol import ImapFactory
 from emailgency.servers.imap.server import LOOK, ImapServer
 from emailgency.servers.periodic import Periodic
+from emailgency.servers.pop3 import server as pop3
+from emailgency.servers.pop3.server import Pop3Factory, Pop3Server
 from emailgency.settings import Settings
 from emailgency.store.certificates import Certificates
 from emailgency.store.directory import Directory
 from emailgency.store.folders import Folders
 from emailgency.store.summaries import Summaries
 
-__all__ = ["ImapFactory", "imap_server"]
+__all__ = ["ImapFactory", "Pop3Factory", "imap_server", "pop3_server"]
 
 
 class Parts(Protocol):
-    """What IMAP rests on, and the loops it adds its own to."""
+    """What they rest on, and the loops they add their own to."""
 
     certificates: Certificates
     clock: Callable[[], float]
@@ -42,4 +44,17 @@ def imap_server(parts: Parts, reactor: Any, settings: Settings) -> ImapServer:
         tls=parts.certificates,
     )
     parts.loops.append(Periodic(reactor, "looking after IMAP sessions", LOOK, server.look))
+    return server
+
+
+def pop3_server(parts: Parts, reactor: Any, settings: Settings) -> Pop3Server:
+    """What all POP3 connections share, and the loop that looks after them."""
+    server = Pop3Server(
+        settings=settings.pop3,
+        reactor=reactor,
+        folders=parts.folders,
+        login=parts.login,
+        tls=parts.certificates,
+    )
+    parts.loops.append(Periodic(reactor, "looking after POP3 sessions", pop3.LOOK, server.look_at_rights))
     return server

@@ -25,6 +25,7 @@ from emailgency.net.dns import DnsSettings
 from emailgency.net.egress import EgressSettings
 from emailgency.rules.retry import RetrySettings
 from emailgency.servers.imap.limits import Imap
+from emailgency.servers.pop3.limits import Pop3
 from emailgency.servers.smtp_service import SmtpSettings
 from emailgency.settings_file import read
 from emailgency.store.certificates import TlsSettings
@@ -49,6 +50,8 @@ class Listen(Struct, frozen=True, kw_only=True):
     submissions: Annotated[ListenOn, Meta(description="Mail from users, TLS at once. Port 465, or 2465.")] = None
     imap: Annotated[ListenOn, Meta(description="Mailboxes, STARTTLS. Port 143, or 2143.")] = None
     imaps: Annotated[ListenOn, Meta(description="Mailboxes, TLS at once. Port 993, or 2993.")] = None
+    pop3: Annotated[ListenOn, Meta(description="INBOX by POP3, STARTTLS. Port 110, or 2110.")] = None
+    pop3s: Annotated[ListenOn, Meta(description="INBOX by POP3, TLS at once. Port 995, or 2995.")] = None
     local: Annotated[
         ListenOn,
         Meta(description="Health and figures for watching programs, in clear. Port 8025, on 127.0.0.1."),
@@ -95,6 +98,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     tls: TlsSettings = TlsSettings()
     smtp: SmtpSettings = SmtpSettings()
     imap: Imap = Imap()
+    pop3: Pop3 = Pop3()
     login: LoginSettings = LoginSettings()
     login_failures: FailureSettings = FailureSettings()
     credentials: CredentialSettings = CredentialSettings()

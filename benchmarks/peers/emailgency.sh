@@ -21,6 +21,8 @@ submission = []
 submissions = []
 imap = ["127.0.0.1:2153"]
 imaps = []
+pop3 = []
+pop3s = []
 local = []
 
 [smtp.connections]

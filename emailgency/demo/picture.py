@@ -12,6 +12,8 @@ class Doors(Struct, frozen=True):
     smtp: int
     imap: int
     imaps: int
+    pop3: int
+    pop3s: int
     command: str
     data: str
 
@@ -26,6 +28,7 @@ def picture(doors: Doors, passwords: dict[str, str], pending: int, server_port: 
 
 Read it in any mail program: IMAP server {HOST}
     port {doors.imaps} (TLS) or port {doors.imap} (STARTTLS); the certificate is self-signed, accept it
+    or by POP3: ports {doors.pop3s} (TLS) and {doors.pop3} (STARTTLS)
 {people}
   or one message here:
     curl -sk -u '{name}@{DOMAIN}:{password}' 'imaps://{HOST}:{doors.imaps}/INBOX;MAILINDEX=1'

@@ -12,7 +12,11 @@ HEADER = b"PROXY TCP4 203.0.113.7 192.0.2.1 4711 25\r\n"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    settings = {"smtp": {"proxies": ["127.0.0.1"]}, "imap": {"proxies": ["127.0.0.1"]}}
+    settings = {
+        "smtp": {"proxies": ["127.0.0.1"]},
+        "imap": {"proxies": ["127.0.0.1"]},
+        "pop3": {"proxies": ["127.0.0.1"]},
+    }
     with Server(tmp_path_factory.mktemp("server"), settings).start() as server:
         yield server
 
@@ -30,7 +34,15 @@ def greeting(server: Server, service: str, secure: bool) -> bytes:
 
 @pytest.mark.parametrize(
     ("service", "secure"),
-    [("smtp", False), ("submission", False), ("submissions", True), ("imap", False), ("imaps", True)],
+    [
+        ("smtp", False),
+        ("submission", False),
+        ("submissions", True),
+        ("imap", False),
+        ("imaps", True),
+        ("pop3", False),
+        ("pop3s", True),
+    ],
 )
 def test_every_door_opens_behind_a_proxy(server: Server, service: str, secure: bool) -> None:
-    assert greeting(server, service, secure).startswith((b"220 mx.emailgency.zz", b"* OK "))
+    assert greeting(server, service, secure).startswith((b"220 mx.emailgency.zz", b"* OK ", b"+OK "))

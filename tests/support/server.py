@@ -17,7 +17,7 @@ import emailgency
 from emailgency.command.exchange import exchange
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SERVICES = ("smtp", "submission", "submissions", "imap", "imaps", "local")
+SERVICES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "local")
 
 
 class NotReady(Exception):
@@ -38,7 +38,7 @@ class Process(Protocol):
 class Server:
     """One installation. It can be stopped, killed and started again on the same data.
 
-    `ports` tells where each service listens ("smtp", "submission", "submissions", "imap", "imaps", "local").
+    `ports` tells where each service of SERVICES listens.
     Used as a context, it is stopped at the end.
     """
 

@@ -1,19 +1,12 @@
-"""The dialogues of AUTH PLAIN (RFC 4616) and AUTH LOGIN, server side (RFC 4954)."""
+"""AUTH as SMTP has it: the dialogues of `codec.sasl` with its replies (RFC 4954)."""
 
-import binascii
+from binascii import b2a_base64
 
-from msgspec import Struct
-
+from emailgency.codec import sasl
+from emailgency.codec.sasl import MECHANISMS, Credentials
 from emailgency.codec.smtp.reply import ProtocolError
 
-MECHANISMS = ("PLAIN", "LOGIN")
-
-
-class Credentials(Struct, frozen=True):
-    """What the client claims; never logged."""
-
-    name: str
-    password: str
+__all__ = ["MECHANISMS", "Credentials", "Dialogue"]
 
 
 class Dialogue:
@@ -22,33 +15,21 @@ class Dialogue:
     def __init__(self, mechanism: str) -> None:
         if mechanism not in MECHANISMS:
             raise ProtocolError(504, "5.5.4", "mechanism not supported")
-        self.challenge = b"334 \r\n"
-        if mechanism == "LOGIN":
-            self.challenge = b"334 VXNlcm5hbWU6\r\n"  # "Username:"
-        self.credentials: Credentials | None = None
-        self._mechanism = mechanism
-        self._name: str | None = None
+        self._dialogue = sasl.Dialogue(mechanism)
+
+    @property
+    def challenge(self) -> bytes:
+        return b"334 " + b2a_base64(self._dialogue.challenge, newline=False) + b"\r\n"
+
+    @property
+    def credentials(self) -> Credentials | None:
+        return self._dialogue.credentials
 
     def feed(self, line: bytes) -> None:
         """One response. Raises ProtocolError for "*" (cancelled, RFC 4954 section 4) and what cannot be read."""
-        if line == b"*":
-            raise ProtocolError(501, "5.7.0", "authentication cancelled")
-        text = _decode(line)
-        if self._mechanism == "PLAIN":
-            authorise, name, password = [*text.split("\0"), "", ""][:3] if text.count("\0") == 2 else ("", "", "")
-            if not name or authorise not in ("", name):
-                raise ProtocolError(501, "5.5.2", "credentials not understood")
-            self.credentials = Credentials(name, password)
-        elif self._name is None:
-            self._name = text
-            self.challenge = b"334 UGFzc3dvcmQ6\r\n"  # "Password:"
-        else:
-            self.credentials = Credentials(self._name, text)
-
-
-def _decode(line: bytes) -> str:
-    try:
-        # "=" is an empty initial response (RFC 4954 section 4)
-        return "" if line == b"=" else binascii.a2b_base64(line, strict_mode=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
-        raise ProtocolError(501, "5.5.2", "not base64 of UTF-8") from None
+        try:
+            self._dialogue.feed(line)
+        except sasl.Cancelled:
+            raise ProtocolError(501, "5.7.0", "authentication cancelled") from None
+        except sasl.Malformed as error:
+            raise ProtocolError(501, "5.5.2", str(error)) from None

@@ -1,0 +1,1 @@
+"""The POP3 server: one session a connection, one maildrop at a time."""
