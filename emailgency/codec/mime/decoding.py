@@ -9,6 +9,7 @@ import re
 from binascii import Error, a2b_base64, a2b_qp
 from collections.abc import Iterator
 
+from emailgency.codec.mime import transfer
 from emailgency.codec.mime.headers import Octets, unfold
 
 CHUNK = 65536  # octets decoded at a time
@@ -64,37 +65,10 @@ def _bare(octets: bytes) -> str:
 def body_text(octets: Octets, start: int, end: int, encoding: bytes, charset_name: bytes | None) -> Iterator[str]:
     """The text of octets[start:end], piece by piece; a character is never cut in two."""
     decoder = codecs.getincrementaldecoder(charset(charset_name))("replace")
-    for chunk in _decoded(octets, start, end, encoding.lower()):
-        yield decoder.decode(chunk)
-    yield decoder.decode(b"", final=True)
-
-
-def _decoded(octets: Octets, start: int, end: int, encoding: bytes) -> Iterator[bytes]:
-    """Pieces without their transfer encoding; one may be carried over in part to the next."""
-    rest = b""
+    without = transfer.decoder(encoding) or transfer.Identity()
     for at in range(start, end, CHUNK):
-        chunk = rest + octets[at : min(at + CHUNK, end)]
-        last = at + CHUNK >= end
-        if encoding == b"base64":
-            digits = chunk.translate(None, _NO_BASE64)
-            whole = len(digits) if last else len(digits) & ~3
-            rest = digits[whole:]
-            yield _base64(digits[:whole])
-        elif encoding == b"quoted-printable":
-            cut = len(chunk) if last else _cut(chunk)
-            rest = chunk[cut:]
-            yield a2b_qp(chunk[:cut])
-        else:
-            yield chunk
-
-
-def _cut(chunk: bytes) -> int:
-    """Where quoted-printable can be cut: not within `=C3` or a soft line end, nor before blanks at a line's end."""
-    newline = chunk.rfind(b"\n")
-    if newline >= 0:
-        return newline + 1
-    escape = chunk.rfind(b"=", len(chunk) - 2)
-    return len(chunk) if escape < 0 else escape
+        yield decoder.decode(without.feed(octets[at : min(at + CHUNK, end)]))
+    yield decoder.decode(without.end(), final=True)
 
 
 def _base64(digits: bytes) -> bytes:
