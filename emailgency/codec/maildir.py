@@ -5,12 +5,16 @@
 """
 
 import re
+from hashlib import sha256
 
 from msgspec import Struct
 
 _FIELD = re.compile(r",U=([0-9]{1,10})(?=[,:]|$)")
 _UNIQUE = re.compile(r"([0-9]+)\.([^.]+)\.(.+)")
 _UNSAFE_HOST = re.compile(r"[^A-Za-z0-9.-]")
+_OWN_ID = re.compile(r"k?[0-9a-f]{8}[a-z0-9]{1,32}(?:_[0-9]{1,9})?")  # `store.ids`, and what COPY and prefixes add
+_SECONDS = re.compile(r"[0-9]{1,10}")
+_LAST = 1 << 36  # seconds; what is later is no time
 _HIGHEST = 0xFFFFFFFF  # RFC 3501 section 2.3.1.1: a UID is 32 bits and not zero
 
 
@@ -79,6 +83,35 @@ def uid_of(name: str) -> int:
 def flags_of(name: str) -> str:
     """The letters behind `:2,` as they stand."""
     return name.partition(":2,")[2]
+
+
+def email_id(name: str) -> str:
+    """RFC 8474: the same for the copies of a message, and for no other one; at most 64 letters, digits, `_` and `-`.
+
+    A copy carries the id of its original in the field `E=`. What another program named is known by a hash of that.
+    """
+    taken = parse(name)
+    for field in taken.others:
+        if field.startswith("E=") and _OWN_ID.fullmatch(field[2:]):
+            return field[2:]
+    return taken.id if _OWN_ID.fullmatch(taken.id) else sha256(taken.unique.encode("utf-8", "replace")).hexdigest()
+
+
+def saved_at(name: str) -> int:
+    """RFC 8514: when the message came into its folder, seconds since the epoch; 0: nobody knows.
+
+    A moved message says so in the field `D=`, for others it is the second at which their file was made.
+    """
+    taken = parse(name)
+    for field in taken.others:
+        if field.startswith("D=") and _SECONDS.fullmatch(field[2:]):
+            return int(field[2:])
+    return taken.seconds if taken.seconds < _LAST else 0
+
+
+def moved(others: tuple[str, ...], at: int) -> tuple[str, ...]:
+    """The fields of a message that is moved at a second."""
+    return (*(field for field in others if not field.startswith("D=")), f"D={at}")
 
 
 def base_of(name: str) -> str:

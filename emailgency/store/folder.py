@@ -91,6 +91,11 @@ class Folder:
     def __len__(self) -> int:
         return len(self.uids)
 
+    @property
+    def id(self) -> str:
+        """Stays when the folder is renamed, and is given to no other (RFC 8474 section 4): as its UIDVALIDITY."""
+        return f"F{self.uidvalidity}"
+
     def index(self, uid: int) -> int:
         """Where `uid` stands in the columns, UNKNOWN when it has gone."""
         at = bisect_left(self.uids, uid)

@@ -28,6 +28,7 @@ from emailgency.store.storing.messages import (
     DeleteFolder,
     Expunge,
     FolderList,
+    Gone,
     KeywordList,
     Keywords,
     New,
@@ -39,6 +40,7 @@ from emailgency.store.storing.messages import (
     SetFlags,
     Subscriptions,
     Unchanged,
+    Vanished,
 )
 from emailgency.store.storing.messages import Folders as ListFolders
 
@@ -54,14 +56,26 @@ class Folders(Snapshots):
         self._ids = Ids()
 
     async def set_flags(
-        self, folder: Folder, uids: Iterable[int], change: Callable[[str], str], silent_to: Listener | None = None
-    ) -> None:
-        """Give messages the sorted flag letters `change` makes of theirs; all readers but `silent_to` are told."""
+        self,
+        folder: Folder,
+        uids: Iterable[int],
+        change: Callable[[str], str],
+        silent_to: Listener | None = None,
+        unchanged_since: int | None = None,
+    ) -> list[int]:
+        """Give messages the sorted flag letters `change` makes of theirs; all readers but `silent_to` are told.
+
+        Those that have changed behind the mod-sequence `unchanged_since` are left as they are, and returned.
+        """
         async with _locked(folder):
-            if await self._set_flags(folder, uids, change, silent_to):
-                return
-            await self.refresh(folder)  # another program renamed some first: once more, under the new names
-            await self._set_flags(folder, uids, change, silent_to)
+            wanted, modified = _unchanged(folder, uids, unchanged_since)
+            done: set[int] = set()
+            if not await self._set_flags(folder, wanted, change, silent_to, done):
+                await self.refresh(folder)  # another program renamed some first: once more, under the new names
+                left, more = _unchanged(folder, (uid for uid in wanted if uid not in done), unchanged_since)
+                await self._set_flags(folder, left, change, silent_to, done)
+                modified += more
+            return sorted(modified)
 
     async def letters(self, folder: Folder, words: Sequence[str]) -> str | Refused:
         """The letters of keywords in this folder; new words get one. Keywords compare without regard to case."""
@@ -151,6 +165,11 @@ class Folders(Snapshots):
                 reply = await self._copy(source, uids, destination, move)
             return reply
 
+    async def vanished(self, folder: Folder, since: int) -> tuple[int, ...] | None:
+        """UIDs that went behind a mod-sequence, ascending; None when nobody remembers back to it."""
+        reply = await self._ask(Vanished(self._storer.number(), folder.path, since), folder)
+        return reply.uids if isinstance(reply, Gone) and reply.known else None
+
     # -- the tree of one mailbox ---------------------------------------------------------------------------
 
     async def listing(self, mailbox: str, known: FolderList | None = None) -> FolderList:
@@ -216,20 +235,23 @@ class Folders(Snapshots):
         return Append(self._storer.number(), folder.path, messages, replaced)
 
     async def _set_flags(
-        self, folder: Folder, uids: Iterable[int], change: Callable[[str], str], silent_to: Listener | None
+        self,
+        folder: Folder,
+        uids: Iterable[int],
+        change: Callable[[str], str],
+        silent_to: Listener | None,
+        done: set[int],
     ) -> bool:
-        """False: some files had other names than we thought."""
+        """False: some files had other names than we thought, those whose UIDs are not among `done` now."""
         wanted = []
         for uid in uids:
             at = folder.index(uid)
             if at != UNKNOWN and (letters := change(folder.letters[at])) != folder.letters[at]:
                 wanted.append((uid, folder.names[at][4:], letters))
-        renamed = 0
 
         def apply(reply: Reply) -> None:
-            nonlocal renamed
             if isinstance(reply, Changed):
-                renamed += len(reply.renamed)
+                done.update(one[0] for one in reply.renamed)
                 folder.tell([one[0] for one in reply.renamed if folder.rename(*one, reply.modseq)], silent_to)
 
         requests = [
@@ -237,7 +259,7 @@ class Folders(Snapshots):
             for at in range(0, len(wanted), BATCH)
         ]
         await self._ask_all(requests, apply, folder)
-        return renamed == len(wanted)
+        return all(one[0] in done for one in wanted)
 
     async def _copy(
         self, source: Folder, uids: Sequence[int], destination: Folder, move: bool
@@ -256,6 +278,18 @@ class Folders(Snapshots):
             destination.token = ""  # keywords that came along may have got new letters there
             await self.refresh(destination)
         return sorted((placed.source_uid, placed.uid) for placed in reply.placed)
+
+
+def _unchanged(folder: Folder, uids: Iterable[int], since: int | None) -> tuple[list[int], list[int]]:
+    """Those that have not changed behind a mod-sequence, and those that have."""
+    if since is None:
+        return list(uids), []
+    same: list[int] = []
+    modified: list[int] = []
+    for uid in uids:
+        at = folder.index(uid)
+        (modified if at != UNKNOWN and folder.modseqs[at] > since else same).append(uid)
+    return same, modified
 
 
 def _refused(reply: Reply) -> Refused:

@@ -146,6 +146,7 @@ class Status(Struct, frozen=True):
 
 STATUS_ITEMS = frozenset(
     {"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "DELETED-STORAGE", "APPENDLIMIT"}
+    | {"HIGHESTMODSEQ", "MAILBOXID"}
 )
 
 
@@ -276,7 +277,17 @@ class Section(Struct, frozen=True):
     label: bytes
 
 
-FetchItem = Attribute | Section
+class Binary(Struct, frozen=True):
+    """`BINARY[1.2]<0.100>` and `BINARY.SIZE[1.2]` (RFC 3516): a part without its Content-Transfer-Encoding."""
+
+    part: tuple[int, ...]
+    partial: tuple[int, int] | None  # of the decoded octets
+    peek: bool
+    label: bytes
+    size: bool  # only how many octets
+
+
+FetchItem = Attribute | Section | Binary
 
 
 class Fetch(Struct, frozen=True):

@@ -74,6 +74,16 @@ def copy_uid(uidvalidity: int, sources: Iterable[int], targets: Iterable[int]) -
     return b"COPYUID %d %b %b" % (uidvalidity, compress(sources), compress(targets))
 
 
+def modified(numbers: Iterable[int]) -> bytes:
+    """Code `MODIFIED 7,9` (RFC 7162 section 3.1.3)."""
+    return b"MODIFIED " + compress(numbers)
+
+
+def mailbox_id(id: str) -> bytes:
+    """Code `MAILBOXID (F2212)` (RFC 8474 section 4)."""
+    return b"MAILBOXID (%b)" % id.encode("ascii")
+
+
 # ---- untagged data -----------------------------------------------------------------------------------------
 
 
@@ -124,15 +134,21 @@ def listed(
     )
 
 
-def status(name: str, items: Mapping[str, int]) -> bytes:
+def status(name: str, items: Mapping[str, int | str]) -> bytes:
     """`* STATUS INBOX (MESSAGES 3 UNSEEN 1)`, in the order of `items`."""
     listing = " ".join(f"{item} {value}" for item, value in items.items())
     return b"* STATUS %b (%b)\r\n" % (mailbox(name), listing.encode("ascii"))
 
 
-def search(numbers: Iterable[int]) -> bytes:
-    """`* SEARCH 2 84 882`; `* SEARCH` when nothing was found."""
-    return b"* SEARCH" + "".join([f" {value}" for value in numbers]).encode("ascii") + b"\r\n"
+def search(numbers: Iterable[int], modseq: int = 0) -> bytes:
+    """`* SEARCH 2 84 882`; `* SEARCH` when nothing was found. `modseq`: the highest of them (RFC 7162)."""
+    more = f" (MODSEQ {modseq})\r\n" if modseq else "\r\n"
+    return b"* SEARCH" + "".join([f" {value}" for value in numbers]).encode("ascii") + more.encode("ascii")
+
+
+def vanished(uids: Iterable[int]) -> bytes:
+    """`* VANISHED 405,407:408` of ascending UIDs (RFC 7162 section 3.2.10)."""
+    return b"* VANISHED " + compress(uids) + b"\r\n"
 
 
 def namespace(prefix: str, separator: str) -> bytes:
@@ -164,6 +180,13 @@ def fetch_start(sequence: int) -> bytes:
 FETCH_END = b")\r\n"
 
 
+def changed_flags(sequence: int, uid: int, flags: bytes | None, modseq: int) -> bytes:
+    """`* 5 FETCH (UID 9 FLAGS (\\Seen) MODSEQ (12))`; without FLAGS for those that are not to be told."""
+    if flags is None:
+        return b"* %d FETCH (UID %d MODSEQ (%d))\r\n" % (sequence, uid, modseq)
+    return b"* %d FETCH (UID %d FLAGS (%b) MODSEQ (%d))\r\n" % (sequence, uid, flags, modseq)
+
+
 def size_attribute(octets: int) -> bytes:
     """`RFC822.SIZE 4286`."""
     return b"RFC822.SIZE %d" % octets
@@ -171,8 +194,17 @@ def size_attribute(octets: int) -> bytes:
 
 def date_attribute(at: float) -> bytes:
     """`INTERNALDATE "17-Jul-1996 02:44:25 +0000"` of seconds since the epoch; always in UTC."""
+    return b"INTERNALDATE " + _date_time(at)
+
+
+def save_date(at: int) -> bytes:
+    """`SAVEDATE "17-Jul-1996 02:44:25 +0000"`, NIL for 0: nobody knows (RFC 8514 section 5)."""
+    return b"SAVEDATE " + (_date_time(at) if at else b"NIL")
+
+
+def _date_time(at: float) -> bytes:
     day = time.gmtime(at)
-    return b'INTERNALDATE "%02d-%b-%04d %02d:%02d:%02d +0000"' % (
+    return b'"%02d-%b-%04d %02d:%02d:%02d +0000"' % (
         day.tm_mday,
         _MONTHS[day.tm_mon - 1],
         day.tm_year,
@@ -189,6 +221,11 @@ def section_attribute(label: bytes, octets: bytes | None) -> bytes:
     return b"%b {%d}\r\n%b" % (label, len(octets), octets)
 
 
-def section_start(label: bytes, size: int) -> bytes:
-    """The same up to the octets, of which exactly `size` must follow."""
-    return b"%b {%d}\r\n" % (label, size)
+def section_start(label: bytes, size: int, binary: bool = False) -> bytes:
+    """The same up to the octets, of which exactly `size` must follow; `binary`: as a literal8 (RFC 3516 section 7)."""
+    return b"%b %b{%d}\r\n" % (label, b"~" if binary else b"", size)
+
+
+def binary_size(label: bytes, octets: int) -> bytes:
+    """`BINARY.SIZE[1] 4286`."""
+    return b"%b %d" % (label, octets)

@@ -6,6 +6,7 @@ A name stands here when its tests pass, and no sooner. Before login only what a 
 from collections.abc import Callable
 
 from emailgency.rules.networks import is_loopback
+from emailgency.servers.imap import modseqs
 from emailgency.servers.imap.session import Session, State
 
 _ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE", "IDLE")
@@ -27,11 +28,18 @@ _MEMBERS = (
     "THREAD=REFERENCES",
     "PARTIAL",
     "CHILDREN",
+    "CONDSTORE",
+    "QRESYNC",
+    "OBJECTID",
+    "SAVEDATE",
 )
 
 
 # What ENABLE takes (in capitals) -> what has to be done at once, besides remembering it in `Session.enabled`.
-ENABLING: dict[str, Callable[[Session], None]] = {}
+ENABLING: dict[str, Callable[[Session], None]] = {
+    modseqs.CONDSTORE: modseqs.want,
+    modseqs.QRESYNC: modseqs.want_vanished,
+}
 
 
 def may_log_in(session: Session) -> bool:
@@ -63,6 +71,6 @@ def enable(session: Session, names: tuple[str, ...]) -> list[str]:
     """
     fresh = [name for name in dict.fromkeys(names) if name in ENABLING and name not in session.enabled]
     for name in fresh:
-        session.enabled.add(name)
         ENABLING[name](session)
+        session.enabled.add(name)
     return fresh

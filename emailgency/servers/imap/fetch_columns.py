@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from emailgency.codec import maildir
 from emailgency.codec.imap import responses
 from emailgency.codec.imap.commands import Attribute
 from emailgency.codec.mime.summary import Summary
@@ -47,6 +48,15 @@ def maker(view: Selected, item: Attribute) -> Callable[[int], bytes | None]:
             return lambda place: _if_there(lambda: responses.size_attribute(folder.size(place)))
         case Attribute.INTERNALDATE:
             return lambda place: _if_there(lambda: responses.date_attribute(folder.date(place)))
+        case Attribute.MODSEQ:
+            modseqs = folder.modseqs
+            return lambda place: b"MODSEQ (%d)" % modseqs[place]
+        case Attribute.EMAILID:
+            return lambda place: b"EMAILID (%b)" % maildir.email_id(folder.names[place][4:]).encode("ascii")
+        case Attribute.THREADID:
+            return lambda place: b"THREADID NIL"
+        case Attribute.SAVEDATE:
+            return lambda place: responses.save_date(maildir.saved_at(folder.names[place][4:]))
     return _summary_maker(folder, item)
 
 

@@ -1,9 +1,9 @@
 """NAMESPACE, and the selected folder as a whole: SELECT, EXAMINE and leaving it."""
 
 from emailgency.codec.imap import commands, responses
-from emailgency.servers.imap import flags
+from emailgency.servers.imap import flags, modseqs
 from emailgency.servers.imap.selected import Selected, permanent_flags
-from emailgency.servers.imap.session import Completed, Session, State, no_such_folder
+from emailgency.servers.imap.session import Completed, Session, State, bad, no_such_folder
 from emailgency.servers.imap.status import know_recent
 from emailgency.store.storing.messages import Refused
 
@@ -15,7 +15,11 @@ async def namespace(session: Session, command: commands.Namespace) -> Completed:
 
 async def select(session: Session, command: commands.Select) -> Completed:
     """SELECT and EXAMINE; the folder selected before is left even if this fails (RFC 3501 section 6.3.1)."""
-    session.leave()
+    if command.resync is not None and modseqs.QRESYNC not in session.enabled:
+        return bad("QRESYNC has to be enabled first.")  # RFC 7162 section 3.2.5
+    if session.selected is not None:
+        session.leave()
+        session.line.write(responses.untagged("OK", "The folder before is closed.", b"CLOSED"))
     folder = await session.open(session.path(command.name))
     if isinstance(folder, Refused):
         return no_such_folder()
@@ -27,24 +31,31 @@ async def select(session: Session, command: commands.Select) -> Completed:
     session.server.folders.hold(folder, view)
     session.selected = view
     session.state = State.SELECTED
-    session.line.write(b"".join(_description(view)))
+    if command.condstore:
+        session.enabled.add(modseqs.CONDSTORE)
+    session.line.write(b"".join(_description(session, view)))
+    if command.resync is not None:
+        await modseqs.resynchronise(session, view, command.resync)
     mode = b"READ-ONLY" if command.read_only else b"READ-WRITE"
     return Completed("The folder is open.", mode)
 
 
-def _description(view: Selected) -> list[bytes]:
+def _description(session: Session, view: Selected) -> list[bytes]:
     folder = view.folder
     told = [
         responses.flags(flags.offered(folder)),
         permanent_flags(view),
         responses.number(view.count, b"EXISTS"),
-        responses.number(view.recents, b"RECENT"),
         responses.untagged("OK", "UIDs are valid.", responses.number_code(b"UIDVALIDITY", folder.uidvalidity)),
         responses.untagged("OK", "The next UID.", responses.number_code(b"UIDNEXT", folder.uidnext)),
     ]
-    unseen = next((at for at, letters in enumerate(folder.letters) if "S" not in letters), None)
-    if unseen is not None:
-        told.append(responses.untagged("OK", "The first unseen.", responses.number_code(b"UNSEEN", unseen + 1)))
+    if "IMAP4REV2" not in session.enabled:  # RFC 9051 appendix E: neither RECENT nor UNSEEN
+        told.insert(3, responses.number(view.recents, b"RECENT"))
+        unseen = next((at for at, letters in enumerate(folder.letters) if "S" not in letters), None)
+        if unseen is not None:
+            told.append(responses.untagged("OK", "The first unseen.", responses.number_code(b"UNSEEN", unseen + 1)))
+    told.append(modseqs.highest(folder))
+    told.append(responses.untagged("OK", "It stays the same folder.", responses.mailbox_id(folder.id)))
     return told
 
 
@@ -56,13 +67,14 @@ async def check(session: Session, command: commands.Check) -> Completed:
 
 async def close(session: Session, command: commands.Close) -> Completed:
     """Removes what is \\Deleted without saying which, unless opened by EXAMINE (RFC 3501 section 6.4.2)."""
-    view = session.view()
+    view, code = session.view(), b""
     if not view.read_only:
         folder = view.folder
         deleted = [uid for uid, letters in zip(folder.uids, folder.letters, strict=True) if "T" in letters]
         await session.server.folders.expunge(folder, deleted)
+        code = modseqs.code_after_expunge(session, folder) if deleted else b""
     session.leave()
-    return Completed("The folder is closed.")
+    return Completed("The folder is closed.", code)
 
 
 async def unselect(session: Session, command: commands.Unselect) -> Completed:

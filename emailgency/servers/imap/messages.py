@@ -7,7 +7,7 @@ from functools import partial
 from emailgency.codec.imap import commands
 from emailgency.codec.imap.commands import Attribute, FetchItem, Section
 from emailgency.model.errors import Temporary
-from emailgency.servers.imap import flags
+from emailgency.servers.imap import flags, modseqs
 from emailgency.servers.imap.fetch_columns import SUMMARISED, rows
 from emailgency.servers.imap.fetch_text import TextTeller
 from emailgency.servers.imap.selected import Selected
@@ -27,16 +27,28 @@ async def fetch(session: Session, command: commands.Fetch) -> Completed:
     if not command.uid and command.messages.beyond(view.count):
         return bad("There are not that many messages.")
     positions = view.positions(command.messages, command.uid)
+    items = command.items
+    since = command.modifiers.changed_since
+    if since is not None:
+        if command.modifiers.vanished and not (command.uid and modseqs.QRESYNC in session.enabled):
+            return bad("VANISHED is for UID FETCH, and QRESYNC has to be enabled first.")  # RFC 7162 section 3.2.6
+        if command.modifiers.vanished:
+            named = command.messages.resolve(view.folder.uidnext - 1)
+            await modseqs.tell_vanished(session, view.folder, since, named)
+        positions = modseqs.changed_since(view, positions, since)
+        items = tuple(dict.fromkeys((*items, Attribute.MODSEQ)))
+    if Attribute.MODSEQ in items:
+        modseqs.want(session)
     if command.modifiers.partial is not None:
         positions = command.modifiers.partial.cut(positions)
-    texts = [item for item in command.items if isinstance(item, Section)]
+    texts = [item for item in items if isinstance(item, Section)]
     if not view.read_only and any(not text.peek for text in texts):
         await _mark_seen(session, view, positions)
     told = 0
-    step = _SOME if texts or any(item in SUMMARISED for item in command.items) else _MANY
+    step = _SOME if texts or any(item in SUMMARISED for item in items) else _MANY
     for start in range(0, len(positions), step):
         some = positions[start : start + step]
-        told += await _tell(session, view, some, command.items)
+        told += await _tell(session, view, some, items)
     return Completed("That is all.") if told == len(positions) or command.uid else _GONE
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from emailgency.codec.imap import commands, found, responses
 from emailgency.codec.imap.return_options import Returns
+from emailgency.servers.imap import modseqs
 from emailgency.servers.imap.searcher import Searcher
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Completed, Session
@@ -21,17 +22,21 @@ async def search(session: Session, command: commands.Search) -> Completed:
     returns = command.returns
     if returns is None and "IMAP4REV2" in session.enabled:
         returns = _ALL  # RFC 9051 section 6.4.4: the untagged SEARCH response is gone
+    modseq = 0
+    if modseqs.asked_for(command.key):
+        modseq = modseqs.highest_found(session, view, positions if returns is None else kept(returns, positions))
     if returns is None:
-        await session.line.say(responses.search(numbers))
+        await session.line.say(responses.search(numbers, modseq))
     else:
-        await tell(session, command.uid, returns, numbers)
+        await tell(session, command.uid, returns, numbers, modseq)
     return Completed("That is what I found.")
 
 
-async def tell(session: Session, uid: bool, returns: Returns, numbers: Sequence[int]) -> None:
-    """The ESEARCH response of numbers in the order of the answer."""
+async def tell(session: Session, uid: bool, returns: Returns, numbers: Sequence[int], modseq: int = 0) -> None:
+    """The ESEARCH response of numbers in the order of the answer; `modseq` is the highest of them (RFC 7162)."""
     if not returns.only_save:
-        await session.line.say(found.extended(session.tag, uid, returns, numbers))
+        more = b" MODSEQ %d" % modseq if modseq else b""
+        await session.line.say(found.extended(session.tag, uid, returns, numbers, more))
 
 
 def numbered(view: Selected, positions: Sequence[int], uid: bool) -> list[int]:

@@ -7,6 +7,7 @@ what they leave is opened, and between files others may run.
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
+from emailgency.codec import maildir
 from emailgency.codec.imap.commands import (
     All,
     And,
@@ -17,14 +18,16 @@ from emailgency.codec.imap.commands import (
     Not,
     Numbers,
     Or,
+    SavedDay,
     SearchKey,
     Size,
     Unsearchable,
     When,
     Within,
 )
+from emailgency.codec.imap.state_keys import EmailId, Modseq, ThreadId
 from emailgency.codec.mime import search_text
-from emailgency.servers.imap import flags
+from emailgency.servers.imap import flags, modseqs
 from emailgency.servers.imap.haystack import Needle
 from emailgency.servers.imap.message_file import MessageFile
 from emailgency.servers.imap.selected import Selected
@@ -76,6 +79,15 @@ class Searcher:
                 sizes = [(position, _size(folder, place)) for position, place in places]
                 found = [(position, size) for position, size in sizes if size != UNKNOWN]
                 return [position for position, size in found if (size > octets if larger else size < octets)]
+            case Modseq(least):
+                return modseqs.changed_since(self._view, positions, least - 1)
+            case EmailId(id):
+                wanted = id.decode("ascii")
+                return [position for position, place in places if maildir.email_id(folder.names[place][4:]) == wanted]
+            case ThreadId():
+                return []
+            case SavedDay(when, day):
+                return [position for position, place in places if _saved(folder, place, when, day)]
             case Day(False, when, day):
                 return await self._by_date(places, lambda at: fits(datetime.fromtimestamp(at, UTC).date(), when, day))
             case Within(older, seconds):
@@ -141,6 +153,11 @@ class Searcher:
                             return True
                         await self._session.line.breathe()
         return False
+
+
+def _saved(folder: Folder, place: int, when: When, day: date) -> bool:
+    at = maildir.saved_at(folder.names[place][4:])
+    return at > 0 and fits(datetime.fromtimestamp(at, UTC).date(), when, day)
 
 
 def _size(folder: Folder, place: int) -> int:

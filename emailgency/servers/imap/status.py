@@ -4,11 +4,12 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from emailgency.codec.imap import commands, responses
+from emailgency.servers.imap import modseqs
 from emailgency.servers.imap.session import Completed, Session, no_such_folder
 from emailgency.store.folder import UNKNOWN, Folder
 from emailgency.store.storing.messages import Refused
 
-Item = Callable[[Session, Folder], Awaitable[int]]
+Item = Callable[[Session, Folder], Awaitable[int | str]]
 
 
 async def status(session: Session, command: commands.Status) -> Completed:
@@ -83,7 +84,19 @@ async def _append_limit(session: Session, folder: Folder) -> int:
     return session.server.settings.append_limit
 
 
+async def _highest(session: Session, folder: Folder) -> int:
+    """RFC 7162 section 3.1.7; asking for it switches mod-sequences on."""
+    modseqs.want(session)
+    return folder.highest
+
+
+async def _mailbox_id(session: Session, folder: Folder) -> str:
+    return f"({folder.id})"
+
+
 ITEMS: dict[str, Item] = {
+    "HIGHESTMODSEQ": _highest,
+    "MAILBOXID": _mailbox_id,
     "MESSAGES": _messages,
     "RECENT": _recent,
     "DELETED": _deleted,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from emailgency.codec.imap import commands, responses
 from emailgency.codec.imap.commands import StoreMode
-from emailgency.servers.imap import flags
+from emailgency.servers.imap import flags, modseqs
 from emailgency.servers.imap.quota import room_for
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Completed, Session, bad, no
@@ -37,12 +37,26 @@ async def store(session: Session, command: commands.Store) -> Completed:
         return no("The folder has no room for another keyword.", b"LIMIT")
     uids = view.uids(view.positions(command.messages, command.uid))
     change = _CHANGES[command.mode]
-    await session.server.folders.set_flags(
-        view.folder, uids, lambda old: change(old, letters), view if command.silent else None
+    since = command.unchanged_since
+    if since is not None:
+        modseqs.want(session)
+    modified = await session.server.folders.set_flags(
+        view.folder, uids, lambda old: change(old, letters), view if command.silent else None, since
     )
     if not command.silent:
-        view.flagged.update(uids)
+        view.asked.update(set(uids).difference(modified))
+    elif modseqs.CONDSTORE in session.enabled:
+        view.quiet.update(set(uids).difference(modified))
+    if modified:
+        return _modified(view, modified, command.uid)
     return _GONE if not command.uid and _any_gone(view, uids) else Completed("The flags are set.")
+
+
+def _modified(view: Selected, uids: list[int], by_uid: bool) -> Completed:
+    """RFC 7162 section 3.1.3: OK, though some had changed; what they are like now is told as well."""
+    view.flagged.update(uids)
+    numbers = uids if by_uid else [view.position(uid) + 1 for uid in uids]
+    return Completed("Some had been changed before.", responses.modified(numbers))
 
 
 async def letters_of(
@@ -71,7 +85,7 @@ async def expunge(session: Session, command: commands.Expunge) -> Completed:
         named = set(view.uids(view.positions(command.uids, True)))
         uids = [uid for uid in uids if uid in named]
     await session.server.folders.expunge(view.folder, uids)
-    return Completed("They are gone.")
+    return Completed("They are gone.", modseqs.code_after_expunge(session, view.folder) if uids else b"")
 
 
 async def copy(session: Session, command: commands.Copy) -> Completed:
@@ -112,4 +126,4 @@ async def _copy(session: Session, command: commands.Copy | commands.Move, move: 
     if not move:
         return Completed("They are copied.", code)
     session.line.write(responses.untagged("OK", "Moved.", code))  # before the EXPUNGEs: RFC 6851 section 4.3
-    return Completed("They are moved.")
+    return Completed("They are moved.", modseqs.code_after_expunge(session, view.folder))

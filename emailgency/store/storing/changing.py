@@ -6,6 +6,7 @@ An OSError means that what had been begun is undone.
 
 import contextlib
 import os
+import time
 
 from emailgency.codec import maildir
 from emailgency.store.storing import keywords, together
@@ -78,7 +79,8 @@ def _copy(request: Copy, found: list[tuple[int, str, str]], source: Maildir, des
     for uid, subfolder, old in found:
         taken = maildir.parse(old)
         letters = keywords.translate(taken.flags, source, destination)
-        coming.append(Coming(source.subfolder(subfolder), old, taken.size, letters, subfolder, uid))
+        others = (f"E={maildir.email_id(old)}",)
+        coming.append(Coming(source.subfolder(subfolder), old, taken.size, letters, subfolder, uid, others))
     placed = together.place(coming, destination, host)
     touched = {(destination, one.subfolder): None for one in placed}
     return Changed(request.number, destination.path, destination.uids.next, tuple(placed)), tuple(touched)
@@ -86,7 +88,7 @@ def _copy(request: Copy, found: list[tuple[int, str, str]], source: Maildir, des
 
 def _move(request: Copy, found: list[tuple[int, str, str]], source: Maildir, destination: Maildir) -> Result:
     """One rename a message: it is in one folder or in the other, whatever happens."""
-    modseq, leaving = destination.begin(), source.begin()
+    modseq, leaving, now = destination.begin(), source.begin(), int(time.time())
     placed: list[Placed] = []
     done: list[tuple[int, str, str, str]] = []
     try:
@@ -94,7 +96,7 @@ def _move(request: Copy, found: list[tuple[int, str, str]], source: Maildir, des
             taken = maildir.parse(old)
             letters = keywords.translate(taken.flags, source, destination)
             fresh = destination.uids.take()
-            moved = maildir.Name(taken.unique, taken.size, fresh, letters, taken.others)
+            moved = maildir.Name(taken.unique, taken.size, fresh, letters, maildir.moved(taken.others, now))
             new = maildir.compose(moved, info=subfolder == "cur")
             os.rename(old, new, src_dir_fd=source.subfolder(subfolder), dst_dir_fd=destination.subfolder(subfolder))
             done.append((uid, subfolder, old, new))

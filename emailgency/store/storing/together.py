@@ -28,6 +28,7 @@ class Coming(Struct):
     letters: str
     subfolder: str  # "new" or "cur", where the message is to be
     source_uid: int = 0
+    others: tuple[str, ...] = ()  # fields of its name, besides size and UID
 
 
 def place(files: list[Coming], folder: Maildir, host: str) -> list[Placed]:
@@ -40,7 +41,8 @@ def place(files: list[Coming], folder: Maildir, host: str) -> list[Placed]:
     try:
         for index, file in enumerate(files):
             unique = maildir.unique(int(now), f"{batch}_{index}", host)
-            name = maildir.compose(maildir.Name(unique, file.size, 0, file.letters), info=file.subfolder == "cur")
+            parts = maildir.Name(unique, file.size, 0, file.letters, file.others)
+            name = maildir.compose(parts, info=file.subfolder == "cur")
             delivering.link_or_copy(file.directory, file.name, tmp, name)
             linked.append((file, name))
         os.fsync(tmp)

@@ -1,0 +1,174 @@
+"""Mod-sequences as clients use them (RFC 7162): switching them on, what has changed or gone since one, and QRESYNC."""
+
+from collections.abc import Iterable, Iterator
+
+from emailgency.codec.imap import responses
+from emailgency.codec.imap.commands import And, Not, Or, SearchKey
+from emailgency.codec.imap.modseqs import Resync
+from emailgency.codec.imap.sets import SequenceSet
+from emailgency.codec.imap.state_keys import Modseq
+from emailgency.servers.imap import flags
+from emailgency.servers.imap.selected import Selected
+from emailgency.servers.imap.session import Session
+from emailgency.store.folder import UNKNOWN, Folder
+
+CONDSTORE, QRESYNC = "CONDSTORE", "QRESYNC"
+_MANY = 1000  # messages told at once
+
+Interval = tuple[int, int]  # both ends included
+
+
+def want(session: Session) -> None:
+    """A "CONDSTORE enabling command" came (section 3.1): every FETCH response tells MODSEQ from now on."""
+    if CONDSTORE not in session.enabled:
+        session.enabled.add(CONDSTORE)
+        if session.selected is not None:
+            session.line.write(highest(session.selected.folder))
+
+
+def want_vanished(session: Session) -> None:
+    """QRESYNC is on, and CONDSTORE with it (section 3.2.3)."""
+    want(session)
+
+
+def highest(folder: Folder) -> bytes:
+    return responses.untagged("OK", "The latest change.", highest_code(folder))
+
+
+def highest_code(folder: Folder) -> bytes:
+    return responses.number_code(b"HIGHESTMODSEQ", folder.highest)
+
+
+def code_after_expunge(session: Session, folder: Folder) -> bytes:
+    """Of the tagged OK of EXPUNGE, MOVE and CLOSE (section 3.2.7 and following)."""
+    return highest_code(folder) if QRESYNC in session.enabled else b""
+
+
+def changed_since(view: Selected, positions: Iterable[int], since: int) -> list[int]:
+    """Of these positions those that changed behind a mod-sequence."""
+    modseqs = view.folder.modseqs
+    if view.in_step:
+        return [position for position in positions if modseqs[position] > since]
+    places = ((position, view.place(position)) for position in positions)
+    return [position for position, place in places if place != UNKNOWN and modseqs[place] > since]
+
+
+def asked_for(key: SearchKey) -> bool:
+    """Whether a search names mod-sequences: then its answer tells the highest one found (sections 3.1.5, 3.1.10)."""
+    match key:
+        case Modseq():
+            return True
+        case And(keys):
+            return any(map(asked_for, keys))
+        case Or(left, right):
+            return asked_for(left) or asked_for(right)
+        case Not(inner):
+            return asked_for(inner)
+    return False
+
+
+def highest_found(session: Session, view: Selected, positions: Iterable[int]) -> int:
+    """0 when nothing was found."""
+    want(session)
+    places = (view.place(position) for position in positions)
+    return max((view.folder.modseqs[place] for place in places if place != UNKNOWN), default=0)
+
+
+# ---- what has gone -----------------------------------------------------------------------------------------
+
+
+async def tell_vanished(session: Session, folder: Folder, since: int, named: list[Interval], sure: int = 0) -> None:
+    """VANISHED (EARLIER) of UIDs within `named` (ascending, disjoint) that went behind the mod-sequence `since`.
+
+    When nobody remembers back to it, every UID that is not there may have gone; but not those up to `sure`, which the
+    client has shown to know well (section 3.2.5.2).
+    """
+    gone = await session.server.folders.vanished(folder, since)
+    if gone is not None:
+        found = list(_within(_runs(gone), named))
+    else:
+        found = list(_within(_missing(folder, sure), named))
+    for start in range(0, len(found), _MANY):
+        told = b",".join(b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in found[start:][:_MANY])
+        await session.line.say(b"* VANISHED (EARLIER) " + told + b"\r\n")
+
+
+def _runs(uids: Iterable[int]) -> Iterator[Interval]:
+    """Ascending UIDs as intervals."""
+    low = high = 0
+    for uid in uids:
+        if uid != high + 1 or not high:
+            if high:
+                yield low, high
+            low = uid
+        high = uid
+    if high:
+        yield low, high
+
+
+def _missing(folder: Folder, sure: int) -> Iterator[Interval]:
+    """UIDs behind `sure` that were given once and are not there."""
+    before = sure
+    for uid in folder.uids:
+        if uid > before:
+            if uid > before + 1:
+                yield before + 1, uid - 1
+            before = uid
+    if folder.uidnext > before + 1:
+        yield before + 1, folder.uidnext - 1
+
+
+def _within(found: Iterable[Interval], named: list[Interval]) -> Iterator[Interval]:
+    """The common part of two ascending lists; linear in both."""
+    at = 0
+    for low, high in found:
+        while at < len(named) and named[at][1] < low:
+            at += 1
+        for other_low, other_high in named[at:]:
+            if other_low > high:
+                break
+            yield max(low, other_low), min(high, other_high)
+            if other_high >= high:
+                break
+            at += 1
+
+
+# ---- QRESYNC -----------------------------------------------------------------------------------------------
+
+
+async def resynchronise(session: Session, view: Selected, resync: Resync) -> None:
+    """What a client that knew the folder has missed (section 3.2.5); nothing when it was another folder."""
+    folder = view.folder
+    if resync.uidvalidity != folder.uidvalidity:
+        return
+    named = [(1, folder.uidnext - 1)] if resync.known is None else resync.known.resolve(folder.uidnext - 1)
+    positions = range(view.count) if resync.known is None else view.positions(resync.known, True)
+    changed = view.uids(changed_since(view, positions, resync.modseq))
+    await tell_vanished(session, folder, resync.modseq, named, _sure(view, resync))
+    text = flags.texts(folder)
+    for start in range(0, len(changed), _MANY):
+        lines = []
+        for uid in changed[start : start + _MANY]:
+            position, place = view.position(uid), folder.index(uid)
+            if position != UNKNOWN and place != UNKNOWN:
+                shown = text(folder.letters[place], view.recent(uid))
+                lines.append(responses.changed_flags(position + 1, uid, shown, folder.modseqs[place]))
+        await session.line.say(b"".join(lines))
+
+
+def _sure(view: Selected, resync: Resync) -> int:
+    """The highest UID up to which the client's numbers are ours: nothing below it is missing on one side only."""
+    sure = 0
+    for number, uid in zip(_numbers(resync.numbers, view.count), _numbers(resync.uids, view.folder.uidnext)):
+        if number > view.count or view.uid(number - 1) != uid:
+            break
+        sure = uid
+    return sure
+
+
+def _numbers(found: SequenceSet | None, largest: int) -> Iterator[int]:
+    """The numbers of a set in its order, up to the first that cannot be."""
+    for low, high in found.intervals if found is not None else ():
+        yield from range(low, min(high, largest) + 1)
+        if high > largest:
+            return
