@@ -1,9 +1,10 @@
-"""The items of FETCH (RFC 3501 §6.4.5): `(FLAGS UID BODY.PEEK[1.2.HEADER.FIELDS (Date From)]<0.100>)`."""
+"""The items of FETCH (RFC 3501 §6.4.5): `(FLAGS UID BODY.PEEK[1.2.HEADER.FIELDS (Date From)]<0.100> BINARY[2])`."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
-from emailgency.codec.imap.commands import Attribute, FetchItem, Section, Text
+from emailgency.codec.imap.commands import Attribute, Binary, FetchItem, Section, Text
 from emailgency.codec.imap.grammar import Cursor, ProtocolError
 
 _NAME = re.compile(rb"[A-Za-z0-9.]{1,16}+")
@@ -22,11 +23,12 @@ _MACROS: dict[bytes, tuple[FetchItem, ...]] = {
     b"ALL": (*_FAST, Attribute.ENVELOPE),
     b"FULL": (*_FAST, Attribute.ENVELOPE, Attribute.BODY),
 }
-_PLAIN: dict[bytes, FetchItem] = {attribute.value: attribute for attribute in Attribute} | {
+_PLAIN: Mapping[bytes, FetchItem] = {attribute.value: attribute for attribute in Attribute} | {
     b"RFC822": Section((), Text.ALL, (), None, False, b"RFC822"),
     b"RFC822.HEADER": Section((), Text.HEADER, (), None, True, b"RFC822.HEADER"),
     b"RFC822.TEXT": Section((), Text.TEXT, (), None, False, b"RFC822.TEXT"),
 }
+_BINARY = (b"BINARY", b"BINARY.PEEK", b"BINARY.SIZE")
 _TEXTS = {text.value: text for text in Text if text is not Text.ALL}
 
 
@@ -70,6 +72,8 @@ def _item(cursor: Cursor) -> FetchItem:
     name = cursor.match(_NAME, "a fetch item is missing").group().upper()
     if name in (b"BODY", b"BODY.PEEK") and cursor.skip(b"["):
         return _section(cursor, name == b"BODY.PEEK")
+    if name in _BINARY and cursor.skip(b"["):
+        return _binary(cursor, name)
     item = _PLAIN.get(name)
     if item is None:
         raise ProtocolError("unknown fetch item")
@@ -98,6 +102,16 @@ def _section(cursor: Cursor, peek: bool) -> Section:
     if partial:
         label += b"<%d>" % partial[0]
     return Section(part, text, tuple(field.lower() for field in fields), partial, peek, label)
+
+
+def _binary(cursor: Cursor, name: bytes) -> Binary:
+    """RFC 3516 §7: numbers of parts only, and no partial of a size."""
+    section = _section(cursor, peek=name != b"BINARY")
+    size = name == b"BINARY.SIZE"
+    if section.text is not Text.ALL or (size and section.partial):
+        raise ProtocolError("malformed section")
+    label = section.label.replace(b"BODY", b"BINARY.SIZE" if size else b"BINARY", 1)
+    return Binary(section.part, section.partial, section.peek, label, size)
 
 
 def _fields(cursor: Cursor) -> list[bytes]:

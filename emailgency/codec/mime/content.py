@@ -82,6 +82,12 @@ def read(fields: dict[bytes, list[bytes]], in_digest: bool) -> Content:
     return _remembered(values, in_digest)
 
 
+def encoding(header: bytes) -> bytes:
+    """The Content-Transfer-Encoding in the header of a part, in lower case."""
+    found = headers.read(header, 0, len(header), headers.one(b"content-transfer-encoding"))
+    return _token(headers.unfold(found[b"content-transfer-encoding"][0])).lower() if found else b"7bit"
+
+
 def _read(values: tuple[bytes | None, ...], in_digest: bool) -> Content:
     """The raw values of `FIELDS` in their order."""
     type_, encoding, id, description, disposition, languages, location, md5 = (

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from emailgency.codec.imap.commands import Section, Text
+from emailgency.codec.imap.commands import Binary, Section, Text
 from emailgency.codec.mime import headers
 from emailgency.codec.mime.structure import Part
 
@@ -22,9 +22,9 @@ def places(part: Part) -> Places:
     return Places(part.header, part.body, part.end, tuple(places(child) for child in part.parts), part.message)
 
 
-def needs_places(section: Section) -> bool:
-    """Whether `locate` needs more than the end of the header and the size of the message."""
-    return bool(section.part)
+def needs_places(item: Section | Binary) -> bool:
+    """Whether `locate` or `find` needs more than the end of the header and the size of the message."""
+    return bool(item.part)
 
 
 def locate(message: Places, section: Section) -> tuple[int, int] | None:
@@ -34,7 +34,7 @@ def locate(message: Places, section: Section) -> tuple[int, int] | None:
     """
     if not section.part:
         return _of_message(message, section.text)
-    part = _find(message, section.part)
+    part = find(message, section.part)
     if part is None:
         return None
     if section.text is Text.ALL:
@@ -66,8 +66,8 @@ def _of_message(message: Places, text: Text) -> tuple[int, int]:
     return message.header, message.body
 
 
-def _find(message: Places, numbers: tuple[int, ...]) -> Places | None:
-    """The part of this number. A message that is no multipart has one part: itself."""
+def find(message: Places, numbers: tuple[int, ...]) -> Places | None:
+    """The part of this number, None if there is none. A message that is no multipart has one part: itself."""
     here = message
     is_message = True  # `here` is a message: its number is that of its parts
     for number in numbers:

@@ -13,6 +13,7 @@ _ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE", "IDLE")
 _MEMBERS = (
     "MULTIAPPEND",
     "REPLACE",
+    "BINARY",
     "NAMESPACE",
     "UNSELECT",
     "UIDPLUS",

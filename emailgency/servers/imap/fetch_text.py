@@ -1,18 +1,22 @@
-"""FETCH of text: BODY[…] and its kin, the octets exactly as they are stored."""
+"""FETCH of text: BODY[…] and its kin, the octets exactly as they are stored; BINARY[…] without their encoding."""
 
 from collections.abc import Sequence
 
 from emailgency.codec.imap import responses
-from emailgency.codec.imap.commands import FetchItem, Section, Text
+from emailgency.codec.imap.commands import Binary, FetchItem, Section, Text
 from emailgency.codec.mime import sections
 from emailgency.codec.mime.headers import LIMIT as HEADER_LIMIT
 from emailgency.codec.mime.sections import Places
+from emailgency.servers.imap.fetch_binary import Decoding, UnknownEncoding
 from emailgency.servers.imap.fetch_columns import maker
+from emailgency.servers.imap.gathering import Gathering
 from emailgency.servers.imap.limits import READ
 from emailgency.servers.imap.message_file import MessageFile
 from emailgency.servers.imap.selected import Selected
-from emailgency.servers.imap.session import Session
+from emailgency.servers.imap.session import Refusal, Session, no
 from emailgency.store.folder import UNKNOWN
+
+_UNKNOWN_ENCODING = no("I do not know how to decode that part.", b"UNKNOWN-CTE")
 
 
 class TextTeller:
@@ -22,16 +26,24 @@ class TextTeller:
         self._session = session
         self._view = view
         self._items = items
-        self._held: list[bytes] = []
-        self._size = 0
+        self._out = Gathering(session)
 
     async def tell(self, positions: Sequence[int]) -> int:
-        """Answer for these messages; returns for how many, since others have gone."""
+        """Answer for these messages; returns for how many, since others have gone.
+
+        Of a part in an unknown encoding nothing is told, and when the others are told Refusal is raised.
+        """
+        unknown = False
         told = 0
         for position in positions:
-            told += await self._tell_one(position)
+            try:
+                told += await self._tell_one(position)
+            except UnknownEncoding:
+                unknown = True
             await self._session.line.breathe()
-        await self._let_out()
+        await self._out.let_out()
+        if unknown:
+            raise Refusal(_UNKNOWN_ENCODING)
         return told
 
     async def _tell_one(self, position: int) -> bool:
@@ -51,21 +63,29 @@ class TextTeller:
 
     async def _tell_message(self, message: MessageFile, position: int, place: int) -> bool:
         places = await self._places(message, self._view.uid(position))
+        line = self._session.line
         made = [
-            maker(self._view, item)(place) if not isinstance(item, Section) else b"" for item in self._items
+            Decoding(line, message, places, item)
+            if isinstance(item, Binary)
+            else item
+            if isinstance(item, Section)
+            else maker(self._view, item)(place)
+            for item in self._items
         ]  # before anything is said: the message may be expunged while the client reads
         if None in made:
             return False
-        self._hold(responses.fetch_start(position + 1))
-        for number, (item, attribute) in enumerate(zip(self._items, made, strict=True)):
-            self._hold(b" " if number else b"")
-            if isinstance(item, Section):
-                await self._tell_section(message, places, item)
+        out = self._out
+        out.hold(responses.fetch_start(position + 1))
+        for number, one in enumerate(made):
+            out.hold(b" " if number else b"")
+            if isinstance(one, Section):
+                await self._tell_section(message, places, one)
+            elif isinstance(one, Decoding):
+                await one.tell(out)
             else:
-                self._hold(attribute or b"")
-        self._hold(responses.FETCH_END)
-        if self._size >= READ:
-            await self._let_out()
+                out.hold(one or b"")
+        out.hold(responses.FETCH_END)
+        await out.let_out_much()
         return True
 
     async def _places(self, message: MessageFile, uid: int) -> Places:
@@ -73,39 +93,28 @@ class TextTeller:
         summary = self._view.folder.summaries.get(uid)
         if summary is not None and summary.places.end == message.size:
             return summary.places
-        if any(isinstance(item, Section) and sections.needs_places(item) for item in self._items):
+        if any(isinstance(item, (Section, Binary)) and sections.needs_places(item) for item in self._items):
             return (await message.summary(self._session.server.reactor)).places
         return Places(0, message.header_end(), message.size)
 
     async def _tell_section(self, message: MessageFile, places: Places, section: Section) -> None:
         found = sections.locate(places, section)
         if found is None:
-            self._hold(responses.section_attribute(section.label, None))
+            self._out.hold(responses.section_attribute(section.label, None))
             return
         start, end = found
         if section.text in (Text.FIELDS, Text.FIELDS_NOT):
             header = message.read(start, min(end, start + HEADER_LIMIT))
             octets = sections.fields(header, section)
             start, end = sections.cut(0, len(octets), section.partial)
-            self._hold(responses.section_attribute(section.label, octets[start:end]))
+            self._out.hold(responses.section_attribute(section.label, octets[start:end]))
             return
         start, end = sections.cut(start, end, section.partial)
-        self._hold(responses.section_start(section.label, end - start))
+        self._out.hold(responses.section_start(section.label, end - start))
         while start < end:
             octets = message.read(start, min(end, start + READ))
             if not octets:
                 raise OSError(f"{self._view.folder.path}: a message became shorter while it was read")
-            self._hold(octets)
+            self._out.hold(octets)
             start += len(octets)
-            if self._size >= READ:
-                await self._let_out()
-
-    def _hold(self, octets: bytes) -> None:
-        self._held.append(octets)
-        self._size += len(octets)
-
-    async def _let_out(self) -> None:
-        """As fast as the client takes it."""
-        octets, self._held, self._size = b"".join(self._held), [], 0
-        if octets:
-            await self._session.line.say(octets)
+            await self._out.let_out_much()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from emailgency.codec.imap import commands
-from emailgency.codec.imap.commands import Attribute, FetchItem, Section
+from emailgency.codec.imap.commands import Attribute, Binary, FetchItem, Section
 from emailgency.model.errors import Temporary
 from emailgency.servers.imap import flags, modseqs
 from emailgency.servers.imap.fetch_columns import SUMMARISED, rows
@@ -41,7 +41,7 @@ async def fetch(session: Session, command: commands.Fetch) -> Completed:
         modseqs.want(session)
     if command.modifiers.partial is not None:
         positions = command.modifiers.partial.cut(positions)
-    texts = [item for item in items if isinstance(item, Section)]
+    texts = [item for item in items if isinstance(item, (Section, Binary))]
     if not view.read_only and any(not text.peek for text in texts):
         await _mark_seen(session, view, positions)
     told = 0
@@ -56,7 +56,7 @@ async def _tell(session: Session, view: Selected, positions: Sequence[int], item
     """Answer for these messages; returns for how many."""
     if any(item in SUMMARISED for item in items):
         await summarise(session, view.folder, view.uids(positions))
-    if any(isinstance(item, Section) for item in items):
+    if any(isinstance(item, (Section, Binary)) for item in items):
         return await TextTeller(session, view, items).tell(positions)
     attributes = [item for item in items if isinstance(item, Attribute)]
     told, left = await _tell_rows(session, view, positions, attributes)
