@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from twisted.trial.unittest import TestCase
 
+from emailgency.store import layout
 from tests.support.dialogue import Dialogue
 from tests.support.imap import MESSAGE, Client, Office
 
@@ -12,7 +13,7 @@ FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 
 
 class Transcripts(TestCase):
-    """`@ fill N` stores N messages in paul's INBOX, `@ fill N Folder` elsewhere; `@ settings` never."""
+    """`@ fill N` stores N messages in paul's INBOX, `@ fill N Folder` elsewhere, `@ undelivered N` there; `@ settings` never."""
 
     office: Office
     names: ClassVar[list[str]] = sorted(name for name in os.listdir(FOLDER) if name.endswith(".txt"))
@@ -25,8 +26,8 @@ class Transcripts(TestCase):
 
     async def act(self, words: str) -> None:
         verb, count, *folder = words.split(" ")
-        assert verb == "fill", words
-        path = self.office.path(*folder)
+        assert verb in ("fill", "undelivered"), words
+        path = self.office.path(*folder) if verb == "fill" else layout.undelivered("c1")
         await self.office.fill(*(MESSAGE + b"%d\r\n" % number for number in range(1, int(count) + 1)), folder=path)
 
     async def connect(self) -> Client:

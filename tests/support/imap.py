@@ -39,11 +39,17 @@ class FewMailboxes:
     """Directory and login at once: paul, mary and vip of `mydomain.zz`, all with PASSWORD. Tests change `mailboxes`."""
 
     def __init__(self, plan: Plan = STANDARD) -> None:
-        names = ("paul", "mary", "vip", *(f"u{number}" for number in range(60)))
+        names = ("paul", "mary", "vip", "boss", "chief", *(f"u{number}" for number in range(60)))
         self.trouble = False
         self.the_plan = plan
         self.mailboxes = {
-            name: Mailbox(id=name, customer="c1", address=Address(name, "mydomain.zz"), vip=name == "vip")
+            name: Mailbox(
+                id=name,
+                customer="c1",
+                address=Address(name, "mydomain.zz"),
+                vip=name == "vip",
+                administrator=name in ("boss", "chief"),
+            )
             for name in names
         }
 

@@ -6,7 +6,7 @@ A name stands here when its tests pass, and no sooner. Before login only what a 
 from collections.abc import Callable
 
 from emailgency.rules.networks import is_loopback
-from emailgency.servers.imap import modseqs
+from emailgency.servers.imap import modseqs, notices
 from emailgency.servers.imap.session import Session, State
 
 _ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE", "IDLE")
@@ -29,6 +29,15 @@ _MEMBERS = (
     "THREAD=REFERENCES",
     "PARTIAL",
     "CHILDREN",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
+    "CREATE-SPECIAL-USE",
+    "STATUS=SIZE",
+    "QUOTA",
+    "QUOTA=RES-STORAGE",
+    "QUOTA=RES-MESSAGE",
+    "QUOTA=RES-MAILBOX",
+    "METADATA",
     "CONDSTORE",
     "QRESYNC",
     "OBJECTID",
@@ -40,6 +49,7 @@ _MEMBERS = (
 ENABLING: dict[str, Callable[[Session], None]] = {
     modseqs.CONDSTORE: modseqs.want,
     modseqs.QRESYNC: modseqs.want_vanished,
+    notices.METADATA: lambda session: None,
 }
 
 

@@ -5,7 +5,9 @@ from twisted.internet.error import ConnectionLost
 from emailgency.codec.imap import commands, responses
 from emailgency.codec.imap.connection import BadCommand, Event, Fatal, NeedContinuation, Request
 from emailgency.model.errors import Invalid, Temporary
+from emailgency.servers.imap import notices
 from emailgency.servers.imap.capabilities import capability_code
+from emailgency.servers.imap.quota import settle
 from emailgency.servers.imap.session import Completed, Refusal, Session, State, bad, no
 from emailgency.servers.imap.table import TABLE
 
@@ -69,7 +71,7 @@ async def _do(session: Session, tag: bytes, command: commands.Command) -> None:
     rule = TABLE[type(command)]
     session.tag = tag
     if session.state in rule.states:
-        completed = await _attempt(session, command)
+        completed = await _within_quota(session, command)
     else:
         completed = bad(f"{_verb(command)} is not possible now: the state is {session.state.value}.")
     session.line.connection.refuse_literal()  # one that the command has not taken
@@ -79,9 +81,21 @@ async def _do(session: Session, tag: bytes, command: commands.Command) -> None:
         session.line.close("The folder has been deleted or made anew.")
         return
     session.tell_news(expunges=rule.expunges or by_uid, with_uid=by_uid)
+    notices.pay(session)
     session.line.write(responses.tagged(tag, completed.condition, completed.words, completed.code))
     if completed.then is not None:
         completed.then()
+
+
+async def _within_quota(session: Session, command: commands.Command) -> Completed:
+    """What it was granted room for is there afterwards, or the room is free again."""
+    stored = False
+    try:
+        completed = await _attempt(session, command)
+        stored = completed.condition == "OK"
+        return completed
+    finally:
+        settle(session, stored)
 
 
 async def _attempt(session: Session, command: commands.Command) -> Completed:

@@ -15,6 +15,7 @@ from emailgency.servers.imap.session import ServerReactor, Session, Usage
 from emailgency.servers.imap.tree import Trees
 from emailgency.servers.line import Transport
 from emailgency.servers.sessions import Sessions
+from emailgency.store.counts import Counts
 from emailgency.store.directory import Directory
 from emailgency.store.folders import Folders
 from emailgency.store.summaries import Summaries
@@ -51,6 +52,7 @@ class ImapServer(Sessions[Session, Line]):
         self.prepared: set[str] = set()
         self.usage: dict[str, Usage] = {}
         self.trees = Trees(folders)
+        self.counts = Counts(reactor, folders.root)
         self.adopt(settings)
 
     def adopt(self, settings: Imap) -> None:

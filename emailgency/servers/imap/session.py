@@ -18,6 +18,7 @@ from emailgency.servers.imap.line import Line
 from emailgency.servers.imap.selected import Selected, Tone
 from emailgency.servers.imap.tree import Trees
 from emailgency.store import layout
+from emailgency.store.counts import Counts
 from emailgency.store.directory import Directory
 from emailgency.store.folder import Folder
 from emailgency.store.folders import Folders
@@ -64,8 +65,10 @@ class Refusal(Exception):
 class Usage(Struct):
     """What a mailbox holds, in octets, as of the reactor's second `at`."""
 
-    octets: int
-    at: float
+    octets: int = 0
+    at: float = float("-inf")
+    granted: int = 0  # to commands that run
+    added: int = 0  # by commands that have ended, ever
 
 
 class ServerReactor(IReactorTime, IReactorThreads):
@@ -87,6 +90,8 @@ class Shared(Protocol):
     prepared: set[str]  # mailboxes whose first folders are known to be there
     usage: dict[str, Usage]  # octets in use by mailbox, see `quota`
     trees: Trees
+    counts: Counts
+    sessions: "set[Session]"
 
     def joined(self, session: "Session") -> None:
         """It begins."""
@@ -111,10 +116,12 @@ class Session:
         "enabled",
         "ending",
         "failures",
+        "granted",
         "line",
         "mailbox",
         "mistakes",
         "number",
+        "owed",
         "principal",
         "selected",
         "server",
@@ -132,6 +139,8 @@ class Session:
         self.selected: Selected | None = None
         self.enabled: set[str] = set()  # extensions switched on by ENABLE (RFC 5161), in capitals
         self.tag = b""  # of the command under way
+        self.granted = 0  # octets of the quota that the command under way may fill
+        self.owed: dict[bytes, dict[str, None]] = {}  # annotations to be told as changed, by folder (see `notices`)
         self.failures = 0  # logins refused
         self.mistakes = 0  # commands not understood
         self.ending = ""  # why the server wants it to end, said at the next rest
@@ -155,6 +164,10 @@ class Session:
     def is_shared(self, path: str) -> bool:
         """Whether the folder is the customer's Undelivered, and not this mailbox's own."""
         return not path.startswith(self.mailbox)
+
+    def is_in_view(self, path: str) -> bool:
+        """Whether this session can name the folder `path`."""
+        return path.startswith(self.mailbox) or path == self.place(names.UNDELIVERED)
 
     async def open(self, path: str) -> Folder | Refused:
         """A folder as it is now; INBOX is always there, even if its files have just been wiped; so is Undelivered."""

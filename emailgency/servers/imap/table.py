@@ -1,6 +1,6 @@
 """Which command is done by what, and in which state (RFC 3501 section 6)."""
 
-from emailgency.codec.imap import commands
+from emailgency.codec.imap import annotations, commands, quotas
 from emailgency.servers.imap import (
     append,
     authentication,
@@ -8,6 +8,8 @@ from emailgency.servers.imap import (
     idle,
     listing,
     messages,
+    metadata,
+    quota,
     search,
     sort,
     status,
@@ -40,6 +42,11 @@ TABLE: dict[type, Rule] = {
     commands.List: Rule(listing.list_folders, _MEMBER),
     commands.Lsub: Rule(listing.list_subscribed, _MEMBER),
     commands.Status: Rule(status.status, _MEMBER),
+    annotations.GetMetadata: Rule(metadata.get_metadata, _MEMBER),
+    annotations.SetMetadata: Rule(metadata.set_metadata, _MEMBER),
+    quotas.GetQuota: Rule(quota.get_quota, _MEMBER),
+    quotas.GetQuotaRoot: Rule(quota.get_quota_root, _MEMBER),
+    quotas.SetQuota: Rule(quota.set_quota, _MEMBER),
     commands.Append: Rule(append.append, _MEMBER),
     commands.Replace: Rule(append.replace, _SELECTED),
     commands.Idle: Rule(idle.idle, _MEMBER),
