@@ -6,7 +6,7 @@ import os
 from msgspec import Struct
 
 from emailgency.store import layout
-from emailgency.store.storing import files
+from emailgency.store.storing import far_apart, files
 from emailgency.store.storing.syncing import start_writing
 
 _AHEAD = 1 << 20  # octets of a large message after which writing them out begins
@@ -70,7 +70,7 @@ class Incoming:
             try:
                 descriptor = files.open_folder(self._root, path)
             except FileNotFoundError:
-                files.make_folders(self._root, path)
+                far_apart.make_folder(self._root, path)
                 descriptor = files.open_folder(self._root, path)
             self._hours[path] = descriptor
         return descriptor
