@@ -61,17 +61,23 @@ class Dialogue:
     async def _expect(self, which: str, words: str, number: int, patient: bool) -> None:
         try:
             got = await (await self._peer(which)).raw_line()
-            while patient and not _fits(words, got):
+            while patient and not self._fits(words, got):
                 got = await (await self._peer(which)).raw_line()
         except Exception as error:
             raise AssertionError(f"line {number}: expected {words!r}, got {error!r}") from error
-        assert _fits(words, got), f"line {number}: expected {words!r}, got {got!r}"
+        assert self._fits(words, got), f"line {number}: expected {words!r}, got {got!r}"
 
     async def _peer(self, which: str) -> Peer:
         if which not in self._peers:
             self._peers[which] = await self._connect()
         return self._peers[which]
 
+
+    def _fits(self, words: str, got: bytes) -> bool:
+        match = re.fullmatch(self._pattern(words), got, re.DOTALL)
+        if match is not None:
+            self._numbers.update({name: value.decode() for name, value in match.groupdict().items()})
+        return match is not None
 
     def _filled(self, words: str) -> str:
         return _NUMBER.sub(lambda match: self._numbers[match[1]], words)
