@@ -72,7 +72,6 @@ class Dialogue:
             self._peers[which] = await self._connect()
         return self._peers[which]
 
-
     def _fits(self, words: str, got: bytes) -> bool:
         match = re.fullmatch(self._pattern(words), got, re.DOTALL)
         if match is not None:
