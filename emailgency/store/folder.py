@@ -61,6 +61,7 @@ class Folder:
         "recent_from",
         "root",
         "summaries",
+        "summarised",
         "token",
         "uidnext",
         "uids",
@@ -83,6 +84,7 @@ class Folder:
         self._times: tuple[int, ...] = ()  # of cur/ and new/ when `touched` was asked last
         self.dates: dict[int, float] = {}  # by UID, filled when asked for
         self.summaries: dict[int, Summary] = {}  # by UID, bounded by store.summaries
+        self.summarised = UNKNOWN  # the highest UID whose summary the cache on disk may know
         self.recent_from = UNKNOWN  # messages from this UID on have been told to no session; UNKNOWN: not loaded
         self.listeners: set[Listener] = set()
         self.lock = DeferredLock()  # held by requests that name files, see store.folders

@@ -1,29 +1,32 @@
 """What FETCH says of a message besides its text, kept so that each message is parsed once: an SQLite file a mailbox.
 
-A cache and nothing else: it lies beside the mailbox on this machine, is written without syncing, and is deleted and
-made anew when it is damaged. SQLite works in threads; in memory the summaries hang on the folder's snapshot, within
-a bound over all folders (10,000 messages take about 12 MB). Nothing here ever fails a command.
+A cache and nothing else (`cache_files`). In memory the summaries hang on the folder's snapshot, within a bound over
+all folders (10,000 messages take about 12 MB). Nothing here ever fails a command.
 """
 
-import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
 from twisted.internet.interfaces import IReactorThreads
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from emailgency.background import background
 from emailgency.codec.mime.summary import Summary
 from emailgency.store import layout
+from emailgency.store.cache_files import CacheFiles
 from emailgency.store.folder import UNKNOWN, Folder
 
 FILE = "summaries.sqlite"
+_KEEP = "INSERT OR REPLACE INTO summary VALUES (?, ?, ?, ?)"
+_AND_ONE_MORE = ", (?, ?, ?, ?)"
 VERSION = 1  # grows when the serialised form changes; other versions are thrown away
+_ROWS = 100  # written by one statement, since each lets go of the interpreter's lock and waits for it again
 _TABLES = """
+DROP TABLE IF EXISTS summary;
+DROP TABLE IF EXISTS recent;
 CREATE TABLE IF NOT EXISTS summary (folder TEXT, uidvalidity INTEGER, uid INTEGER, packed BLOB,
   PRIMARY KEY (folder, uidvalidity, uid)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS recent (folder TEXT PRIMARY KEY, uidvalidity INTEGER, told INTEGER) WITHOUT ROWID;
@@ -42,41 +45,47 @@ class Summaries:
 
     def __init__(self, reactor: IReactorThreads, held: int = 50_000) -> None:
         """At most `held` summaries stay in memory over all folders, some 1.2 kB each."""
-        self._reactor = reactor
+        self._files = CacheFiles(reactor, _TABLES, VERSION)
         self._most = held
         self._unusable: set[str] = set()
         self._held: dict[Folder, int] = {}  # how many; the folder used last is the last
 
-    async def load(self, folder: Folder, low: int, high: int) -> None:
-        """Bring the summaries of UIDs `low` to `high` that the cache knows into `folder.summaries`."""
+    async def load(self, folder: Folder, uids: Sequence[int]) -> None:
+        """Bring those of these messages (ascending, none in memory) that the cache knows into `folder.summaries`."""
+        self._make_room(folder, len(uids))
+        if not uids or (folder.summarised != UNKNOWN and uids[0] > folder.summarised):
+            return
         key = (folder.path, folder.uidvalidity)
 
-        def read(database: sqlite3.Connection) -> list[tuple[int, Summary]]:
+        def read(database: sqlite3.Connection) -> tuple[int, list[tuple[int, Summary]]]:
             rows = database.execute(
                 "SELECT uid, packed FROM summary WHERE folder = ? AND uidvalidity = ? AND uid BETWEEN ? AND ?",
-                (*key, low, high),
+                (*key, uids[0], uids[-1]),
             )
-            return [(uid, _decode(packed)) for uid, packed in rows]
+            return _highest(database, key), [(uid, _decode(packed)) for uid, packed in rows]
 
+        folder.summarised, found = await self._read(folder, read) or (0, [])
         gone = []
-        for uid, summary in await self._run(folder, read) or ():
+        for uid, summary in found:
             if folder.index(uid) == UNKNOWN:
                 gone.append(uid)
             else:
                 folder.summaries.setdefault(uid, summary)
-        self._used(folder)
         if gone:
             background("forgetting summaries", self._run(folder, _forgetting(key, gone)))
 
     def keep(self, folder: Folder, summaries: dict[int, Summary]) -> None:
         """These have just been made; they are on the snapshot already."""
-        self._used(folder)
         key = (folder.path, folder.uidvalidity)
+        folder.summarised = max(folder.summarised, *summaries)
 
         def write(database: sqlite3.Connection) -> None:
-            rows = [(*key, uid, _encode(summary)) for uid, summary in summaries.items()]
             database.execute("DELETE FROM summary WHERE folder = ? AND uidvalidity <> ?", key)
-            database.executemany("INSERT OR REPLACE INTO summary VALUES (?, ?, ?, ?)", rows)
+            rows = [(*key, uid, _encode(summary)) for uid, summary in summaries.items()]
+            for at in range(0, len(rows), _ROWS):
+                some = rows[at : at + _ROWS]
+                values = [value for row in some for value in row]
+                database.execute(_KEEP + _AND_ONE_MORE * (len(some) - 1), values)
 
         background("keeping summaries", self._run(folder, write))
 
@@ -84,11 +93,11 @@ class Summaries:
         """Set `folder.recent_from` from what sessions were told, else from what nobody has touched yet (new/)."""
         key = (folder.path, folder.uidvalidity)
 
-        def read(database: sqlite3.Connection) -> int | None:
+        def read(database: sqlite3.Connection) -> tuple[int, int | None]:
             row = database.execute("SELECT told FROM recent WHERE folder = ? AND uidvalidity = ?", key).fetchone()
-            return row[0] if row else None
+            return _highest(database, key), row[0] if row else None
 
-        told = await self._run(folder, read)
+        folder.summarised, told = await self._read(folder, read) or (0, None)
         if told is None:
             untouched = (uid for uid, name in zip(folder.uids, folder.names, strict=True) if name.startswith("new/"))
             told = next(untouched, folder.uidnext)
@@ -103,11 +112,10 @@ class Summaries:
 
         background("keeping \\Recent", self._run(folder, write))
 
-    def _used(self, folder: Folder) -> None:
-        """Count, and drop the summaries of the folders unused for longest beyond the bound."""
+    def _make_room(self, folder: Folder, more: int) -> None:
+        """For `more` summaries of `folder`: drop those of the folders unused for longest beyond the bound."""
         self._held.pop(folder, None)
-        if folder.summaries and not folder.gone:
-            self._held[folder] = len(folder.summaries)
+        self._held[folder] = len(folder.summaries) + more
         total = sum(self._held.values())
         for other in list(self._held):
             if total <= self._most:
@@ -115,11 +123,15 @@ class Summaries:
             total -= self._held.pop(other)
             other.summaries.clear()
 
+    async def _read(self, folder: Folder, work: Callable[[sqlite3.Connection], T]) -> T | None:
+        """None when there is no cache yet, too, without making one."""
+        return await self._run(folder, work) if os.path.exists(_path(folder)) else None
+
     async def _run(self, folder: Folder, work: Callable[[sqlite3.Connection], T]) -> T | None:
         """Do `work` in a thread; None when the cache could not be used."""
-        path = os.path.join(folder.root, layout.mailbox_of(folder.path), FILE)
+        path = _path(folder)
         try:
-            done = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), _with_database, path, work)
+            done = await self._files.run(path, work)
             self._unusable.discard(path)
             return done
         except (sqlite3.Error, OSError) as error:
@@ -129,37 +141,19 @@ class Summaries:
             return None
 
 
+def _path(folder: Folder) -> str:
+    return os.path.join(folder.root, layout.mailbox_of(folder.path), FILE)
+
+
+def _highest(database: sqlite3.Connection, key: tuple[str, int]) -> int:
+    """The highest UID the cache knows of a folder."""
+    row = database.execute("SELECT max(uid) FROM summary WHERE folder = ? AND uidvalidity = ?", key).fetchone()
+    return row[0] or 0
+
+
 def _forgetting(key: tuple[str, int], uids: Iterable[int]) -> Callable[[sqlite3.Connection], None]:
     def delete(database: sqlite3.Connection) -> None:
         rows = [(*key, uid) for uid in uids]
         database.executemany("DELETE FROM summary WHERE folder = ? AND uidvalidity = ? AND uid = ?", rows)
 
     return delete
-
-
-def _with_database(path: str, work: Callable[[sqlite3.Connection], T]) -> T:
-    """In a thread. A damaged file is deleted and the work tried once more on a new one."""
-    try:
-        with _opened(path) as database:
-            return work(database)
-    except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise  # busy, full or read-only, not damaged
-        for suffix in ("", "-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path + suffix)
-        with _opened(path) as database:
-            return work(database)
-
-
-@contextlib.contextmanager
-def _opened(path: str) -> Iterator[sqlite3.Connection]:
-    with contextlib.closing(sqlite3.connect(path, timeout=2.0)) as database:
-        if database.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-            database.executescript("DROP TABLE IF EXISTS summary; DROP TABLE IF EXISTS recent;")
-            database.executescript(_TABLES)
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute(f"PRAGMA user_version = {VERSION}")
-        database.execute("PRAGMA synchronous = OFF")
-        with database:
-            yield database

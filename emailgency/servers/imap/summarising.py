@@ -9,20 +9,24 @@ from emailgency.store.folder import UNKNOWN, Folder
 
 
 async def summarise(session: Session, folder: Folder, uids: Sequence[int]) -> None:
-    """See that the summaries of these messages (ascending) are in memory."""
+    """See that the summaries of these messages (ascending) are in memory: best some hundreds at once."""
     server = session.server
     missing = [uid for uid in uids if uid not in folder.summaries]
-    if missing:
-        await server.summaries.load(folder, missing[0], missing[-1])
-        missing = [uid for uid in missing if uid not in folder.summaries]
+    if not missing:
+        return
+    await server.summaries.load(folder, missing)
     made: dict[int, Summary] = {}
-    for uid in missing:
-        summary = await _parse(session, folder, uid)
-        if summary is not None:
-            made[uid] = folder.summaries[uid] = summary
-        await session.line.breathe()
-    if made:
-        server.summaries.keep(folder, made)
+    try:
+        for uid in missing:
+            if uid in folder.summaries:
+                continue
+            summary = await _parse(session, folder, uid)
+            if summary is not None:
+                made[uid] = folder.summaries[uid] = summary
+            await session.line.breathe()
+    finally:
+        if made:
+            server.summaries.keep(folder, made)
 
 
 async def _parse(session: Session, folder: Folder, uid: int) -> Summary | None:
