@@ -83,11 +83,8 @@ async def tell_vanished(session: Session, folder: Folder, since: int, named: lis
     When nobody remembers back to it, every UID that is not there may have gone; but not those up to `sure`, which the
     client has shown to know well (section 3.2.5.2).
     """
-    gone = await session.server.folders.vanished(folder, since)
-    if gone is not None:
-        found = list(_within(_runs(gone), named))
-    else:
-        found = list(_within(_missing(folder, sure), named))
+    gone = None if since > folder.highest else await session.server.folders.vanished(folder, since)
+    found = list(_within(_missing(folder, sure) if gone is None else _runs(gone), named))
     for start in range(0, len(found), _MANY):
         told = b",".join(b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in found[start:][:_MANY])
         await session.line.say(b"* VANISHED (EARLIER) " + told + b"\r\n")
@@ -143,7 +140,8 @@ async def resynchronise(session: Session, view: Selected, resync: Resync) -> Non
         return
     named = [(1, folder.uidnext - 1)] if resync.known is None else resync.known.resolve(folder.uidnext - 1)
     positions = range(view.count) if resync.known is None else view.positions(resync.known, True)
-    changed = view.uids(changed_since(view, positions, resync.modseq))
+    since = resync.modseq if resync.modseq <= folder.highest else 0  # of a future we know nothing of
+    changed = view.uids(changed_since(view, positions, since))
     await tell_vanished(session, folder, resync.modseq, named, _sure(view, resync))
     text = flags.texts(folder)
     for start in range(0, len(changed), _MANY):
@@ -159,7 +157,8 @@ async def resynchronise(session: Session, view: Selected, resync: Resync) -> Non
 def _sure(view: Selected, resync: Resync) -> int:
     """The highest UID up to which the client's numbers are ours: nothing below it is missing on one side only."""
     sure = 0
-    for number, uid in zip(_numbers(resync.numbers, view.count), _numbers(resync.uids, view.folder.uidnext)):
+    pairs = zip(_numbers(resync.numbers, view.count), _numbers(resync.uids, view.folder.uidnext), strict=False)
+    for number, uid in pairs:
         if number > view.count or view.uid(number - 1) != uid:
             break
         sure = uid
