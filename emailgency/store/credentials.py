@@ -8,6 +8,7 @@ in every few minutes, with several connections. Remembered is a keyed digest tha
 import hmac
 import secrets
 import unicodedata
+from base64 import b64encode
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -50,7 +51,7 @@ class Credentials:
         self._settings = settings
         self._pool: ThreadPool | None = None
         self._hasher: PasswordHasher | None = None
-        self._dummy = ""  # hash of nobody's password, for logins of nobody
+        self._nobody = _hash_of_nothing(settings)
         self._waiting = 0
         self._key = secrets.token_bytes(32)
         self._remembered: dict[bytes, float] = {}  # digest -> until; oldest first
@@ -82,10 +83,8 @@ class Credentials:
         from argon2.exceptions import InvalidHashError, VerificationError
 
         hasher = self._made_hasher()
-        if not self._dummy:  # whoever comes first pays for it, known or not
-            self._dummy = hasher.hash(secrets.token_bytes(16))
         try:
-            hasher.verify(encoded or self._dummy, password)
+            hasher.verify(encoded or self._nobody, password)
         except (VerificationError, InvalidHashError):
             return False
         return encoded is not None
@@ -129,3 +128,9 @@ class Credentials:
 def _octets(password: str) -> bytes:
     """However a keyboard composes its letters (RFC 8265 section 4.2.2)."""
     return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
+
+
+def _hash_of_nothing(settings: CredentialSettings) -> str:
+    """What a hash looks like, for logins of nobody: to compare with it takes as long, and no password matches it."""
+    salt, tag = (b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (16, 32))
+    return f"$argon2id$v=19$m={settings.memory},t={settings.passes},p=1${salt}${tag}"
