@@ -295,3 +295,47 @@ MESSAGES: dict[str, bytes] = {
     for group, shapes in (("header", HEADERS), ("address", ADDRESSES), ("structure", STRUCTURES))
     for name, text in shapes.items()
 }
+
+
+def _encoded(encoding: str, body: str) -> str:
+    return _PLAIN + f"Content-Transfer-Encoding: {encoding}\n\n{body}"
+
+
+ENCODED = {
+    f"encoded: {name}": text.encode("latin-1").replace(b"\n", b"\r\n")
+    for name, text in {
+        "base64": _encoded("base64", "SGVsbG8s\nIHdvcmxkIQ==\n"),
+        "base64 capitals": _encoded("BASE64", "SGVsbG8sIHdvcmxkIQ==\n"),
+        "base64 without padding": _encoded("base64", "SGVsbG8sIHdvcmxkIQ\n"),
+        "base64 without line ends": _encoded("base64", "SGVsbG8sIHdvcmxkIQ=="),
+        "base64 odd lines": _encoded("base64", "SG\nVsb\nG8sIHdv\n\ncmx\nkIQ==\n"),
+        "base64 blanks": _encoded("base64", " SGVs bG8s\tIHdv \n cmxkIQ==\n"),
+        "base64 text behind": _encoded("base64", "SGVsbG8=\n-- \nadded by a list\n"),
+        "base64 twice": _encoded("base64", "SGVsbG8=\nSGVsbG8=\n"),
+        "base64 foreign octets": _encoded("base64", "SGVs!bG8-\xffsIHdv*cmxkIQ==\n"),
+        "base64 cut": _encoded("base64", "SGVsbG8sI"),
+        "base64 with NUL inside": _encoded("base64", "AAECAwQ=\n"),
+        "base64 empty": _encoded("base64", ""),
+        "base64 comment": _encoded("base64 (so they say)", "SGVsbG8=\n"),
+        "base64 twice said": _encoded("base64\nContent-Transfer-Encoding: 8bit", "SGVsbG8=\n"),
+        "quoted-printable": _encoded("quoted-printable", "Gr=C3=BC=C3=9Fe =\nund =3D\n"),
+        "quoted-printable small letters": _encoded("Quoted-Printable", "gr=c3=bcn\n"),
+        "quoted-printable trailing blanks": _encoded("quoted-printable", "a  \nb\t\nc = \nd\n"),
+        "quoted-printable malformed": _encoded("quoted-printable", "a=zz b=4 c=\n"),
+        "quoted-printable equals twice": _encoded("quoted-printable", "a==41\n"),
+        "quoted-printable cut": _encoded("quoted-printable", "a=4"),
+        "quoted-printable ends in equals": _encoded("quoted-printable", "a="),
+        "quoted-printable 8-bit": _encoded("quoted-printable", "gr\xfcn =FC\n"),
+        "quoted-printable long": _encoded("quoted-printable", "x" * 3000 + "=\n" + "y" * 3000 + "\n"),
+        "uuencode": _encoded("x-uuencode", "begin 644 a\n#86)C\n`\nend\n"),
+        "unknown": _encoded("nonsense", "body\n"),
+        "binary": _encoded("binary", "a\0b\xff\n"),
+        "8bit": _encoded("8bit", "gr\xfcn\n"),
+        "empty field": _encoded("", "body\n"),
+        "multipart said to be base64": _PLAIN
+        + "Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\n"
+        + "--b\nContent-Transfer-Encoding: base64\n\nSGVsbG8=\n--b\n\nplain\n--b--\n",
+        "message said to be base64": _PLAIN
+        + "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nSubject: inside\n\nSGVsbG8=\n",
+    }.items()
+}
