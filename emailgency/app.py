@@ -19,11 +19,13 @@ from twisted.logger import Logger
 
 from emailgency.codec.srs import Srs
 from emailgency.flows.bounce import Bounces
+from emailgency.flows.customer_errand import Experience
 from emailgency.flows.customers import Customers
 from emailgency.flows.exchanges import Exchanges
 from emailgency.flows.flush import Flush
-from emailgency.flows.lane import Means, Places
+from emailgency.flows.incidents import Incidents
 from emailgency.flows.login import Login
+from emailgency.flows.means import Means, Places
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.receive import Reception
 from emailgency.flows.relay import RelayFlow
@@ -46,7 +48,9 @@ from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
 from emailgency.store.failures import Failures
 from emailgency.store.folders import Folders
+from emailgency.store.history import History
 from emailgency.store.journal import Journal
+from emailgency.store.known_recipients import KnownRecipients
 from emailgency.store.last_good import LastGood
 from emailgency.store.redis import Redis, locate
 from emailgency.store.redis_server import RedisServer
@@ -62,7 +66,7 @@ DAY = 86_400.0
 BANNER_FIRST = 0.02  # seconds in which clients that wait already get their banner, before more is loaded
 
 # Sections taken on while we run; all others are looked at when we start.
-LIVE = {"tls", "smtp", "imap", "pop3", "egress", "courier", "retry", "relay", "outbound", "bounces", "flush", "stop"}
+LIVE = {"tls", "smtp", "imap", "pop3", "egress", "courier", "retry", "relay", "outbound", "bounces", "flush", "stop"} | {"guard"}
 FIXED = set(Settings.__struct_fields__) - LIVE
 
 
@@ -125,10 +129,12 @@ class App:
             courier=settings.courier,
             retry=settings.retry,
             places=Places(settings.courier.connections),
+            guard=settings.guard,
         )
-        last_good = LastGood(self.redis)
+        self.incidents = Incidents(History(reactor, data), clock)
+        experience = Experience(LastGood(self.redis), KnownRecipients(self.redis), self.incidents)
         self.relay = RelayFlow(
-            Customers(self.directory), self.exchanges, self.bounces, last_good, self.means, settings.relay
+            Customers(self.directory), self.exchanges, self.bounces, experience, self.means, settings.relay
         )
         self.flush = Flush(self.relay, clock, settings.flush)
         self.outbound = OutboundFlow(
@@ -163,6 +169,7 @@ class App:
         self.stall.start()
         waking = (self._wake_spool(), self._wake_directory(), self._open_mailboxes())
         await gatherResults(list(map(Deferred.fromCoroutine, waking)), consumeErrors=True)
+        self.incidents.history.start()
         self.relay.start()  # what waits finds its customer at once when the directory is awake
         self.outbound.start()
         for loop in self.loops:
@@ -264,7 +271,7 @@ class App:
         if self.pop3:
             self.pop3.adopt(settings.pop3)
         self.egress.adopt(settings.egress)
-        self.means.courier, self.means.retry = settings.courier, settings.retry
+        self.means.courier, self.means.retry, self.means.guard = settings.courier, settings.retry, settings.guard
         self.means.places.limit = settings.courier.connections
         self.relay.settings, self.outbound.settings = settings.relay, settings.outbound
         self.bounces.settings, self.flush.settings = settings.bounces, settings.flush

@@ -23,6 +23,7 @@ from emailgency.listening import parse
 from emailgency.net.courier import CourierSettings
 from emailgency.net.dns import DnsSettings
 from emailgency.net.egress import EgressSettings
+from emailgency.rules.guard import GuardSettings
 from emailgency.rules.retry import RetrySettings
 from emailgency.servers.imap.limits import Imap
 from emailgency.servers.pop3.limits import Pop3
@@ -108,6 +109,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     bounces: BounceSettings = BounceSettings()
     flush: FlushSettings = FlushSettings()
     retry: RetrySettings = RetrySettings()
+    guard: GuardSettings = GuardSettings()
     courier: CourierSettings = CourierSettings()
     egress: EgressSettings = EgressSettings()
     dns: DnsSettings = DnsSettings()

@@ -5,12 +5,12 @@ from typing import Protocol as Shape
 
 from twisted.logger import Logger
 
-from emailgency.codec.smtp.client import Result
 from emailgency.flows.exchanges import Unroutable
 from emailgency.model.envelope import Outcome
 from emailgency.net.courier import Courier
+from emailgency.rules.health import Health
 from emailgency.rules.next_hop import Destination
-from emailgency.store.pending import Waiting
+from emailgency.store.pending import Queue, Waiting
 
 if TYPE_CHECKING:
     from emailgency.flows.bounce import Bounces
@@ -27,14 +27,15 @@ class Errand(Shape):
     def limit(self) -> int:
         """Connections at most, by the settings of now."""
 
+    @property
+    def guarded(self) -> bool:
+        """Whether the guard of row G1 stands before it: then no refusal is final because the server says so."""
+
     def hopeless(self, reason: Unroutable) -> bool:
         """Whether mail is given up when no server can be found for this reason."""
 
     async def destinations(self) -> list[Destination]:
         """Where to go now. Raises Unroutable, Invalid, Temporary."""
-
-    def final(self, result: Result) -> bool:
-        """Whether a refusal (5xx) settles the matter."""
 
     def outlived(self, waiting: Waiting, now: float) -> bool:
         """Whether this message has waited long enough."""
@@ -48,11 +49,38 @@ class Errand(Shape):
     async def taken(self, waiting: Waiting, targets: list[int], outcome: Outcome, courier: Courier) -> None:
         """These targets are with the next hop: record them as finished."""
 
+    # What the guard asks, and tells
+
+    def health(self) -> Health:
+        """What was known of the next hop before."""
+
+    def turned(self, health: Health) -> None:
+        """Its state has changed."""
+
+    def stopped(self, why: str, most: int) -> None:
+        """The guard stopped the flow; so many times in an hour are an incident."""
+
+    def alert(self, words: str) -> None:
+        """A person must look at this."""
+
+    async def canary(self, queue: Queue, now: float) -> Waiting | None:
+        """The message that is tried first at a server of which nothing is sure, taken out of the queue."""
+
+    async def known(self, addresses: list[str]) -> set[str]:
+        """Those that this server has taken mail for."""
+
+    async def unknown(self, addresses: list[str]) -> None:
+        """It refuses them again and takes others: it does not have them any more."""
+
+    def stranger(self, courier: Courier) -> str:
+        """Words for people, when it is not the server that took mail before."""
+
 
 class Records:
-    """The part of an `Errand` that needs no opinion: outcomes are recorded and told."""
+    """The part of an `Errand` that needs no opinion: outcomes are recorded and told, and nothing is guarded."""
 
     _log = Logger()
+    guarded = False
 
     def __init__(self, bounces: "Bounces") -> None:
         self._bounces = bounces
@@ -76,7 +104,7 @@ class Records:
         )
 
     async def put_off(self, waiting: Waiting, outcome: Outcome) -> None:
-        """They stay pending until `waiting.due`."""
+        """It stays pending; the next attempt is at `waiting.due`."""
         id = waiting.live.envelope.id
         self._log.info(
             "{id} deferred by {remote}: {code} {reply}",
@@ -90,3 +118,27 @@ class Records:
     async def give_up(self, waiting: Waiting, failures: dict[int, Outcome]) -> None:
         """Final failures: told by rule C6, then recorded."""
         await self._bounces.failed(waiting.live, failures)
+
+    def health(self) -> Health:
+        return Health()
+
+    def turned(self, health: Health) -> None:
+        """The log has it."""
+
+    def stopped(self, why: str, most: int) -> None:
+        """Nothing is guarded, so nothing stops."""
+
+    def alert(self, words: str) -> None:
+        """Nobody here looks after somebody else's server."""
+
+    async def canary(self, queue: Queue, now: float) -> Waiting | None:
+        return queue.take(now)
+
+    async def known(self, addresses: list[str]) -> set[str]:
+        return set()
+
+    async def unknown(self, addresses: list[str]) -> None:
+        """Nothing was remembered."""
+
+    def stranger(self, courier: Courier) -> str:
+        return ""

@@ -49,6 +49,8 @@ class Exchanges:
     async def of_transport(self, transport: str) -> list[Destination]:
         """`host[:port]` of the customer's settings. Raises Unroutable; Invalid when it is not well-formed."""
         target = parse_transport(transport)
+        if not target.literal and self._our_names(target.host):  # an alternate domain pointed back, say (row G7)
+            raise Unroutable(f"SMTP transport {target.host} is a name of ours: mail would come back", "5.4.6")
         if target.literal:
             return [Destination(target.host, target.host, target.port)]
         answer = await self._dns.addresses(target.host)

@@ -8,7 +8,8 @@ from twisted.internet.interfaces import IDelayedCall
 
 from emailgency.background import background
 from emailgency.flows.errand import Errand
-from emailgency.flows.lane import Lane, Means
+from emailgency.flows.lane import Lane
+from emailgency.flows.means import Means
 from emailgency.store.pending import Hop
 
 

@@ -12,12 +12,12 @@ from msgspec import Meta, Struct
 from twisted.logger import Logger
 
 from emailgency.background import background
-from emailgency.codec.smtp.client import Result
 from emailgency.flows.errand import Records
 from emailgency.flows.exchanges import Exchanges, Unroutable
 from emailgency.flows.homecoming import Homecoming
-from emailgency.flows.lane import Lane, Means
+from emailgency.flows.lane import Lane
 from emailgency.flows.lanes import Lanes
+from emailgency.flows.means import Means
 from emailgency.flows.resolve import resolve_from_within
 from emailgency.model.envelope import Outbound, Outcome, Recipient
 from emailgency.model.errors import Temporary
@@ -70,9 +70,6 @@ class DomainErrand(Records):
 
     def hopeless(self, reason: Unroutable) -> bool:
         return reason.permanent
-
-    def final(self, result: Result) -> bool:
-        return True
 
     def outlived(self, waiting: Waiting, now: float) -> bool:
         return now - waiting.received_at > self._settings().lifetime * DAY

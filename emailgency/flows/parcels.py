@@ -9,8 +9,12 @@ from emailgency.store.pending import Waiting
 REPLY_LENGTH = 500  # characters of a remote's words that are kept
 
 
-def parcel_of(waiting: Waiting, path: str) -> Parcel:
-    """Relay and forward leave out the Return-Path field; relay keeps the envelope sender (design.md)."""
+def parcel_of(waiting: Waiting, path: str, token: object) -> Parcel:
+    """Relay and forward leave out the Return-Path field; relay keeps the envelope sender (design.md).
+
+    What may be a repetition says so: the id is also in our Received field of the first one, and Message-ID is the same.
+    """
+    prefix = f"X-Emailgency-Id: {waiting.live.envelope.id}\r\n".encode() if waiting.doubtful else b""
     envelope = waiting.live.envelope
     paths = []
     for index in waiting.targets:
@@ -21,13 +25,20 @@ def parcel_of(waiting: Waiting, path: str) -> Parcel:
     mail = Mail(
         sender=envelope.sender if waiting.sender is None else waiting.sender,
         recipients=tuple(paths),
-        size=envelope.size - envelope.return_path,
+        size=envelope.size - envelope.return_path + len(prefix),
         eight_bit=envelope.body != "7bit",
         smtputf8=envelope.smtputf8,
         ret=envelope.ret,
         envid=envelope.envid,
     )
-    return Parcel(mail, path, envelope.return_path, waiting)
+    return Parcel(mail, path, envelope.return_path, token, prefix)
+
+
+def address_of(waiting: Waiting, target: int) -> str:
+    """Where a target goes, in wire form."""
+    found = waiting.live.envelope.plan[target]
+    assert isinstance(found, Relay | Outbound)
+    return found.address
 
 
 def outcome_of(word: str, result: Result, courier: Courier) -> Outcome:

@@ -1,12 +1,11 @@
 """Giving mail back: everything that waits for customers' own servers (product rows D1, D2).
 
-One lane a next hop: the customer's SMTP transport, else each of his domains by its MX. For these domains no answer
-of the DNS is final and no server's whim at banner, EHLO or MAIL: the message stays pending, the servers that last took
-mail are tried, the log says so. A message lives as long as the customer or his plan says; relay on hold keeps
-everything.
+One lane a next hop: the customer's SMTP transport, else each of his domains by its MX; `flows/customer_errand.py` says
+what is special on the way there. A message lives as long as the customer or his plan says, and longer while an incident
+is open; relay on hold keeps everything.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
@@ -14,22 +13,19 @@ from twisted.internet.defer import gatherResults
 from twisted.logger import Logger
 
 from emailgency.background import background
-from emailgency.codec.smtp.client import Result, Stage
+from emailgency.flows.customer_errand import CustomerErrand, Experience
 from emailgency.flows.customers import Customers
-from emailgency.flows.errand import Records
-from emailgency.flows.exchanges import Exchanges, Unroutable
-from emailgency.flows.lane import Lane, Means
+from emailgency.flows.exchanges import Exchanges
+from emailgency.flows.lane import Lane
 from emailgency.flows.lanes import Lanes
+from emailgency.flows.means import Means
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.model.envelope import Outcome, Relay
 from emailgency.model.errors import Temporary
-from emailgency.net.courier import Courier
-from emailgency.rules.next_hop import Destination
 from emailgency.store.pending import Hop, Waiting, waitings
 
 if TYPE_CHECKING:
     from emailgency.flows.bounce import Bounces
-    from emailgency.store.last_good import LastGood
     from emailgency.store.spool import Live
 
 
@@ -45,96 +41,6 @@ class RelaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = 10.0
 
 
-class CustomerErrand(Records):
-    """To one customer's own server."""
-
-    def __init__(
-        self,
-        hop: Hop,
-        customers: Customers,
-        exchanges: Exchanges,
-        bounces: "Bounces",
-        last_good: "LastGood",
-        limit: Callable[[], int],
-    ) -> None:
-        super().__init__(bounces)
-        self._limit = limit
-        self._hop = hop
-        self._customers = customers
-        self._exchanges = exchanges
-        self._last_good = last_good
-        self._alerted = ""  # the last alert, as long as it holds
-        self._offered: list[Destination] = []  # by the DNS; no message was taken there yet
-        self._good: list[Destination] = []  # what it had offered when one was, the one that took it first
-
-    @property
-    def name(self) -> str:
-        customer = self._customers.get(self._hop.customer)
-        return self._hop.domain or f"SMTP transport of {customer.domain if customer else self._hop.customer}"
-
-    @property
-    def limit(self) -> int:
-        return self._limit()
-
-    async def destinations(self) -> list[Destination]:
-        """The SMTP transport, else the MX; when the DNS has nothing to offer, where it last worked (row D1)."""
-        try:
-            customer = await self._customers.load(self._hop.customer)
-        except LookupError:
-            raise Temporary(f"there is no customer {self._hop.customer} any more") from None
-        if customer.smtp_transport:
-            return await self._exchanges.of_transport(customer.smtp_transport)
-        if not self._hop.domain:
-            raise Temporary("the SMTP transport was taken away, the mail is led to the MX")
-        try:
-            found = await self._exchanges.of_domain(self._hop.domain)
-        except Unroutable as error:
-            self._alert(str(error))
-            self._good = self._good or await self._last_good.recall(self._hop)
-            if not self._good:
-                raise
-            return self._good
-        if set(found) != set(self._good):  # else there is nothing new to remember, however many messages go
-            self._offered = found
-        return found
-
-    def hopeless(self, reason: Unroutable) -> bool:
-        return False
-
-    def final(self, result: Result) -> bool:
-        """A refusal of MAIL says nothing about the message: it stays pending and the log calls for help."""
-        if result.stage is Stage.MAIL:
-            reply = result.reply
-            self._alert(f"MAIL was refused: {reply.code} {reply.enhanced} {reply.text!a}")
-        return result.stage is not Stage.MAIL
-
-    def _alert(self, words: str) -> None:
-        """Once, until something else is wrong or a message was taken: not at each probe, nor for each message."""
-        if words != self._alerted:
-            self._alerted = words
-            self._log.warn("ALERT {hop}: {words}; its mail stays pending", hop=self.name, words=words)
-
-    def outlived(self, waiting: Waiting, now: float) -> bool:
-        return now - waiting.received_at > self._customers.lifetime(self._hop.customer)
-
-    async def give_up(self, waiting: Waiting, failures: dict[int, Outcome]) -> None:
-        """A customer without a server of his own has the mail in his mailboxes: nothing failed (row D1)."""
-        customer = self._customers.get(self._hop.customer)
-        if customer and customer.relay is RelayMode.NONE:
-            for target, outcome in failures.items():
-                await self._spool.finished(waiting.live.envelope.id, (target,), outcome)
-            return
-        await super().give_up(waiting, failures)
-
-    async def taken(self, waiting: Waiting, targets: list[int], outcome: Outcome, courier: Courier) -> None:
-        self._alerted = ""
-        offered, self._offered = self._offered, []
-        if offered:
-            self._good = sorted(offered, key=lambda one: one != courier.destination)
-            background("remembering where mail is taken", self._last_good.remember(self._hop, self._good))
-        await super().taken(waiting, targets, outcome, courier)
-
-
 class RelayFlow(Lanes):
     """All customers' lanes. `start` after the spool has started; `live` messages and new ones find their lane."""
 
@@ -145,7 +51,7 @@ class RelayFlow(Lanes):
         customers: Customers,
         exchanges: Exchanges,
         bounces: "Bounces",
-        last_good: "LastGood",
+        experience: Experience,
         means: Means,
         settings: RelaySettings,
     ) -> None:
@@ -153,20 +59,25 @@ class RelayFlow(Lanes):
         self._customers = customers
         self._exchanges = exchanges
         self._bounces = bounces
-        self._last_good = last_good
+        self._experience = experience
         self.settings = settings
         self._homeless: dict[str, list[Waiting]] = {}  # by customer, while the directory does not answer
         self._removed: set[str] = set()  # customers whose mail is dropped, also what comes back from its way
+        self._ill: list[Hop] = []  # were not up when we were stopped: they are probed, mail or not
         self._told: dict[str, str] = {}  # why, as far as the log has it
         self._transports: dict[str, str | None] = {}  # by customer, as of the last look
 
-    def start(self) -> None:
+    def start(self, *, killed: bool = False) -> None:
+        """`killed`: the process before us had no time to end: what it gave last may be with its server already."""
         self._means.spool.listeners.append(self.arrived)
+        for customer, domain in self._experience.incidents.history.hops():
+            if self._experience.incidents.health(Hop(domain, customer)).probing:
+                self._ill.append(Hop(domain, customer))
         for live in list(self._means.spool.live.values()):
-            self.arrived(live)
+            self.arrived(live, doubtful=killed)
         self._go_round()
 
-    def arrived(self, live: "Live") -> None:
+    def arrived(self, live: "Live", doubtful: bool = False) -> None:
         """A message was committed, or found in the spool at the start."""
         plan = live.envelope.plan
         wanted = [(index, plan[index]) for index in sorted(live.remaining)]
@@ -176,14 +87,19 @@ class RelayFlow(Lanes):
                 hop = Hop(target.address.rpartition("@")[2].lower(), target.customer)
                 by_domain.setdefault(hop, []).append(index)
         for hop, targets in by_domain.items():
-            self._place(hop.customer, list(waitings(live, targets)))
+            found = list(waitings(live, targets))
+            for one in found:
+                tried = live.tried.get(one.targets[0])
+                one.doubtful = doubtful or (tried is not None and tried.outcome.word == "doubtful")
+            self._place(hop.customer, found)
 
     def flush(self, customer: str) -> int:
         """Make all of a customer's pending mail due now; how many messages that is. See `flows.flush`."""
         lanes = list(self.lanes(customer))
+        count = sum(len(lane.queue) for lane in lanes)
         for lane in lanes:
             lane.flush()
-        return sum(len(lane.queue) for lane in lanes)
+        return count
 
     def pending(self, customer: str) -> int:
         """Transactions that wait or are on their way, also those whose lane is not known yet."""
@@ -222,15 +138,18 @@ class RelayFlow(Lanes):
         target = waiting.live.envelope.plan[waiting.targets[0]]
         assert isinstance(target, Relay)
         domain = "" if customer.smtp_transport else target.address.rpartition("@")[2].lower()
-        hop = Hop(domain, customer.id)
+        return self._lane_to(customer, Hop(domain, customer.id))
+
+    def _lane_to(self, customer: Customer, hop: Hop) -> Lane:
         if hop not in self._lanes:
             errand = CustomerErrand(
                 hop,
                 self._customers,
                 self._exchanges,
                 self._bounces,
-                self._last_good,
+                self._experience,
                 lambda: self.settings.connections,
+                self._means.clock,
             )
             self._open(hop, errand).held = customer.relay is not RelayMode.ON
         return self._lanes[hop]
@@ -253,6 +172,7 @@ class RelayFlow(Lanes):
         return self.settings.refresh
 
     async def _look_after(self) -> None:
+        await self._visit_the_ill()
         for id in list(self._homeless):
             await self._house(id)
         customers = {hop.customer for hop in self._lanes}
@@ -267,6 +187,26 @@ class RelayFlow(Lanes):
             customer = self._customers.get(lane.hop.customer)
             if customer and customer.relay is not RelayMode.HOLD:  # on hold nothing is lost, however long
                 lane.give_up_old()
+        self._end_incidents()
+        await self._experience.known.write()
+
+    async def _visit_the_ill(self) -> None:
+        """Open the lanes of servers that were not up before the restart."""
+        ill, self._ill = self._ill, []
+        for hop in ill:
+            try:
+                self._lane_to(await self._customers.load(hop.customer), hop).wake()
+            except LookupError:
+                continue
+            except Temporary:
+                self._ill.append(hop)
+
+    def _end_incidents(self) -> None:
+        """An incident ends when all servers of its customer are well, and nothing that may go is here."""
+        ill = {hop.customer for hop, lane in self._lanes.items() if lane.guard.probing or not lane.quiet or lane.held}
+        ill |= {hop.customer for hop in self._ill} | set(self._homeless)
+        for customer in self._experience.incidents.ongoing() - ill:
+            self._experience.incidents.close(customer)
 
     async def _refresh(self, id: str) -> None:
         """Notice a changed transport (its mail changes lanes at once) and a changed relay mode.
@@ -291,5 +231,13 @@ class RelayFlow(Lanes):
             if lane.held != held:
                 lane.held = held
                 lane.wake()
-            if lane.forgettable:
+            if lane.forgettable or (lane.empty and self._is_no_way(customer, lane.hop)):
+                await lane.stop()
                 del self._lanes[lane.hop]
+
+    @staticmethod
+    def _is_no_way(customer: Customer, hop: Hop) -> bool:
+        """No mail of the customer goes there any more."""
+        if customer.relay is RelayMode.NONE or bool(hop.domain) is bool(customer.smtp_transport):
+            return True
+        return bool(hop.domain) and hop.domain not in (customer.domain, *customer.domain_aliases)

@@ -7,7 +7,7 @@ record. A record that fails ends the connection; when there is to be another one
 from the file to the socket in chunks, at the pace of the server.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 from typing import Protocol as Shape
 
 from msgspec import Meta, Struct
@@ -29,6 +29,7 @@ from emailgency.codec.smtp import client as smtp
 from emailgency.net.deadline import Deadline
 from emailgency.net.parcel import CHUNK, Closure, Opened, Parcel, Unsettled, open_parcel
 from emailgency.net.reactor import NetReactor, TLSTransport
+from emailgency.rules.guard import Identity
 from emailgency.rules.next_hop import Destination
 
 UNRECORDED = "the result could not be recorded"  # how a connection ends that we, and not the server, gave up
@@ -62,6 +63,9 @@ class Cargo(Shape):
     async def settle(self, courier: "Courier", parcel: Parcel, results: tuple[smtp.Result, ...]) -> None:
         """Record one result a recipient; returns when that is on stable storage."""
 
+    def recorded(self, seconds: float) -> None:
+        """So long after its final dot a message was recorded as taken."""
+
     def unreadable(self, parcel: Parcel, reason: str) -> None:
         """The file is not what it should be; nothing was sent."""
 
@@ -84,6 +88,8 @@ class Courier(Protocol):
         self.client = smtp.Client(name, tls=settings.tls if tls_options else "never", chunking=settings.chunking)
         self.peer = ""
         self.destination: Destination | None = None
+        self.waited = 0.0  # seconds from the end of the last message to its final reply
+        self._ended_at = 0.0  # when the end of the body of `_current` went out
         self._cargo = cargo
         self._settings = settings
         self._reactor = reactor
@@ -125,6 +131,16 @@ class Courier(Protocol):
     def greeted(self) -> bool:
         """The session stands."""
         return self._ready
+
+    @property
+    def identity(self) -> Identity:
+        """Who answers, once greeted."""
+        certificate: Any = self.transport.getPeerCertificate() if self.client.secure else None
+        return Identity(
+            name=self.client.called,
+            certificate=certificate.digest("sha256").decode() if certificate else "",
+            ip=self.destination.ip if self.destination else "",
+        )
 
     @property
     def idle(self) -> bool:
@@ -210,6 +226,9 @@ class Courier(Protocol):
         elif isinstance(event, smtp.Ended):
             self._settle(event.results)
         elif isinstance(event, smtp.Ready):
+            if self.client.called == self.client.name:  # RFC 5321 section 6.3: mail would go round in circles
+                self.abort(f"mail would come back to us: the server calls itself {self.client.called}, as we do")
+                return
             self._ready = True
             self._closure = replace(self._closure, greeted=True)
             self._next()
@@ -234,6 +253,8 @@ class Courier(Protocol):
             self._coming, self._invited = None, False
         assert opened is not None
         opened.close()
+        if self._doubtful:
+            self.waited = self._reactor.seconds() - self._ended_at
         self._doubtful = False
         self._closure = replace(self._closure, carried=self._closure.carried + 1)
         if self._retreating:
@@ -251,6 +272,7 @@ class Courier(Protocol):
             self.abort(UNRECORDED)
             raise
         self._recording -= 1
+        self._cargo.recorded(self._reactor.seconds() - self._ended_at)
         if self._recording or not self._ready:
             return
         if self._invited:
@@ -315,6 +337,7 @@ class Courier(Protocol):
         self.client.body(chunk, last)
         if last:
             self._doubtful = True
+            self._ended_at = self._reactor.seconds()
             self._next()
         self._flush()
 

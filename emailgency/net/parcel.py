@@ -13,7 +13,7 @@ CHUNK = 1 << 16  # octets read and written at a time; a smaller message is read 
 
 
 class Parcel(Struct, frozen=True):
-    """A message to carry: the transaction, and the file whose octets from `offset` on are the body.
+    """A message to carry: the transaction, and the file whose octets from `offset` on are the body, behind `prefix`.
 
     `token` is whatever its owner knows it by.
     """
@@ -22,6 +22,7 @@ class Parcel(Struct, frozen=True):
     path: str
     offset: int
     token: object = None
+    prefix: bytes = b""  # header fields for this hop; `mail.size` counts them
 
 
 class Unsettled(Struct, frozen=True):
@@ -59,10 +60,10 @@ def open_parcel(parcel: Parcel) -> Opened:
     """Raises OSError, also when the file is not what the envelope says."""
     file = open(parcel.path, "rb", buffering=0)  # noqa: SIM115 -- stays open while the body is sent
     try:
-        if os.fstat(file.fileno()).st_size - parcel.offset != parcel.mail.size:
+        if os.fstat(file.fileno()).st_size - parcel.offset + len(parcel.prefix) != parcel.mail.size:
             raise OSError("size differs from the envelope's")
         file.seek(parcel.offset)
-        chunk = file.read(CHUNK)
+        chunk = parcel.prefix + file.read(CHUNK)
     except OSError:
         file.close()
         raise

@@ -1,4 +1,4 @@
-"""Where mail for a next hop was last taken, for the day its DNS has nothing to offer (product rows D1, G7).
+"""Where mail for a next hop was last taken and by whom, for the day its DNS has nothing to offer (product rows D1, G7).
 
 Only in Redis, and so it outlives a restart: it is no truth but an experience, and when Redis is lost the next message
 makes it again.
@@ -9,17 +9,19 @@ import contextlib
 import msgspec
 
 from emailgency.model.errors import Temporary
+from emailgency.rules.guard import Identity
 from emailgency.rules.next_hop import Destination
 from emailgency.store.pending import Hop
 from emailgency.store.redis import Redis
 
 _KEY = "last_good"  # a hash by hop: an address list of some hundred octets each
+_IDENTITY = "last_identity"  # a hash by hop: who answered there
 
 _decoder = msgspec.json.Decoder(list[Destination])
 
 
 class LastGood:
-    """Neither method fails: without Redis nothing is remembered, and mail goes on."""
+    """No method fails: without Redis nothing is remembered, and mail goes on."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -36,3 +38,16 @@ class LastGood:
             return [] if found is None else _decoder.decode(found)
         except (Temporary, msgspec.MsgspecError):
             return []
+
+    async def remember_identity(self, hop: Hop, identity: Identity) -> None:
+        """Whoever answers by another name one day may be another server."""
+        with contextlib.suppress(Temporary):
+            await self._redis.execute("HSET", _IDENTITY, str(hop), msgspec.json.encode(identity))
+
+    async def recall_identity(self, hop: Hop) -> Identity | None:
+        """None when nothing is known."""
+        try:
+            found = await self._redis.execute("HGET", _IDENTITY, str(hop))
+            return None if found is None else msgspec.json.decode(found, type=Identity)
+        except (Temporary, msgspec.MsgspecError):
+            return None

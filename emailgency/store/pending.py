@@ -36,6 +36,7 @@ class Waiting(Struct):
     due: float  # seconds since the epoch
     wait: float = 0.0  # the last wait, from which the next one grows
     sender: str | None = None  # reverse-path in wire form; None: the envelope's
+    doubtful: bool = False  # perhaps the next hop has it already: a final reply was lost, or we were restarted
 
     @property
     def received_at(self) -> float:
@@ -92,6 +93,11 @@ class Queue:
         if self.ready(now) and self._ready[0][0] < received_before:
             return heappop(self._ready)[2]
         return None
+
+    def foremost(self, count: int, now: float) -> list[Waiting]:
+        """So many of the oldest that may go now, nearly in order; they stay here."""
+        self.ready(now)
+        return [waiting for _, _, waiting in self._ready[:count]]
 
     def next_due(self) -> float | None:
         """When the next one that was put off is due; None: none was."""

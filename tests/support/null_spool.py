@@ -1,8 +1,12 @@
 """A spool for benchmarks of the relay alone: one file for all messages, records that are synced at once."""
 
+import time
+from collections.abc import Callable
+
 from emailgency.model.envelope import Client, Envelope, Outcome, Recipient, Target
 from emailgency.model.errors import Temporary
 from emailgency.store.spool import Live
+from emailgency.store.spool_records import Tried
 
 
 def envelope(id: str, plan: tuple[Target, ...], **more) -> Envelope:
@@ -23,7 +27,8 @@ def envelope(id: str, plan: tuple[Target, ...], **more) -> Envelope:
 class NullSpool:
     """Remembers what it was told; `path` is the same for every message."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
         self.file = file
         self.live: dict[str, Live] = {}
         self.listeners = []
@@ -50,6 +55,7 @@ class NullSpool:
 
     async def tried(self, id, targets, next_attempt, outcome) -> None:
         self.attempts.append((id, tuple(targets), next_attempt, outcome))
+        self.live[id].attempt(Tried(id, tuple(targets), self.clock(), next_attempt, outcome))
 
 
 class FullDisk(NullSpool):

@@ -4,15 +4,19 @@ import random
 
 from msgspec.structs import replace
 
+from emailgency.flows.customer_errand import Experience
 from emailgency.flows.customers import Customers
 from emailgency.flows.exchanges import Exchanges
-from emailgency.flows.lane import Means, Places
+from emailgency.flows.incidents import Incidents
+from emailgency.flows.means import Means, Places
 from emailgency.flows.relay import RelayFlow, RelaySettings
 from emailgency.model.directory import STANDARD, Customer
 from emailgency.net.courier import CourierSettings
 from emailgency.net.dns import Dns, DnsSettings
 from emailgency.net.egress import Egress, EgressSettings
+from emailgency.rules.guard import GuardSettings
 from emailgency.rules.retry import RetrySettings
+from emailgency.store.history import History
 
 
 class FewCustomers:
@@ -50,6 +54,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.good = {}
+        self.identities = {}
 
     async def remember(self, hop, destinations):
         self.good[hop] = destinations
@@ -57,11 +62,37 @@ class Memory:
     async def recall(self, hop):
         return self.good.get(hop, [])
 
+    async def remember_identity(self, hop, identity):
+        self.identities[hop] = identity
 
+    async def recall_identity(self, hop):
+        return self.identities.get(hop)
+
+
+class KnownInMemory:
+    """What `store.known_recipients.KnownRecipients` knows, without a Redis."""
+
+    def __init__(self) -> None:
+        self.addresses = set()
+
+    def accepted(self, hop, address, now):
+        self.addresses.add((hop, address))
+
+    async def write(self):
+        pass
+
+    async def among(self, hop, addresses):
+        return {address for address in addresses if (hop, address) in self.addresses}
+
+    async def forget(self, hop, addresses):
+        self.addresses -= {(hop, address) for address in addresses}
+
+
+GUARD = GuardSettings()
 QUICK = RetrySettings(message_first=0.05, message_longest=0.2, probe_first=0.02, probe_longest=0.1, jitter=0)
 
 
-def means(spool, reactor, *, ports=(), retry=QUICK, **courier) -> Means:
+def means(spool, reactor, *, ports=(), retry=QUICK, guard=GUARD, **courier) -> Means:
     return Means(
         spool=spool,
         egress=Egress(EgressSettings(networks=("127.0.0.0/8",), ports=tuple(ports)), lambda: ()),
@@ -72,7 +103,13 @@ def means(spool, reactor, *, ports=(), retry=QUICK, **courier) -> Means:
         courier=CourierSettings(**{"idle": 0.05, **courier}),
         retry=retry,
         places=Places(100),
+        guard=guard,
     )
+
+
+def experience(clock, last_good=None, known=None, incidents=None) -> Experience:
+    """Without Redis; the history is not started, and so never written."""
+    return Experience(last_good or Memory(), known or KnownInMemory(), incidents or Incidents(History(None, ""), clock))
 
 
 class AtPort(Exchanges):
@@ -85,8 +122,20 @@ class AtPort(Exchanges):
 
 
 def relay(
-    spool, reactor, port, *, customer=None, means_=None, resolver=None, last_good=None, connections=5, refresh=10.0
+    spool,
+    reactor,
+    port,
+    *,
+    customer=None,
+    means_=None,
+    resolver=None,
+    last_good=None,
+    known=None,
+    incidents=None,
+    connections=5,
+    refresh=10.0,
 ) -> RelayFlow:
+    """`flow.incidents`, `flow.known` and `flow.directory` are what it works with."""
     customer = customer or Customer(
         id="acme", domain="mydomain.zz", alternate_domain="mydomainzz.test", smtp_transport=f"127.0.0.1:{port}"
     )
@@ -99,9 +148,10 @@ def relay(
         Customers(directory),
         exchanges,
         RecordedBounces(spool),
-        last_good or Memory(),
+        experience(made.clock, last_good, known, incidents),
         made,
         RelaySettings(connections=connections, refresh=refresh),
     )
     flow.directory = directory
+    flow.incidents = flow._experience.incidents
     return flow

@@ -67,7 +67,9 @@ class Client:
     def __init__(self, name: str, *, tls: str = "may", chunking: bool = True) -> None:
         self.extensions: dict[str, str] = {}  # upper-case keyword -> parameters, of the EHLO in force
         self.secure = False
+        self.called = ""  # what the server calls itself in the EHLO in force, lower case
         self.heard = 0  # replies, for whoever watches the time
+        self.name = name.lower()  # ours
         self._name = name.encode("ascii")
         self._tls = tls
         self._chunking = chunking
@@ -180,6 +182,8 @@ class Client:
         if transaction is None:
             self._answer_session(stage, reply, events)
         elif stage is Stage.BODY:
+            if reply.code >= 300 and self._uses_chunks:  # RFC 3030 section 2: RSET must follow a BDAT that failed
+                self._unclean = True
             events.append(transaction.end(Result(stage, reply)))
         elif stage is Stage.RCPT:
             if reply.code < 300:
@@ -191,6 +195,8 @@ class Client:
         elif stage is Stage.MAIL:
             if reply.code >= 300:
                 transaction.refusal = Result(stage, reply)
+                if reply.code == 503:  # what we pipelined behind a BDAT that failed came before its RSET
+                    self._unclean = True
                 self._forget(transaction, events)
         elif stage is Stage.DATA:
             self._after_recipients(transaction, reply, events)
@@ -217,6 +223,7 @@ class Client:
             events.append(Refused(stage, reply))
 
     def _greeted(self, stage: Stage, reply: Reply, events: list[Event]) -> None:
+        self.called = reply.lines[0].partition(" ")[0].lower() if reply.lines else ""
         words = [line.split(None, 1) for line in reply.lines[1:]] if stage is Stage.EHLO else []
         self.extensions = {word[0].upper(): word[1] if len(word) > 1 else "" for word in words if word}
         if not self.secure and self._tls != "never" and "STARTTLS" in self.extensions:
