@@ -32,11 +32,12 @@ async def create(session: Session, command: commands.Create) -> Completed:
         return refusal
     await _make(session, missing[:-1])
     path = layout.folder(session.mailbox, name)
-    if isinstance(await session.server.folders.create(path), Refused):
+    made = await session.server.folders.create(path)
+    if isinstance(made, Refused):
         return _EXISTS
     if command.special_use:
         await special_uses.give(session, path, command.special_use)
-    return Completed("The folder is made.")
+    return Completed("The folder is made.", responses.mailbox_id(made.id))
 
 
 async def delete(session: Session, command: commands.Delete) -> Completed:
