@@ -18,7 +18,7 @@ from emailgency.store.backup_files import Copier, is_maildir, names, walk
 
 GRAIN = 0.02  # seconds; file times move with the kernel's tick (1-10 ms), a younger one may hide a change
 PATIENCE = 10  # times a list is taken again
-CACHE = "summaries.sqlite"  # of one node, made again when it is missing
+CACHES = ("summaries.sqlite", "search.sqlite")  # of one node, made again when missing
 
 Name = tuple[str, str]  # subfolder relative to the mailbox ("cur", ".Sent/new"), file name
 
@@ -80,7 +80,7 @@ def list_once(root: str) -> List:
         if not _note(found, name, folder):
             continue
         for file in names(folder):
-            if not file.endswith(".tmp") and not file.startswith(CACHE) and os.path.isfile(os.path.join(folder, file)):
+            if not file.endswith(".tmp") and not file.startswith(CACHES) and os.path.isfile(os.path.join(folder, file)):
                 found.files.add(os.path.join(name, file))
         for subfolder in layout.SUBFOLDERS:
             inner = os.path.join(name, subfolder)

@@ -153,11 +153,13 @@ class Office:
     async def restart(self) -> None:
         """Everything anew over the same files."""
         await self.close_port()
+        await self.server.search_index.stop()
         await self.storer.stop()
         await self.start()
 
     async def stop(self) -> None:
         await self.close_port()
+        await self.server.search_index.stop()
         await self.storer.stop()
         shutil.rmtree(self.root, ignore_errors=True)
 

@@ -3,16 +3,12 @@
 A caller that must stay responsive takes one step of `in_body` at a time; each looks at 64 KB at most.
 """
 
-import re
 from collections.abc import Iterator
 from datetime import date
 
-from emailgency.codec.mime import decoding, headers, structure
+from emailgency.codec.mime import decoding, headers, sent_date, structure
 from emailgency.codec.mime.headers import Octets
 from emailgency.codec.mime.structure import Part
-
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DATE = re.compile(rb"(?<![0-9])([0-9]{1,2})[ \t-]+([A-Za-z]{3})[A-Za-z]{0,6}[ \t-]+([0-9]{2,4})(?![0-9])")
 
 
 class Text:
@@ -54,29 +50,21 @@ def field_texts(header: bytes, field: str) -> list[str]:
 def sent_day(header: bytes) -> date | None:
     """The day in the Date field, in the sender's zone (SENTBEFORE and so on disregard it); None when there is none."""
     found = headers.read(header, 0, headers.header_end(header, 0, len(header)), headers.one(b"date"))
-    match = _DATE.search(found[b"date"][-1][:200]) if found else None
-    if match is None:
-        return None
-    day, month, year = int(match.group(1)), match.group(2).decode("ascii").lower(), int(match.group(3))
-    if len(match.group(3)) < 4:  # RFC 5322 §4.3
-        year += 2000 if year < 50 else 1900
-    try:
-        return date(year, _MONTHS.index(month) + 1, day)
-    except ValueError:
-        return None
+    sent = sent_date.read(found[b"date"][-1]) if found else None
+    return None if sent is None else sent.day
 
 
 def in_body(octets: Octets, text: Text, with_header: bool) -> Iterator[bool]:
     """BODY, or with the header TEXT: False after each step in vain; True, and then no more, when it is found."""
     message = structure.read(octets)
     text.begin()
-    if with_header and _in_header(octets, message, text):
+    if with_header and text.within(header_of(octets, message)):
         yield True
         return
-    for part, piece in _pieces(octets, message):
+    for part, piece in pieces(octets, message):
         if piece is None:
             text.begin()
-            found = part.envelope is not None and _in_header(octets, part, text)
+            found = part.envelope is not None and text.within(header_of(octets, part))
         else:
             found = text.continues(piece)
         yield found
@@ -84,13 +72,22 @@ def in_body(octets: Octets, text: Text, with_header: bool) -> Iterator[bool]:
             return
 
 
-def _in_header(octets: Octets, part: Part, text: Text) -> bool:
+def header_lines(header: bytes) -> list[str]:
+    """Each field with its name, decoded."""
+    return [decoding.header_text(line) for line in headers.logical_lines(header)]
+
+
+def header_of(octets: Octets, part: Part) -> str:
+    """The decoded fields of a message, or a message inside it; NUL stands between them: none spans two."""
     header = octets[part.header : min(part.body, part.header + headers.LIMIT)]
-    return text.within("\n".join([decoding.header_text(line) for line in headers.logical_lines(header)]))
+    return "\0".join([line.replace("\0", "\ufffd") for line in header_lines(header)])
 
 
-def _pieces(octets: Octets, message: Part) -> Iterator[tuple[Part, str | None]]:
-    """Each part below and at `message` in its order: None as it begins, then the pieces of its text if it is text."""
+def pieces(octets: Octets, message: Part) -> Iterator[tuple[Part, str | None]]:
+    """Each part below and at `message` in its order: None as it begins, then the pieces of its text if it is text.
+
+    NUL, which would look like the end of something, is replaced.
+    """
     waiting = [message]
     while waiting:
         part = waiting.pop()
@@ -101,4 +98,4 @@ def _pieces(octets: Octets, message: Part) -> Iterator[tuple[Part, str | None]]:
         elif part.content.is_type(b"text"):
             charset = part.content.parameter(b"charset")
             for piece in decoding.body_text(octets, part.body, part.end, part.content.encoding, charset):
-                yield part, piece
+                yield part, piece.replace("\0", "\ufffd")

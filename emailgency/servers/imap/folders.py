@@ -29,6 +29,7 @@ async def select(session: Session, command: commands.Select) -> Completed:
     if folder.recent_from != told:
         session.server.summaries.keep_recent(folder)
     session.server.folders.hold(folder, view)
+    session.server.search_index.want(folder)
     session.selected = view
     session.state = State.SELECTED
     if command.condstore:

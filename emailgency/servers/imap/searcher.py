@@ -26,12 +26,10 @@ from emailgency.codec.imap.commands import (
     Within,
 )
 from emailgency.codec.imap.state_keys import EmailId, Modseq, ThreadId
-from emailgency.codec.mime import search_text
 from emailgency.servers.imap import flags, modseqs
-from emailgency.servers.imap.haystack import Needle
-from emailgency.servers.imap.message_file import MessageFile
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Refusal, Session, no
+from emailgency.servers.imap.text_search import TextSearch, fits
 from emailgency.store.folder import UNKNOWN, Folder, keyword_letters
 
 
@@ -93,7 +91,7 @@ class Searcher:
             case Within(older, seconds):
                 moment = self._session.server.clock() - seconds
                 return await self._by_date(places, lambda at: at <= moment if older else at >= moment)
-        return await self._by_reading(key, positions)
+        return await TextSearch(self._session, self._view).among(key, positions)
 
     def _places(self, positions: Sequence[int]) -> list[tuple[int, int]]:
         """(position in the view, place in the folder) of those that still exist."""
@@ -115,45 +113,6 @@ class Searcher:
             await self._session.line.breathe()
         return found
 
-    async def _by_reading(self, key: SearchKey, positions: Sequence[int]) -> list[int]:
-        needle = Needle(key.text) if isinstance(key, Header | Body) else Needle("")
-        found = []
-        for position in positions:
-            if await self._read(key, needle, position):
-                found.append(position)
-            await self._session.line.breathe()
-        return found
-
-    async def _read(self, key: SearchKey, needle: Needle, position: int) -> bool:
-        for _ in range(2):
-            place = self._view.place(position)
-            if place == UNKNOWN:
-                return False
-            try:
-                with MessageFile(self._view.folder.full_path(place)) as message:
-                    return await self._holds(key, needle, message)
-            except FileNotFoundError:
-                await self._session.server.folders.refresh(self._view.folder)  # renamed by another program, or gone
-        return False
-
-    async def _holds(self, key: SearchKey, needle: Needle, message: MessageFile) -> bool:
-        match key:
-            case Day(True, when, day):
-                sent = search_text.sent_day(message.header())
-                return sent is not None and fits(sent, when, day)
-            case Header(field, _):
-                header = message.header()
-                return not needle.surely_not_in(header) and search_text.in_field(header, field, needle.text)
-            case Body(_, with_header):
-                if message.in_memory and needle.surely_not_in(message.begin):
-                    return False
-                with message.octets() as octets:
-                    for found in search_text.in_body(octets, needle.text, with_header):
-                        if found:
-                            return True
-                        await self._session.line.breathe()
-        return False
-
 
 def _saved(folder: Folder, place: int, when: When, day: date) -> bool:
     at = maildir.saved_at(folder.names[place][4:])
@@ -165,13 +124,6 @@ def _size(folder: Folder, place: int) -> int:
         return folder.size(place)
     except FileNotFoundError:
         return UNKNOWN
-
-
-def fits(found: date, when: When, day: date) -> bool:
-    """Whether a message of day `found` is BEFORE, ON or SINCE `day`."""
-    if when is When.BEFORE:
-        return found < day
-    return found == day if when is When.ON else found >= day
 
 
 def cost(key: SearchKey) -> int:

@@ -14,10 +14,11 @@ from emailgency.servers.imap.line import Line
 from emailgency.servers.imap.session import ServerReactor, Session, Usage
 from emailgency.servers.imap.tree import Trees
 from emailgency.servers.line import Transport
-from emailgency.servers.sessions import Sessions
+from emailgency.servers.sessions import GRACE, Sessions
 from emailgency.store.counts import Counts
 from emailgency.store.directory import Directory
 from emailgency.store.folders import Folders
+from emailgency.store.searching.index import SearchIndex
 from emailgency.store.summaries import Summaries
 
 LOOK = 10.0  # seconds between looks at folders in use (another Maildir program) and at the rights of who is logged in
@@ -52,6 +53,7 @@ class ImapServer(Sessions[Session, Line]):
         self.prepared: set[str] = set()
         self.usage: dict[str, Usage] = {}
         self.trees = Trees(folders)
+        self.search_index = SearchIndex(reactor)
         self.counts = Counts(reactor, folders.root)
         self.adopt(settings)
 
@@ -78,4 +80,11 @@ class ImapServer(Sessions[Session, Line]):
             await self.folders.look(self.clock())
         except Temporary as error:
             self._log.warn("folders in use not looked at: {error}", error=str(error))
+        for session in self.sessions:
+            if session.selected is not None:
+                self.search_index.want(session.selected.folder)
         await self.look_at_rights()
+
+    async def drain(self, grace: float = GRACE) -> None:
+        await super().drain(grace)
+        await self.search_index.stop()

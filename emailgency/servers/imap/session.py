@@ -22,6 +22,7 @@ from emailgency.store.counts import Counts
 from emailgency.store.directory import Directory
 from emailgency.store.folder import Folder
 from emailgency.store.folders import Folders
+from emailgency.store.searching.index import SearchIndex
 from emailgency.store.storing.messages import Refused
 from emailgency.store.summaries import Summaries
 
@@ -84,6 +85,7 @@ class Shared(Protocol):
     clock: Callable[[], float]
     folders: Folders
     summaries: Summaries
+    search_index: SearchIndex
     directory: Directory
     login: Login
     tls: IOpenSSLServerConnectionCreator | None  # None: no STARTTLS

@@ -11,6 +11,8 @@ from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Session
 from emailgency.store.folder import UNKNOWN
 
+_SOME = 200  # messages that are known, between two breaths
+
 
 class Facts(Struct, frozen=True):
     """`sent`: by the Date field, else INTERNALDATE (RFC 5256 section 2.2); seconds since the epoch."""
@@ -21,12 +23,20 @@ class Facts(Struct, frozen=True):
 
 async def gather(session: Session, view: Selected, positions: Sequence[int]) -> dict[int, Facts]:
     """By position; messages that have gone are left out."""
+    index = session.server.search_index
+    known = await index.sort_keys(view.folder)
+    index.want(view.folder)
     facts: dict[int, Facts] = {}
-    for position in positions:
-        found = await _read(session, view, position)
-        if found is not None:
-            facts[position] = found
-        await session.line.breathe()
+    for count, position in enumerate(positions):
+        keys = known.get(view.uid(position))
+        if keys is not None and keys.sent is not None:
+            facts[position] = Facts(keys, keys.sent)
+        else:
+            found = await _read(session, view, position)
+            if found is not None:
+                facts[position] = found
+        if count % _SOME == 0 or keys is None:
+            await session.line.breathe()
     return facts
 
 

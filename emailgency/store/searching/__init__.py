@@ -1,0 +1,1 @@
+"""What SEARCH and SORT look things up in: a cache beside each mailbox, filled by a process of its own."""

@@ -1,0 +1,191 @@
+"""The indexing process: `python -m emailgency.store.searching.child`. Requests on 0, replies on 1.
+
+Decoding mail takes 0.2 ms a message and trigrams as much again: in threads of the server it would hold up everybody
+else (one interpreter runs one thread at a time). Runs at low priority and ends when it has had nothing to do for long.
+"""
+
+import contextlib
+import mmap
+import os
+import select
+import sqlite3
+from array import array
+
+import msgspec
+
+from emailgency.codec import frames
+from emailgency.codec.mime.search_extract import Extract, extract
+from emailgency.codec.mime.sort_keys import SortKeys
+from emailgency.store.searching import database
+from emailgency.store.searching.blocks import Block, Fields, Texts, reopened
+from emailgency.store.searching.messages import Failed, Forget, Index, Indexed, Reply, Request
+
+NICE = 10
+IDLE = 60.0  # seconds without work after which it ends
+_BLOCKS = 8  # whose trigrams are made in one transaction, some 50 ms
+
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_encode = msgspec.msgpack.Encoder().encode
+_fields: msgspec.msgpack.Decoder[Fields] = msgspec.msgpack.Decoder(Fields)
+_texts: msgspec.msgpack.Decoder[Texts] = msgspec.msgpack.Decoder(Texts)
+_keys: msgspec.msgpack.Decoder[list[SortKeys]] = msgspec.msgpack.Decoder(list[SortKeys])
+
+
+class Indexer:
+    """Requests come first; between them trigrams are made of the blocks that have none."""
+
+    def __init__(self) -> None:
+        self._frames = frames.Frames()
+        self._behind: dict[str, None] = {}  # caches that have blocks without trigrams
+        self._seen: set[str] = set()  # caches looked through for folders that are no more
+
+    def run(self) -> None:
+        """Until the server closes its end, or nothing was to be done for IDLE seconds."""
+        while True:
+            readable, _, _ = select.select([0], [], [], 0 if self._behind else IDLE)
+            if readable:
+                octets = os.read(0, 1 << 20)
+                if not octets:
+                    return
+                for payload in self._frames.feed(octets):
+                    _say(self._answer(_requests.decode(payload)))
+            elif not self._behind:
+                return
+            else:
+                self._make_grams(next(iter(self._behind)))
+
+    def _answer(self, request: Request) -> Reply:
+        try:
+            if isinstance(request, Forget):
+                with database.writing(request.path) as cache:
+                    _drop(cache, request.folder)
+                return Indexed(request.number)
+            reply = self._index(request)
+            self._behind[request.path] = None
+            return reply
+        except sqlite3.OperationalError as error:
+            return Failed(request.number, str(error))
+        except (sqlite3.DatabaseError, msgspec.DecodeError, OSError) as error:
+            database.wipe(request.path)
+            return Failed(request.number, str(error))
+
+    def _index(self, request: Index) -> Indexed:
+        with database.writing(request.path) as cache:
+            if request.path not in self._seen:
+                self._seen.add(request.path)
+                for (folder,) in cache.execute("SELECT DISTINCT folder FROM block").fetchall():
+                    if not os.path.isdir(os.path.join(request.root, folder)):
+                        _drop(cache, folder)
+            _drop(cache, request.folder, request.uidvalidity)
+            block, replaced = _last_block(cache, request)
+            made: list[Fields] = []
+            for uid, name in request.files:
+                one = _read(os.path.join(request.root, request.folder, name))
+                if one is None:
+                    continue
+                block.uids.append(uid)
+                block.extracts.append(one)
+                if block.full:
+                    made.append(_store(cache, request, block))
+                    block = Block(array("I"), [])
+            if block.uids:
+                made.append(_store(cache, request, block))
+            return Indexed(request.number, tuple(made), replaced)
+
+    def _make_grams(self, path: str) -> None:
+        """Of some blocks."""
+        try:
+            with database.writing(path) as cache:
+                if not database.has_grams(cache):
+                    del self._behind[path]
+                    return
+                rows = cache.execute(
+                    "SELECT id, octets FROM block JOIN text USING (id) WHERE full = 1 AND indexed = 0 LIMIT ?",
+                    (_BLOCKS,),
+                ).fetchall()
+                for id, octets in rows:
+                    cache.execute("INSERT INTO grams (rowid, text) VALUES (?, ?)", (id, _searchable(octets)))
+                    cache.execute("UPDATE block SET indexed = 1 WHERE id = ?", (id,))
+                if len(rows) < _BLOCKS:
+                    del self._behind[path]
+        except (sqlite3.Error, OSError, msgspec.DecodeError):
+            self._behind.pop(path, None)
+
+
+def _last_block(cache: sqlite3.Connection, request: Index) -> tuple[Block, tuple[int, ...]]:
+    """The folder's block that is not full, taken out, and its id; else an empty one."""
+    row = cache.execute(
+        "SELECT id, fields, keys, octets FROM block JOIN text USING (id)"
+        " WHERE folder = ? AND uidvalidity = ? AND full = 0",
+        (request.folder, request.uidvalidity),
+    ).fetchone()
+    if row is None:
+        return Block(array("I"), []), ()
+    id, fields, keys, octets = row
+    cache.execute("DELETE FROM block WHERE id = ?", (id,))
+    cache.execute("DELETE FROM text WHERE id = ?", (id,))
+    return reopened(_fields.decode(fields), _texts.decode(octets), _keys.decode(keys)), (id,)
+
+
+def _store(cache: sqlite3.Connection, request: Index, block: Block) -> Fields:
+    cursor = cache.execute(
+        "INSERT INTO block (folder, uidvalidity, full, keys) VALUES (?, ?, ?, ?)",
+        (request.folder, request.uidvalidity, int(block.full), _encode(block.keys())),
+    )
+    assert cursor.lastrowid is not None
+    fields = block.fields(cursor.lastrowid)
+    cache.execute("UPDATE block SET fields = ? WHERE id = ?", (_encode(fields), fields.id))
+    cache.execute("INSERT INTO text VALUES (?, ?)", (fields.id, _encode(block.texts())))
+    return fields
+
+
+def _drop(cache: sqlite3.Connection, folder: str, but: int | None = None) -> None:
+    """Forget a folder, `but` for this UIDVALIDITY; out of the trigrams too, which want to be told the text again."""
+    rows = cache.execute(
+        "SELECT id, indexed, octets FROM block JOIN text USING (id) WHERE folder = ? AND uidvalidity IS NOT ?",
+        (folder, but),
+    )
+    for id, indexed, octets in rows.fetchall():
+        if indexed:
+            cache.execute("INSERT INTO grams (grams, rowid, text) VALUES ('delete', ?, ?)", (id, _searchable(octets)))
+        cache.execute("DELETE FROM text WHERE id = ?", (id,))
+        cache.execute("DELETE FROM block WHERE id = ?", (id,))
+
+
+def _searchable(octets: bytes) -> str:
+    """A block's texts as one; FTS5 would stop at NUL."""
+    texts = _texts.decode(octets)
+    return (texts.head.octets + b"\n" + texts.body.octets).decode("utf-8", "replace").replace("\0", "\n")
+
+
+def _read(path: str) -> Extract | None:
+    """None when the file is not there (any more, or under this name)."""
+    try:
+        with open(path, "rb", opener=_opener) as file:
+            if not os.fstat(file.fileno()).st_size:
+                return extract(b"")
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as octets:
+                return extract(octets if len(octets) > 65536 else octets[:])
+    except FileNotFoundError:
+        return None
+
+
+def _opener(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
+
+
+def _say(reply: Reply) -> None:
+    waiting = memoryview(frames.encode(_encode(reply)))
+    while waiting:
+        waiting = waiting[os.write(1, waiting) :]
+
+
+def main() -> None:
+    with contextlib.suppress(OSError):
+        os.nice(NICE)
+    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
+        Indexer().run()
+
+
+if __name__ == "__main__":
+    main()
