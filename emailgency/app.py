@@ -61,12 +61,27 @@ from emailgency.store.storing.line import Storer
 if TYPE_CHECKING:
     from emailgency.servers.imap.server import ImapServer
     from emailgency.servers.pop3.server import Pop3Server
+    from emailgency.web import PublicSite
 
 DAY = 86_400.0
 BANNER_FIRST = 0.02  # seconds in which clients that wait already get their banner, before more is loaded
 
 # Sections taken on while we run; all others are looked at when we start.
-LIVE = {"tls", "smtp", "imap", "pop3", "egress", "courier", "retry", "relay", "outbound", "bounces", "flush", "stop"} | {"guard"}
+LIVE = {
+    "tls",
+    "smtp",
+    "imap",
+    "pop3",
+    "web",
+    "egress",
+    "courier",
+    "retry",
+    "relay",
+    "outbound",
+    "bounces",
+    "flush",
+    "stop",
+} | {"guard"}
 FIXED = set(Settings.__struct_fields__) - LIVE
 
 
@@ -153,6 +168,7 @@ class App:
         }
         self.imap: ImapServer | None = None
         self.pop3: Pop3Server | None = None
+        self.web: PublicSite | None = None
         self.control = Control(data, {})
         self.stall = Stall(reactor)
         self.loops = [Periodic(reactor, "looking at certificates", DAY, self.certificates.warn)]
@@ -194,7 +210,16 @@ class App:
         self.pop3 = pop3_server(self, self._reactor, self._settings)
         for service, secure in (("pop3", False), ("pop3s", True)):
             self._serve(service, Pop3Factory(self.pop3, secure))
+        self._open_web()
         self._asleep.discard("mailboxes")
+
+    def _open_web(self) -> None:
+        if self._bound["http"].sockets or self._bound["https"].sockets:
+            from emailgency.web import public_site, under_tls
+
+            self.web = public_site(self, self._reactor, self._settings, self._bound)
+            self._serve("http", self.web)
+            self._serve("https", under_tls(self.web, self.certificates))
 
     def _load_certificates(self) -> None:
         """Mail goes on with a certificate that nobody knows; without one it would go in clear."""
@@ -270,6 +295,8 @@ class App:
             self.imap.adopt(settings.imap)
         if self.pop3:
             self.pop3.adopt(settings.pop3)
+        if self.web:
+            self.web.adopt(settings.web)
         self.egress.adopt(settings.egress)
         self.means.courier, self.means.retry, self.means.guard = settings.courier, settings.retry, settings.guard
         self.means.places.limit = settings.courier.connections

@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from emailgency.flows.lane import Lane
 from emailgency.flows.outbound import OutboundFlow
@@ -17,6 +17,9 @@ from emailgency.store.certificates import Certificates
 from emailgency.store.redis import Redis
 from emailgency.store.spool import Spool
 from emailgency.store.storing.line import Storer
+
+if TYPE_CHECKING:
+    from emailgency.servers.web.site import PublicSite
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -35,6 +38,7 @@ class Parts(Protocol):
     spool: Spool
     stall: Stall
     storer: Storer
+    web: "PublicSite | None"
 
 
 def figures(parts: Parts) -> list[Figure]:
@@ -77,12 +81,14 @@ def refused(parts: Parts) -> dict[str, float]:
     return {service: one.connections.refused for service, one in services(parts)}
 
 
-def services(parts: Parts) -> Iterator[tuple[str, SmtpService | ImapServer | Pop3Server]]:
+def services(parts: Parts) -> Iterator[tuple[str, "SmtpService | ImapServer | Pop3Server | PublicSite"]]:
     yield from parts.smtp.items()
     if parts.imap is not None:
         yield "imap", parts.imap
     if parts.pop3 is not None:
         yield "pop3", parts.pop3
+    if parts.web is not None:
+        yield "web", parts.web
 
 
 def lanes(parts: Parts) -> list[Lane]:

@@ -38,6 +38,8 @@ PORTS = (
     Port("imaps", 993, 2993),
     Port("pop3", 110, 2110),
     Port("pop3s", 995, 2995),
+    Port("http", 80, 2080),
+    Port("https", 443, 2443),
     Port("local", 8025, 8025, "127.0.0.1"),
 )
 

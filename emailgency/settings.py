@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from emailgency.codec.address import parse_domain
 from emailgency.command.place import default_data
+from emailgency.flows.access import AccessSettings
 from emailgency.flows.bounce import BounceSettings
 from emailgency.flows.customer_accounts import OperatorLimits
 from emailgency.flows.flush import FlushSettings
@@ -28,6 +29,7 @@ from emailgency.rules.retry import RetrySettings
 from emailgency.servers.imap.limits import Imap
 from emailgency.servers.pop3.limits import Pop3
 from emailgency.servers.smtp_service import SmtpSettings
+from emailgency.servers.web.limits import Web
 from emailgency.settings_file import read
 from emailgency.store.certificates import TlsSettings
 from emailgency.store.credentials import CredentialSettings
@@ -53,6 +55,10 @@ class Listen(Struct, frozen=True, kw_only=True):
     imaps: Annotated[ListenOn, Meta(description="Mailboxes, TLS at once. Port 993, or 2993.")] = None
     pop3: Annotated[ListenOn, Meta(description="INBOX by POP3, STARTTLS. Port 110, or 2110.")] = None
     pop3s: Annotated[ListenOn, Meta(description="INBOX by POP3, TLS at once. Port 995, or 2995.")] = None
+    http: Annotated[
+        ListenOn, Meta(description="Settings for mail programs, in clear: all of it is public. Port 80, or 2080.")
+    ] = None
+    https: Annotated[ListenOn, Meta(description="The web. Port 443, or 2443.")] = None
     local: Annotated[
         ListenOn,
         Meta(description="Health and figures for watching programs, in clear. Port 8025, on 127.0.0.1."),
@@ -100,6 +106,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     smtp: SmtpSettings = SmtpSettings()
     imap: Imap = Imap()
     pop3: Pop3 = Pop3()
+    web: Web = Web()
+    access: AccessSettings = AccessSettings()
     login: LoginSettings = LoginSettings()
     login_failures: FailureSettings = FailureSettings()
     credentials: CredentialSettings = CredentialSettings()

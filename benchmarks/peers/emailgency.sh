@@ -23,6 +23,8 @@ imap = ["127.0.0.1:2153"]
 imaps = []
 pop3 = []
 pop3s = []
+http = []
+https = []
 local = []
 
 [smtp.connections]

@@ -17,7 +17,7 @@ import emailgency
 from emailgency.command.exchange import exchange
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SERVICES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "local")
+SERVICES = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "http", "https", "local")
 
 
 class NotReady(Exception):

@@ -1,0 +1,22 @@
+"""What an operator can set about the web."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from emailgency.servers.connections import ConnectionLimits
+
+
+class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """HTTP for everybody: the settings that mail programs look for."""
+
+    connections: ConnectionLimits = ConnectionLimits()
+    idle_seconds: Annotated[
+        int, Meta(ge=5, le=600, description="Seconds of silence before a connection is closed.")
+    ] = 30
+    connection_seconds: Annotated[
+        int, Meta(ge=10, le=86400, description="Age at which a connection is closed, whatever it does.")
+    ] = 120
+    body_octets: Annotated[
+        int, Meta(ge=0, le=1 << 30, description="Longest body of a request; a longer one is refused with 413.")
+    ] = 65_536
