@@ -62,10 +62,18 @@ def maker(view: Selected, item: Attribute) -> Callable[[int], bytes | None]:
 
 def _flags_maker(view: Selected) -> Callable[[int], bytes]:
     letters, uids, text = view.folder.letters, view.folder.uids, flags.texts(view.folder)
-    if not view.recents:
-        known = {one: b"FLAGS (%b)" % text(one, False) for one in set(letters)}
-        return lambda place: known[letters[place]]
-    return lambda place: b"FLAGS (%b)" % text(letters[place], view.recent(uids[place]))
+    if view.recents:
+        return lambda place: b"FLAGS (%b)" % text(letters[place], view.recent(uids[place]))
+    known: dict[str, bytes] = {}
+
+    def make(place: int) -> bytes:
+        one = letters[place]
+        found = known.get(one)
+        if found is None:
+            found = known[one] = b"FLAGS (%b)" % text(one, False)
+        return found
+
+    return make
 
 
 def _summary_maker(folder: Folder, item: Attribute) -> Callable[[int], bytes | None]:
