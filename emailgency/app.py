@@ -33,6 +33,7 @@ from emailgency.flows.relocate import Relocation
 from emailgency.flows.resolve import Resolver
 from emailgency.flows.reverse_path import ReversePaths
 from emailgency.flows.submit import Submission
+from emailgency.flows.unknown_recipients import UnknownRecipients
 from emailgency.listening import Bound
 from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
@@ -43,7 +44,9 @@ from emailgency.servers.smtp import SmtpFactory
 from emailgency.servers.smtp_service import SmtpService
 from emailgency.servers.stall import Stall
 from emailgency.settings import Settings
+from emailgency.store.candidates import Candidates
 from emailgency.store.certificates import Certificates, TlsSettings, Unusable
+from emailgency.store.counts import Counts
 from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
 from emailgency.store.failures import Failures
@@ -120,7 +123,8 @@ class App:
 
         # Mail comes in
         srs = Srs(Secret(data).key("srs"))
-        resolver = Resolver(self.directory, srs, clock)
+        candidates = Candidates(reactor, data)
+        resolver = Resolver(self.directory, srs, clock, candidates)
         self.credentials = Credentials(reactor, settings.credentials)
         failures = Failures(self.redis, clock, settings.login_failures)
         self.login = Login(self.directory, self.credentials, failures, reactor, settings.login)
@@ -128,6 +132,9 @@ class App:
         self.reception = Reception(resolver, self.spool, clock, name, smtp.reception, service_domain)
         self.submission = Submission(
             resolver, self.spool, clock, name, smtp.reception, self.directory, smtp.submission, service_domain
+        )
+        self.unknowns = self.reception.unknowns = self.submission.unknowns = UnknownRecipients(
+            candidates, Counts(reactor, data), self.directory, reactor.seconds, smtp.unknown
         )
 
         # Mail goes out
@@ -291,6 +298,7 @@ class App:
             smtp.adopt(settings.smtp)
         self.reception.limits = self.submission.limits = settings.smtp.reception
         self.submission.adopt(settings.smtp.submission)
+        self.unknowns.adopt(settings.smtp.unknown)
         if self.imap:
             self.imap.adopt(settings.imap)
         if self.pop3:

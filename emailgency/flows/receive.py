@@ -16,6 +16,7 @@ from emailgency.codec import trace
 from emailgency.codec.address import foreign_domain, parse
 from emailgency.codec.smtp.command import Mail, Rcpt
 from emailgency.codec.trace import HeaderScan, Stamp
+from emailgency.flows.unknown_recipients import Claims
 from emailgency.model.directory import HARD_MESSAGE_LIMIT, OPERATOR
 from emailgency.model.envelope import (
     Catchall,
@@ -36,6 +37,7 @@ from emailgency.rules.routing import POSTMASTER
 if TYPE_CHECKING:
     from emailgency.flows.login import Principal
     from emailgency.flows.resolve import Resolver
+    from emailgency.flows.unknown_recipients import UnknownRecipients
     from emailgency.store.arrival import Arrival
     from emailgency.store.spool import Spool
 
@@ -90,6 +92,7 @@ class Reception:
         self.host_name = host_name
         self.limits = limits
         self._own_names = frozenset((host_name, service_domain))
+        self.unknowns: UnknownRecipients | None = None  # who counts mail for nobody we know; None: nobody does
         self.committing: dict[str, list[Deferred[None]]] = {}  # fingerprint -> repetitions that wait for its end
 
     async def begin(
@@ -157,6 +160,7 @@ class Transaction:
         self._size = 0  # octets of the message as SIZE counts
         self._digest = hashlib.sha256()
         self._scan = HeaderScan()
+        self._claims = Claims(reception.unknowns)
 
     async def recipient(self, rcpt: Rcpt) -> Verdict:
         """RCPT. Nothing is changed unless the answer accepts."""
@@ -170,7 +174,9 @@ class Transaction:
             return route.verdict
         else:
             meaning = Meaning(recipient, route.customer.id, route.targets, route.size_limit)
-        refusal = self._unfit(meaning)
+        refusal = self._unfit(meaning) or await self._claims.take(
+            meaning.targets, self._mail.size or meaning.size_limit, self._client.ip
+        )
         if refusal is not None:
             return refusal
         self._take(meaning.recipient, meaning.targets)
@@ -235,6 +241,12 @@ class Transaction:
 
     async def finish(self, octets: bytes) -> Verdict:
         """The last octets; answers 250 only when the message is on stable storage, or nobody wants it."""
+        try:
+            return await self._finish(octets)
+        finally:
+            self._claims.settle(self._size if self.accepted is not None else None)
+
+    async def _finish(self, octets: bytes) -> Verdict:
         self.write(octets)
         if self._size > self._limit:
             return TOO_BIG
@@ -287,6 +299,7 @@ class Transaction:
 
     def abort(self) -> None:
         """Nothing of this message is kept."""
+        self._claims.settle(None)
         arrival, self._arrival = self._arrival, None
         if arrival is not None:
             arrival.abort()

@@ -14,6 +14,7 @@ from emailgency.model.envelope import Outbound, Recipient
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
 from emailgency.rules.routing import RELAYING_DENIED, STEALTH, Facts, Route, route
+from emailgency.store.candidates import Candidates
 from emailgency.store.directory import Directory
 
 __all__ = ["Resolver", "Resolves", "Route", "resolve_from_within"]
@@ -25,7 +26,11 @@ NO_FORWARD = Verdict(550, "5.1.1", "no forward of ours comes back to this addres
 class Resolver:
     """Raises Temporary when the directory does not know now."""
 
-    def __init__(self, directory: Directory, srs: Srs, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, directory: Directory, srs: Srs, clock: Callable[[], float], candidates: Candidates | None = None
+    ) -> None:
+        """Without `candidates` nobody counts them, and their quota is never spent."""
+        self._candidates = candidates
         self._directory = directory
         self._srs = srs
         self._clock = clock
@@ -43,14 +48,16 @@ class Resolver:
             return RELAYING_DENIED
         customer = await self._directory.customer(domain.customer)
         entry = await self._directory.entry(customer.id, address.local)
+        address = Address(address.local, customer.domain)
         facts = Facts(
             customer=customer,
             plan=await self._directory.plan(customer.plan),
             domain=domain,
             entry=entry,
-            address=Address(address.local, customer.domain),
+            address=address,
             relay_to=_relay_to(recipient.as_given, domain, customer),
             mailboxes=await self._owners(entry),
+            candidates=await self._others(customer, address) if entry is None else 0,
         )
         return route(facts, index)
 
@@ -69,6 +76,10 @@ class Resolver:
         plan = await self._directory.plan(customer.plan)
         back = Outbound(customer=customer.id, address=original, recipient=index, origin="return")
         return Route(customer, domain, None, (back,), plan.message_size)
+
+    async def _others(self, customer: Customer, address: Address) -> int:
+        """How many candidates there are without this one."""
+        return 0 if self._candidates is None else await self._candidates.others(customer.id, address)
 
     async def _owners(self, entry: Entry | None) -> Mapping[str, Mailbox]:
         match entry:

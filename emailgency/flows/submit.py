@@ -157,6 +157,9 @@ class SubmittedTransaction(Transaction):
             return ONLY_NOTICES
         if self._mail.size is not None and self._mail.size > meaning.size_limit:
             return TOO_BIG
+        refusal = await self._claims.take(meaning.targets, self._mail.size or meaning.size_limit)
+        if refusal is not None:
+            return refusal
         if not self._submission.rates.take(self._user.mailbox.id, self._submission.clock()):
             return TOO_MUCH
         self._limit = min(self._limit, meaning.size_limit)

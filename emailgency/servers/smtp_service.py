@@ -11,6 +11,7 @@ from emailgency.codec.smtp.limits import SmtpLimits
 from emailgency.codec.smtp.server import Offer
 from emailgency.flows.receive import Reception, ReceptionLimits
 from emailgency.flows.submit import SubmissionLimits
+from emailgency.flows.unknown_recipients import UnknownLimits
 from emailgency.model.verdict import Verdict
 from emailgency.rules.networks import is_loopback
 from emailgency.servers.connections import ConnectionLimits, Connections, Watched, check_proxies
@@ -28,6 +29,7 @@ class SmtpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     connections: ConnectionLimits = ConnectionLimits()
     reception: ReceptionLimits = ReceptionLimits()
     submission: SubmissionLimits = SubmissionLimits()
+    unknown: UnknownLimits = UnknownLimits()
     proxies: Annotated[
         tuple[str, ...],
         Meta(description="Addresses of proxies that begin each connection with a PROXY header (version 1 or 2)."),

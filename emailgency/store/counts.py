@@ -8,26 +8,16 @@ import os
 import time
 from collections.abc import Sequence
 
-from msgspec import Struct
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
 
+from emailgency.rules.room import Count
 from emailgency.store.folder import UNKNOWN, size_of
 
 _TICK = 2.0  # seconds; the coarsest clock of a file system we may lie on
 _KEPT = 20_000  # folders remembered, some 4 MB
 
 Times = tuple[int, ...]
-
-
-class Count(Struct, frozen=True):
-    """Of one or several folders."""
-
-    messages: int = 0
-    octets: int = 0
-
-    def __add__(self, other: "Count") -> "Count":
-        return Count(self.messages + other.messages, self.octets + other.octets)
 
 
 class Counts:

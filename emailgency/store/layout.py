@@ -44,7 +44,13 @@ def catchall(customer: str, address: Address) -> str:
     """The small Maildir of an unknown address."""
     from emailgency.codec.address import opaque  # the storer imports this module and must start at once
 
-    return f"customers/{_checked(customer)}/catchall/{_checked(opaque(address))}"
+    return f"{catchall_of(customer)}/{_checked(opaque(address))}"
+
+
+@lru_cache(1024)
+def catchall_of(customer: str) -> str:
+    """Where the Maildirs of a customer's unknown addresses lie."""
+    return f"customers/{_checked(customer)}/catchall"
 
 
 @lru_cache(1024)

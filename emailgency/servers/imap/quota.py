@@ -8,12 +8,11 @@ sessions never share the same room (attack row 29).
 from emailgency.codec.imap import quotas, responses
 from emailgency.codec.imap.quotas import Resource
 from emailgency.model.directory import Plan
+from emailgency.rules.room import UNLIMITED, Count, Room, near
 from emailgency.servers.imap import names
-from emailgency.servers.imap.session import Completed, Session, Usage, no
-from emailgency.store.counts import Count
+from emailgency.servers.imap.session import Completed, Session, no
 
 _FRESH = 60.0  # seconds
-_NEAR = 0.9  # of the quota
 _KEPT = 10_000  # mailboxes
 _UNIT = 1024  # octets of STORAGE (RFC 9208 section 5.1)
 MAILBOX, UNDELIVERED = "mailbox", "undelivered"  # the two quota roots
@@ -21,34 +20,26 @@ MAILBOX, UNDELIVERED = "mailbox", "undelivered"  # the two quota roots
 
 async def room_for(session: Session, octets: int) -> bool:
     """Whether the plan leaves room for so many octets more; if so they are granted to the command under way."""
-    limit = await _limit(session)
-    server = session.server
-    usage = server.usage.get(session.mailbox)
-    if usage is None:
-        usage = server.usage[session.mailbox] = Usage()
-        _trim(server.usage)
+    limit = Count(UNLIMITED, await _limit(session))
+    server, more = session.server, Count(1, octets)
+    if session.mailbox not in server.rooms and len(server.rooms) >= _KEPT:
+        server.rooms = {mailbox: room for mailbox, room in server.rooms.items() if room.granted != Count()}
+    room = server.rooms.setdefault(session.mailbox, Room())
     now = server.reactor.seconds()
-    if now > usage.at + _FRESH or usage.octets + usage.granted + octets > limit * _NEAR:
-        before = usage.added
-        counted = await _count(session)
-        usage.octets = counted.octets + usage.added - before  # what ended meanwhile may have been counted or not
-        usage.at = now
-    if usage.octets + usage.granted + octets > limit:
+    if now > room.at + _FRESH or near(room.taken() + more, limit):
+        before = room.added
+        room.recounted(await _count(session), before, now)
+    if not room.grant(more, limit):
         return False
-    usage.granted += octets
-    session.granted += octets
+    session.granted += more
     return True
 
 
 def settle(session: Session, stored: bool) -> None:
     """The command has ended; `stored`: what it was granted room for is there now."""
-    if session.granted:
-        octets, session.granted = session.granted, 0
-        usage = session.server.usage[session.mailbox]
-        usage.granted -= octets
-        if stored:
-            usage.octets += octets
-            usage.added += octets
+    if session.granted != Count():
+        granted, session.granted = session.granted, Count()
+        session.server.rooms[session.mailbox].settle(granted, granted if stored else Count())
 
 
 async def get_quota(session: Session, command: quotas.GetQuota) -> Completed:
@@ -109,10 +100,3 @@ async def _plan(session: Session) -> tuple[Plan, bool]:
 async def _count(session: Session) -> Count:
     listing = (await session.server.trees.of(session.mailbox, session.line.breathe)).listing
     return await session.server.counts.of(listing.folders)
-
-
-def _trim(known: dict[str, Usage]) -> None:
-    """Forget mailboxes that nothing is granted to, the oldest first."""
-    if len(known) > _KEPT:
-        for mailbox in [mailbox for mailbox, usage in known.items() if not usage.granted][: len(known) - _KEPT]:
-            del known[mailbox]

@@ -7,11 +7,12 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 
 from emailgency.flows.login import Login
 from emailgency.model.errors import Temporary
+from emailgency.rules.room import Room
 from emailgency.servers.connections import ConnectionLimits
 from emailgency.servers.imap.conversation import converse
 from emailgency.servers.imap.limits import Imap
 from emailgency.servers.imap.line import Line
-from emailgency.servers.imap.session import ServerReactor, Session, Usage
+from emailgency.servers.imap.session import ServerReactor, Session
 from emailgency.servers.imap.tree import Trees
 from emailgency.servers.line import Transport
 from emailgency.servers.sessions import GRACE, Sessions
@@ -51,7 +52,7 @@ class ImapServer(Sessions[Session, Line]):
         self.summaries = summaries
         self.directory = directory
         self.prepared: set[str] = set()
-        self.usage: dict[str, Usage] = {}
+        self.rooms: dict[str, Room] = {}
         self.trees = Trees(folders)
         self.search_index = SearchIndex(reactor)
         self.counts = Counts(reactor, folders.root)

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReacto
 from twisted.logger import Logger
 
 from emailgency.flows.login import Login, Principal
+from emailgency.rules.room import Count, Room
 from emailgency.servers.imap import names
 from emailgency.servers.imap.limits import Imap
 from emailgency.servers.imap.line import Line
@@ -63,15 +64,6 @@ class Refusal(Exception):
         self.completed = completed
 
 
-class Usage(Struct):
-    """What a mailbox holds, in octets, as of the reactor's second `at`."""
-
-    octets: int = 0
-    at: float = float("-inf")
-    granted: int = 0  # to commands that run
-    added: int = 0  # by commands that have ended, ever
-
-
 class ServerReactor(IReactorTime, IReactorThreads):
     """Timers and threads, for the type checker; every reactor of Twisted has them."""
 
@@ -90,7 +82,7 @@ class Shared(Protocol):
     login: Login
     tls: IOpenSSLServerConnectionCreator | None  # None: no STARTTLS
     prepared: set[str]  # mailboxes whose first folders are known to be there
-    usage: dict[str, Usage]  # octets in use by mailbox, see `quota`
+    rooms: dict[str, Room]  # what mailboxes hold, see `quota`
     trees: Trees
     counts: Counts
     sessions: "set[Session]"
@@ -141,7 +133,7 @@ class Session:
         self.selected: Selected | None = None
         self.enabled: set[str] = set()  # extensions switched on by ENABLE (RFC 5161), in capitals
         self.tag = b""  # of the command under way
-        self.granted = 0  # octets of the quota that the command under way may fill
+        self.granted = Count()  # what the command under way may fill of the quota
         self.owed: dict[bytes, dict[str, None]] = {}  # annotations to be told as changed, by folder (see `notices`)
         self.failures = 0  # logins refused
         self.mistakes = 0  # commands not understood

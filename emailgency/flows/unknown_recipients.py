@@ -1,0 +1,140 @@
+"""Mail for nobody we know: what one network may bring, and how much of it is kept (product rows A4 and A7).
+
+Asked at RCPT. What it grants counts until the transaction has ended, so that many at once stay within the limits.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct
+
+from emailgency.model.address import Address
+from emailgency.model.directory import OPERATOR, STANDARD
+from emailgency.model.envelope import Catchall, Target, Undelivered
+from emailgency.model.verdict import Verdict
+from emailgency.rules.networks import network
+from emailgency.rules.rates import Rates
+from emailgency.rules.room import Count, Room, near
+from emailgency.store import layout
+
+if TYPE_CHECKING:
+    from emailgency.store.candidates import Candidates
+    from emailgency.store.counts import Counts
+    from emailgency.store.directory import Directory
+
+TOO_MANY = Verdict(452, "4.7.1", "too many unknown recipients from your network, try again later")
+FULL = Verdict(452, "4.2.2", "no room for mail to unknown recipients now, try again later")
+_FRESH = 10.0  # seconds that a count of Undelivered is believed
+_FRESH_NEAR = 1.0  # the same when it is nearly full: a flood must not have it counted for each of its messages
+_KEPT = 10_000  # customers
+
+Settle = Callable[[int | None], None]  # octets of the message that was accepted, None: none was
+
+
+class UnknownLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The section `smtp.unknown` of the settings."""
+
+    at_once: Annotated[
+        int, Meta(ge=1, description="Unknown recipients that one network (/24, /64) may name at once, then 452.")
+    ] = 500
+    per_hour: Annotated[int, Meta(ge=1, description="How many more of them it may name in an hour.")] = 500
+
+
+class UnknownRecipients:
+    """One for all doors."""
+
+    def __init__(
+        self,
+        candidates: "Candidates",
+        counts: "Counts",
+        directory: "Directory",
+        clock: Callable[[], float],
+        limits: UnknownLimits,
+    ) -> None:
+        """`clock` is monotonic."""
+        self._candidates = candidates
+        self._counts = counts
+        self._directory = directory
+        self._clock = clock
+        self._rates = Rates(0.0, 0)
+        self._rooms: dict[str, Room] = {}
+        self.adopt(limits)
+
+    def adopt(self, limits: UnknownLimits) -> None:
+        """These limits from now on."""
+        self._rates.per_second = limits.per_hour / 3600
+        self._rates.at_once = limits.at_once
+
+    async def claim(self, targets: Iterable[Target], ip: str | None, size: int) -> "Settle | Verdict | None":
+        """Room for a recipient with these targets; `size` is at most that of the message. None: he is somebody.
+
+        Whoever gets a Settle calls it once, when the transaction has ended. Without `ip` (users who have logged in) no
+        budget is asked for. Raises Temporary.
+        """
+        for target in targets:
+            if isinstance(target, Catchall):
+                return self._claim_candidate(target, ip)
+            if isinstance(target, Undelivered):
+                return await self._claim_room(target, ip, size)
+        return None
+
+    def _claim_candidate(self, target: Catchall, ip: str | None) -> "Settle | Verdict | None":
+        local, _, domain = target.address.rpartition("@")
+        address = Address(local, domain)
+        if self._candidates.is_known(target.customer, address):
+            return None
+        if not self._within_budget(ip):
+            return TOO_MANY
+        self._candidates.expect(target.customer, address)
+        return lambda stored: self._candidates.settle(target.customer, address, stored is not None)
+
+    async def _claim_room(self, target: Undelivered, ip: str | None, size: int) -> "Settle | Verdict":
+        if target.customer != OPERATOR and not self._within_budget(ip):
+            return TOO_MANY
+        room, limit = await self._room(target.customer)
+        granted = Count(1, size)
+        if not room.grant(granted, limit):
+            return FULL
+        return lambda stored: room.settle(granted, Count() if stored is None else Count(1, stored))
+
+    def _within_budget(self, ip: str | None) -> bool:
+        return ip is None or self._rates.take(network(ip), self._clock())
+
+    async def _room(self, customer: str) -> tuple[Room, Count]:
+        plan = STANDARD
+        if customer != OPERATOR:
+            plan = await self._directory.plan((await self._directory.customer(customer)).plan)
+        limit = Count(plan.undelivered_messages, plan.undelivered_quota)
+        if customer not in self._rooms and len(self._rooms) >= _KEPT:
+            self._rooms = {id: room for id, room in self._rooms.items() if room.granted != Count()}
+        room = self._rooms.setdefault(customer, Room())
+        fresh = _FRESH_NEAR if near(room.taken(), limit) else _FRESH
+        if self._clock() > room.at + fresh:
+            before = room.added
+            room.recounted(await self._counts.of([layout.undelivered(customer)]), before, self._clock())
+        return room, limit
+
+
+class Claims:
+    """What one transaction was granted. Without `unknowns` nothing is counted."""
+
+    def __init__(self, unknowns: UnknownRecipients | None) -> None:
+        self._unknowns = unknowns
+        self._granted: list[Settle] = []
+
+    async def take(self, targets: Iterable[Target], size: int, ip: str | None = None) -> Verdict | None:
+        """For a recipient with these targets; a Verdict when there is no room for mail to him."""
+        if self._unknowns is None:
+            return None
+        granted = await self._unknowns.claim(targets, ip, size)
+        if isinstance(granted, Verdict):
+            return granted
+        if granted is not None:
+            self._granted.append(granted)
+        return None
+
+    def settle(self, stored: int | None) -> None:
+        """The transaction has ended: octets of its message, None when it was not accepted."""
+        granted, self._granted = self._granted, []
+        for settle in granted:
+            settle(stored)
