@@ -28,6 +28,10 @@ class Codec(Protocol[E_co]):
     def full(self) -> bool:
         """Enough is buffered: stop reading."""
 
+    @property
+    def pending(self) -> bool:
+        """Octets are here that `next_event` has not looked at, although it found no event."""
+
     def feed(self, data: bytes, /) -> None:
         """Octets that have arrived."""
 
@@ -125,6 +129,9 @@ class Line(Generic[E]):
                 return event
             if self._lost:
                 raise ConnectionLost
+            if self.connection.pending and not self._closing:
+                await self.breathe()
+                continue
             self._waiting = Deferred()
             if not self._closing:
                 self.deadline = min(self.login_by, self._reactor.seconds() + self.patience)

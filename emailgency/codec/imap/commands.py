@@ -64,6 +64,12 @@ class Login(Struct, frozen=True):
 # ---- authenticated -----------------------------------------------------------------------------------------
 
 
+class Compress(Struct, frozen=True):
+    """COMPRESS (RFC 4978): the algorithm in capitals. Octets already behind it are an error (`Connection.unread`)."""
+
+    algorithm: str
+
+
 class Enable(Struct, frozen=True):
     """ENABLE (RFC 5161): capability names in capitals."""
 
@@ -431,8 +437,8 @@ class Thread(Struct, frozen=True):
 
 
 Command = (
-    Capability | Noop | Logout | Id | Starttls | Authenticate | Login | Enable | Namespace | Select | Create | Delete
-    | Rename | Subscribe | Unsubscribe | List | Lsub | Status | Append | Idle | Check | Close | Unselect | Expunge
-    | Copy | Move | Replace | Store | Fetch | Search | Sort | Thread
+    Capability | Noop | Logout | Id | Starttls | Authenticate | Login | Compress | Enable | Namespace | Select | Create
+    | Delete | Rename | Subscribe | Unsubscribe | List | Lsub | Status | Append | Idle | Check | Close | Unselect
+    | Expunge | Copy | Move | Replace | Store | Fetch | Search | Sort | Thread
     | GetMetadata | SetMetadata | GetQuota | GetQuotaRoot | SetQuota
 )  # fmt: skip

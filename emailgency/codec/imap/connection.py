@@ -19,6 +19,7 @@ from emailgency.codec.imap import appending, parser
 from emailgency.codec.imap.commands import Append, Command, Replace
 from emailgency.codec.imap.grammar import ProtocolError
 from emailgency.codec.imap.literals import Announcement, Skipped, Skipping, announced
+from emailgency.codec.inflating import Broken, Inflating
 
 
 class Limits(Struct, frozen=True):
@@ -116,16 +117,34 @@ class Connection:
         self._remaining = 0  # octets of its literal still to come
         self._skipping = Skipping(0, 0)
         self._report: BadCommand | None = None  # to give when the skipped command ends
+        self._inflating: Inflating | None = None
 
     def feed(self, data: bytes) -> None:
         """Take octets from the transport; never refuses, look at `full` afterwards."""
-        if self._await is not _Await.NOTHING:
+        if self._await is _Await.NOTHING:
+            return
+        if self._inflating is None:
             self._buffer += data
+        else:
+            self._inflating.feed(data)
 
     @property
     def full(self) -> bool:
         """Enough is buffered: stop reading from the transport until this is false again."""
-        return len(self._buffer) > self._most
+        return len(self._buffer) > self._most or (self._inflating is not None and self._inflating.full)
+
+    @property
+    def pending(self) -> bool:
+        """Compressed octets wait for their turn, so that they cost others no more than plain ones."""
+        return self._inflating is not None and self._inflating.pending and self._await is not _Await.NOTHING
+
+    def inflate(self) -> None:
+        """From the next octet on the client compresses (RFC 4978)."""
+        self._inflating = Inflating()
+
+    @property
+    def compressed(self) -> bool:
+        return self._inflating is not None
 
     @property
     def unread(self) -> int:
@@ -137,7 +156,17 @@ class Connection:
         return self._limits.command if self.authenticated else self._limits.guest_command
 
     def next_event(self) -> Event | None:
-        """The next event, or None when more octets are needed."""
+        """The next event, or None when more octets are needed; see `pending`, too."""
+        event = self._next_event()
+        if event is None and self._inflating is not None and self._inflating.pending:
+            try:
+                self._buffer += self._inflating.step()
+            except Broken:
+                return self._fatal("the compressed stream is broken")
+            event = self._next_event()
+        return event
+
+    def _next_event(self) -> Event | None:
         match self._await:
             case _Await.COMMAND:
                 return self._gather()

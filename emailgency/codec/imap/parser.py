@@ -93,6 +93,11 @@ def _login(cursor: Cursor) -> Command:
     return commands.Login(name, cursor.text())
 
 
+def _compress(cursor: Cursor) -> Command:
+    cursor.space()
+    return commands.Compress(cursor.word())
+
+
 def _enable(cursor: Cursor) -> Command:
     cursor.space()
     return commands.Enable(_words(cursor))
@@ -245,6 +250,7 @@ _COMMANDS: dict[bytes, Callable[[Cursor], Command]] = {
     b"STARTTLS": _bare(commands.Starttls()),
     b"AUTHENTICATE": _authenticate,
     b"LOGIN": _login,
+    b"COMPRESS": _compress,
     b"ENABLE": _enable,
     b"NAMESPACE": _bare(commands.Namespace()),
     b"SELECT": _select(read_only=False),

@@ -42,6 +42,8 @@ Event = Request | BadCommand | Line | Fatal
 class Connection:
     """One client's stream."""
 
+    pending = False  # all octets are looked at
+
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._scanned = 0  # no LF before this

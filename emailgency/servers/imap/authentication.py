@@ -71,6 +71,17 @@ async def starttls(session: Session, command: commands.Starttls) -> Completed:
     return Completed("Begin TLS now.", then=lambda: line.start_tls(tls))
 
 
+async def compress(session: Session, command: commands.Compress) -> Completed:
+    """RFC 4978: the answer is the last thing that goes uncompressed; the client waits for it."""
+    line = session.line
+    if command.algorithm != "DEFLATE" or line.connection.compressed:
+        words = "DEFLATE is on already." if line.connection.compressed else "I know only DEFLATE."
+        return Completed(words, b"COMPRESSIONACTIVE" if line.connection.compressed else b"", "BAD")
+    if line.connection.unread:
+        return bad("Wait for the answer before you go on.")
+    return Completed("DEFLATE is on from now.", then=line.compress)
+
+
 async def login(session: Session, command: commands.Login) -> Completed:
     if not may_log_in(session):
         return no("Passwords only under TLS.", b"PRIVACYREQUIRED")

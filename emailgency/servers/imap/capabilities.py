@@ -14,6 +14,7 @@ _MEMBERS = (
     "MULTIAPPEND",
     "REPLACE",
     "BINARY",
+    "COMPRESS=DEFLATE",
     "NAMESPACE",
     "UNSELECT",
     "UIDPLUS",

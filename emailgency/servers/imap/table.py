@@ -31,6 +31,7 @@ TABLE: dict[type, Rule] = {
     commands.Starttls: Rule(authentication.starttls, _GUEST),
     commands.Authenticate: Rule(authentication.authenticate, _GUEST),
     commands.Login: Rule(authentication.login, _GUEST),
+    commands.Compress: Rule(authentication.compress, _MEMBER),
     commands.Enable: Rule(authentication.enable, _MEMBER),
     commands.Namespace: Rule(folders.namespace, _MEMBER),
     commands.Select: Rule(folders.select, _MEMBER),
