@@ -246,13 +246,14 @@ class Storer:
         payloads: list[memoryview] = []
         taken = 0
         while taken < _TURN_OCTETS:
-            octets = self._line.recv(_RECEIVE)
+            try:
+                octets = self._line.recv(_RECEIVE, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                break
             if not octets:
                 return None
             taken += len(octets)
             payloads += self._frames.feed(octets)
-            if not self._more(0):
-                break
         return payloads
 
     def _answer(self, reply: Reply) -> None:
