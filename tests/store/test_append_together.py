@@ -2,6 +2,7 @@
 
 import os
 import select
+import time
 
 import pytest
 
@@ -80,7 +81,8 @@ def test_a_batch_that_was_half_renamed_has_not_happened(box: Box, data: str) -> 
 def test_a_storer_killed_at_any_time_stores_all_or_none(box: Box, data: str) -> None:
     expected = 0
     for pause in (0.0, 0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03, 0.05):
-        messages = tuple(New(fresh_id(), b"x" * 100, "", 1e9) for _ in range(200))
+        # dated now: `verify` tells of files without a record, but not of young ones, which a start may still sweep
+        messages = tuple(New(fresh_id(), b"x" * 100, "", time.time()) for _ in range(200))
         box.storer.tell(Append(box.storer.number(), ARCHIVE, messages))
         select.select([], [], [], pause)
         box.storer.kill()
