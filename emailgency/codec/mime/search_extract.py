@@ -6,13 +6,17 @@ field and between the parts, so that nothing is found across them.
 
 from msgspec import Struct
 
-from emailgency.codec.mime import headers, search_text, sort_keys, structure
+from emailgency.codec.mime import decoding, headers, search_text, sort_keys, structure
 from emailgency.codec.mime.headers import Octets
 from emailgency.codec.mime.sort_keys import SortKeys
 
 FIELDS = ("bcc", "cc", "from", "message-id", "subject", "to")  # kept apart: these are asked for most
 TEXT = 262144  # characters of the body that are kept
 HEAD = 65536  # octets of the header
+
+_NAMES = {field.encode("ascii"): field for field in FIELDS}
+_PATTERN = headers.wanted({*sort_keys.FIELDS, *_NAMES})
+_REPLACED = "\ufffd".encode()
 
 
 class Extract(Struct, frozen=True):
@@ -30,7 +34,8 @@ def extract(octets: Octets) -> Extract:
     message = structure.read(octets)
     header = octets[: min(message.body, headers.LIMIT)]
     whole = message.body <= HEAD
-    kept = header if whole else b""
+    fields = headers.read(header, 0, len(header), _PATTERN)
+    kept = fields if whole else {}
     pieces: list[str] = []
     left = TEXT
     for part, piece in search_text.pieces(octets, message):
@@ -45,16 +50,19 @@ def extract(octets: Octets) -> Extract:
             whole = False
             break
     return Extract(
-        {field: _joined(search_text.field_texts(kept, field)) for field in FIELDS},
-        _joined(search_text.header_lines(kept)),
+        {field: b"".join(map(_folded, kept.get(name, ()))) for name, field in _NAMES.items()},
+        b"".join(map(_folded, headers.logical_lines(header))) if whole else b"",
         _octets("".join(pieces)) if whole else b"",
-        sort_keys.read(header),
+        sort_keys.of_fields(fields),
         whole,
     )
 
 
-def _joined(texts: list[str]) -> bytes:
-    return b"".join(b"\0" + _octets(text.replace("\0", "\ufffd")) for text in texts)
+def _folded(value: bytes) -> bytes:
+    """A field's raw value, decoded and casefolded, behind its NUL."""
+    if value.isascii() and b"=?" not in value:
+        return b"\0" + headers.unfold(value).replace(b"\0", _REPLACED).lower()
+    return b"\0" + _octets(decoding.header_text(value).replace("\0", "\ufffd"))
 
 
 def _octets(text: str) -> bytes:

@@ -8,8 +8,8 @@ from emailgency.codec.collation import casemap
 from emailgency.codec.mime import addresses, decoding, headers, sent_date
 from emailgency.codec.mime.base_subject import base_subject
 
-_FIELDS = (b"date", b"subject", b"from", b"to", b"cc", b"message-id", b"references", b"in-reply-to")
-_PATTERN = headers.wanted(_FIELDS)
+FIELDS = (b"date", b"subject", b"from", b"to", b"cc", b"message-id", b"references", b"in-reply-to")
+_PATTERN = headers.wanted(FIELDS)
 _MESSAGE_ID = re.compile(rb'<[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^<>@"\s]++))[ \t]*+@[ \t]*+([^<>\s]++)[ \t]*+>')
 _ESCAPED = re.compile(rb"\\(.)")
 _LONGEST = 1000  # characters of a key that decide, and octets of a message id
@@ -34,7 +34,11 @@ class SortKeys(Struct, frozen=True, array_like=True):
 
 def read(header: bytes) -> SortKeys:
     """Of a message's own header."""
-    fields = headers.read(header, 0, headers.header_end(header, 0, len(header)), _PATTERN)
+    return of_fields(headers.read(header, 0, headers.header_end(header, 0, len(header)), _PATTERN))
+
+
+def of_fields(fields: dict[bytes, list[bytes]]) -> SortKeys:
+    """Of what `headers.read` has found of FIELDS."""
     sent = sent_date.read(fields[b"date"][-1]) if b"date" in fields else None
     subject = base_subject(decoding.header_text(fields[b"subject"][-1])) if b"subject" in fields else None
     sender, shown_sender = _first(fields.get(b"from"))

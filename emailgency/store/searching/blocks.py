@@ -84,14 +84,16 @@ class Block(Struct):
 
     uids: "array[int]"
     extracts: list[Extract]
+    octets: int = 0  # of head and body
 
     @property
     def full(self) -> bool:
         return len(self.uids) >= MESSAGES or self.octets >= OCTETS
 
-    @property
-    def octets(self) -> int:
-        return sum(len(one.head) + len(one.body) for one in self.extracts)
+    def add(self, uid: int, extract: Extract) -> None:
+        self.uids.append(uid)
+        self.extracts.append(extract)
+        self.octets += len(extract.head) + len(extract.body)
 
     def fields(self, id: int) -> Fields:
         parts = array("I", [uid for uid, one in zip(self.uids, self.extracts, strict=True) if not one.whole])
@@ -115,7 +117,7 @@ def reopened(fields: Fields, texts: Texts, keys: Sequence[SortKeys]) -> Block:
     for at, uid in enumerate(uids):
         fields_of_one = {name: column[at] for name, column in columns.items()}
         extracts.append(Extract(fields_of_one, heads[at], bodies[at], keys[at], uid not in parts))
-    return Block(uids, extracts)
+    return Block(uids, extracts, len(texts.head.octets) + len(texts.body.octets))
 
 
 def in_named_field(name: str, needle: bytes) -> Callable[[Column], list[int]]:

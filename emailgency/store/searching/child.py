@@ -20,8 +20,10 @@ from emailgency.store.searching import database
 from emailgency.store.searching.blocks import Block, Fields, Texts, reopened
 from emailgency.store.searching.messages import Failed, Forget, Index, Indexed, Reply, Request
 
-NICE = 10
+NICE = 5
+QUIET = 0.5  # seconds without a request: while many come they come first
 IDLE = 60.0  # seconds without work after which it ends
+_SMALL = 65536  # octets; a larger message is mapped
 _BLOCKS = 8  # whose trigrams are made in one transaction, some 50 ms
 
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
@@ -37,21 +39,24 @@ class Indexer:
     def __init__(self) -> None:
         self._frames = frames.Frames()
         self._behind: dict[str, None] = {}  # caches that have blocks without trigrams
+        self._patience = QUIET  # seconds that requests have to come before trigrams are made
         self._seen: set[str] = set()  # caches looked through for folders that are no more
 
     def run(self) -> None:
         """Until the server closes its end, or nothing was to be done for IDLE seconds."""
         while True:
-            readable, _, _ = select.select([0], [], [], 0 if self._behind else IDLE)
+            readable, _, _ = select.select([0], [], [], self._patience if self._behind else IDLE)
             if readable:
                 octets = os.read(0, 1 << 20)
                 if not octets:
                     return
+                self._patience = QUIET
                 for payload in self._frames.feed(octets):
                     _say(self._answer(_requests.decode(payload)))
             elif not self._behind:
                 return
             else:
+                self._patience = 0.0
                 self._make_grams(next(iter(self._behind)))
 
     def _answer(self, request: Request) -> Reply:
@@ -83,8 +88,7 @@ class Indexer:
                 one = _read(os.path.join(request.root, request.folder, name))
                 if one is None:
                     continue
-                block.uids.append(uid)
-                block.extracts.append(one)
+                block.add(uid, one)
                 if block.full:
                     made.append(_store(cache, request, block))
                     block = Block(array("I"), [])
@@ -161,11 +165,12 @@ def _searchable(octets: bytes) -> str:
 def _read(path: str) -> Extract | None:
     """None when the file is not there (any more, or under this name)."""
     try:
-        with open(path, "rb", opener=_opener) as file:
-            if not os.fstat(file.fileno()).st_size:
-                return extract(b"")
+        with open(path, "rb", buffering=0, opener=_opener) as file:
+            begin = file.read(_SMALL)
+            if len(begin) < _SMALL:
+                return extract(begin)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as octets:
-                return extract(octets if len(octets) > 65536 else octets[:])
+                return extract(octets)
     except FileNotFoundError:
         return None
 

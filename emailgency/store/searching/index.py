@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
@@ -29,6 +30,7 @@ from emailgency.store.searching.messages import Forget, Index
 FEW = 100  # messages; a smaller folder is read faster than a cache of it is kept
 _SOON = 0.05  # seconds until the process is asked, so that who selects a folder gets his answer before
 _BATCH = 100  # messages a request, some 20 ms of the process
+_AHEAD = 2  # requests that wait at the process, so that it need not
 
 T = TypeVar("T")
 
@@ -165,6 +167,7 @@ class SearchIndex:
     # -- filling -------------------------------------------------------------------------------------------
 
     async def _fill(self, folder: Folder, known: _Known) -> None:
+        waiting: list[Deferred[None]] = []
         try:
             await self._load(folder, known)
             if len(known.uids) > 2 * len(folder) + FEW:  # most of it has been expunged
@@ -174,9 +177,15 @@ class SearchIndex:
             missing = [uid for uid in folder.uids if uid not in known.uids and uid not in known.refused]
             for start in range(0, len(missing), _BATCH):
                 if folder.gone:
-                    return
-                await self._index(folder, known, missing[start : start + _BATCH])
+                    break
+                waiting.append(Deferred.fromCoroutine(self._index(folder, known, missing[start : start + _BATCH])))
+                if len(waiting) > _AHEAD:
+                    await waiting.pop(0)
+            while waiting:
+                await waiting.pop(0)
         except Temporary as error:
+            for one in waiting:
+                one.addErrback(lambda _: None)  # they fail like the first
             known.reset()
             self._told(self._path(folder), error)
         finally:
