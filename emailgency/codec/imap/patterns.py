@@ -21,13 +21,14 @@ class Pattern:
     def __init__(self, pattern: str, separator: str) -> None:
         # A run of wildcards matches what `*` does when there is one in it, else what `%` does.
         pattern = _WILDCARDS.sub(lambda run: "*" if "*" in run.group() else "%", pattern)
+        self._anything = pattern == "*"  # what most clients ask for
         self._machine = _Machine(pattern, separator)
         inbox = pattern.upper()
         self._inbox = _Machine(inbox, separator)
 
     def matches(self, name: str) -> bool:
         """Whether the whole name matches; INBOX without regard to case."""
-        return (self._inbox if name == "INBOX" else self._machine).accepts(name)
+        return self._anything or (self._inbox if name == "INBOX" else self._machine).accepts(name)
 
 
 class _Machine:

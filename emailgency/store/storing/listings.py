@@ -60,7 +60,9 @@ class Listings:
         return found
 
     def _list(self, path: str, mailbox: int) -> FolderList:
-        names = sorted(name for name in os.listdir(mailbox) if name.startswith(".") and _is_folder(mailbox, name))
+        with os.scandir(mailbox) as entries:  # an entry knows what it is without a system call
+            inside = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        names = sorted(name for name in inside if name.startswith(".") and _is_folder(mailbox, name))
         subscribed = (files.read_all(mailbox, SUBSCRIPTIONS) or b"").decode("utf-8", "replace").splitlines()
         uses = []
         for name in ("", *names):
@@ -78,9 +80,10 @@ class Listings:
 
 
 def _is_folder(mailbox: int, name: str) -> bool:
+    """Of a directory: whether it is a Maildir."""
     try:
         name.encode()  # what is not UTF-8 was not made by us and travels in no frame
         status = os.stat(f"{name}/cur", dir_fd=mailbox, follow_symlinks=False)
     except (OSError, UnicodeEncodeError):
         return False
-    return stat.S_ISDIR(status.st_mode) and not os.path.islink(f"/proc/self/fd/{mailbox}/{name}")
+    return stat.S_ISDIR(status.st_mode)
