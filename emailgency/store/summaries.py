@@ -22,12 +22,15 @@ from emailgency.store.folder import UNKNOWN, Folder
 FILE = "summaries.sqlite"
 _KEEP = "INSERT OR REPLACE INTO summary VALUES (?, ?, ?, ?)"
 _AND_ONE_MORE = ", (?, ?, ?, ?)"
-VERSION = 1  # grows when the serialised form changes; other versions are thrown away
+VERSION = 2  # grows when the serialised form changes; other versions are thrown away
 _ROWS = 100  # written by one statement, since each lets go of the interpreter's lock and waits for it again
 _TABLES = """
 DROP TABLE IF EXISTS summary;
 DROP TABLE IF EXISTS recent;
+DROP TABLE IF EXISTS preview;
 CREATE TABLE IF NOT EXISTS summary (folder TEXT, uidvalidity INTEGER, uid INTEGER, packed BLOB,
+  PRIMARY KEY (folder, uidvalidity, uid)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS preview (folder TEXT, uidvalidity INTEGER, uid INTEGER, words TEXT,
   PRIMARY KEY (folder, uidvalidity, uid)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS recent (folder TEXT PRIMARY KEY, uidvalidity INTEGER, told INTEGER) WITHOUT ROWID;
 """
@@ -72,7 +75,7 @@ class Summaries:
             else:
                 folder.summaries.setdefault(uid, summary)
         if gone:
-            background("forgetting summaries", self._run(folder, _forgetting(key, gone)))
+            background("forgetting summaries", self.run(folder, _forgetting(key, gone)))
 
     def keep(self, folder: Folder, summaries: dict[int, Summary]) -> None:
         """These have just been made; they are on the snapshot already."""
@@ -87,7 +90,7 @@ class Summaries:
                 values = [value for row in some for value in row]
                 database.execute(_KEEP + _AND_ONE_MORE * (len(some) - 1), values)
 
-        background("keeping summaries", self._run(folder, write))
+        background("keeping summaries", self.run(folder, write))
 
     async def load_recent(self, folder: Folder) -> None:
         """Set `folder.recent_from` from what sessions were told, else from what nobody has touched yet (new/)."""
@@ -110,7 +113,7 @@ class Summaries:
         def write(database: sqlite3.Connection) -> None:
             database.execute("INSERT OR REPLACE INTO recent VALUES (?, ?, ?)", row)
 
-        background("keeping \\Recent", self._run(folder, write))
+        background("keeping \\Recent", self.run(folder, write))
 
     def _make_room(self, folder: Folder, more: int) -> None:
         """For `more` summaries of `folder`: drop those of the folders unused for longest beyond the bound."""
@@ -125,9 +128,9 @@ class Summaries:
 
     async def _read(self, folder: Folder, work: Callable[[sqlite3.Connection], T]) -> T | None:
         """None when there is no cache yet, too, without making one."""
-        return await self._run(folder, work) if os.path.exists(_path(folder)) else None
+        return await self.run(folder, work) if os.path.exists(_path(folder)) else None
 
-    async def _run(self, folder: Folder, work: Callable[[sqlite3.Connection], T]) -> T | None:
+    async def run(self, folder: Folder, work: Callable[[sqlite3.Connection], T]) -> T | None:
         """Do `work` in a thread; None when the cache could not be used."""
         path = _path(folder)
         try:
@@ -154,6 +157,7 @@ def _highest(database: sqlite3.Connection, key: tuple[str, int]) -> int:
 def _forgetting(key: tuple[str, int], uids: Iterable[int]) -> Callable[[sqlite3.Connection], None]:
     def delete(database: sqlite3.Connection) -> None:
         rows = [(*key, uid) for uid in uids]
-        database.executemany("DELETE FROM summary WHERE folder = ? AND uidvalidity = ? AND uid = ?", rows)
+        for table in ("summary", "preview"):
+            database.executemany(f"DELETE FROM {table} WHERE folder = ? AND uidvalidity = ? AND uid = ?", rows)
 
     return delete

@@ -252,6 +252,8 @@ class Attribute(enum.Enum):
     ENVELOPE = b"ENVELOPE"
     BODY = b"BODY"  # BODYSTRUCTURE without extension data
     BODYSTRUCTURE = b"BODYSTRUCTURE"
+    PREVIEW = b"PREVIEW"  # RFC 8970
+    PREVIEW_IF_KNOWN = b"PREVIEW (LAZY)"
     MODSEQ = b"MODSEQ"
     EMAILID = b"EMAILID"
     THREADID = b"THREADID"

@@ -10,6 +10,7 @@ from emailgency.codec.imap.grammar import Cursor, ProtocolError
 _NAME = re.compile(rb"[A-Za-z0-9.]{1,16}+")
 _SECTION = re.compile(rb"((?:[1-9][0-9]{0,8}\.?)*+)([A-Za-z][A-Za-z.]*+)?")
 _PARTIAL = re.compile(rb"<([0-9]{1,10})\.([0-9]{1,10})>")
+_LAZY = re.compile(rb" \(LAZY\)", re.IGNORECASE)  # another word there is a modifier of the whole FETCH
 _FIELD = re.compile(rb"[!-9;-~]+")  # RFC 5322 §3.6.8 ftext
 _ATOM = re.compile(rb"[!#$&'+,\-./0-9;<=>?@A-Z\[\]^_`a-z|}~]+")
 _LARGEST = (1 << 32) - 1
@@ -75,6 +76,9 @@ def _item(cursor: Cursor) -> FetchItem:
     if name in _BINARY and cursor.skip(b"["):
         return _binary(cursor, name)
     item = _PLAIN.get(name)
+    if item is Attribute.PREVIEW and _LAZY.match(cursor.octets, cursor.at):
+        cursor.match(_LAZY, "")
+        return Attribute.PREVIEW_IF_KNOWN
     if item is None:
         raise ProtocolError("unknown fetch item")
     return item

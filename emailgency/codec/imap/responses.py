@@ -226,6 +226,11 @@ def section_start(label: bytes, size: int, binary: bool = False) -> bytes:
     return b"%b %b{%d}\r\n" % (label, b"~" if binary else b"", size)
 
 
+def preview(words: str | None) -> bytes:
+    """`PREVIEW "Hello Paul"`, or NIL for one that is not known yet (RFC 8970 section 4.1)."""
+    return b"PREVIEW " + nstring(None if words is None else words.encode("utf-8"))
+
+
 def binary_size(label: bytes, octets: int) -> bytes:
     """`BINARY.SIZE[1] 4286`."""
     return b"%b %d" % (label, octets)

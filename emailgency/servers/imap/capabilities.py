@@ -14,6 +14,7 @@ _MEMBERS = (
     "MULTIAPPEND",
     "REPLACE",
     "BINARY",
+    "PREVIEW",
     "COMPRESS=DEFLATE",
     "NAMESPACE",
     "UNSELECT",

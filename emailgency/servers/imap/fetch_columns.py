@@ -46,6 +46,8 @@ def maker(view: Selected, item: Attribute) -> Callable[[int], bytes | None]:
             return lambda place: b"UID %d" % uids[place]
         case Attribute.SIZE:
             return lambda place: _if_there(lambda: responses.size_attribute(folder.size(place)))
+        case Attribute.PREVIEW | Attribute.PREVIEW_IF_KNOWN:
+            return _preview_maker(view, or_nil=item is Attribute.PREVIEW_IF_KNOWN)
         case Attribute.INTERNALDATE:
             return lambda place: _if_there(lambda: responses.date_attribute(folder.date(place)))
         case Attribute.MODSEQ:
@@ -72,6 +74,16 @@ def _flags_maker(view: Selected) -> Callable[[int], bytes]:
         if found is None:
             found = known[one] = b"FLAGS (%b)" % text(one, False)
         return found
+
+    return make
+
+
+def _preview_maker(view: Selected, or_nil: bool) -> Callable[[int], bytes | None]:
+    uids, previews = view.folder.uids, view.previews
+
+    def make(place: int) -> bytes | None:
+        words = previews.get(uids[place])
+        return responses.preview(words) if words is not None or or_nil else None
 
     return make
 

@@ -10,6 +10,7 @@ from emailgency.model.errors import Temporary
 from emailgency.servers.imap import flags, modseqs
 from emailgency.servers.imap.fetch_columns import SUMMARISED, rows
 from emailgency.servers.imap.fetch_text import TextTeller
+from emailgency.servers.imap.previewing import PREVIEWS, prepare
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Completed, Session, bad, no
 from emailgency.servers.imap.summarising import summarise
@@ -34,7 +35,7 @@ async def fetch(session: Session, command: commands.Fetch) -> Completed:
             return bad("VANISHED is for UID FETCH, and QRESYNC has to be enabled first.")  # RFC 7162 section 3.2.6
         if command.modifiers.vanished:
             named = command.messages.resolve(view.folder.uidnext - 1)
-            await modseqs.tell_vanished(session, view.folder, since, named)
+            await modseqs.tell_vanished(session, view, await modseqs.gone_since(session, view.folder, since), named)
         positions = modseqs.changed_since(view, positions, since)
         items = tuple(dict.fromkeys((*items, Attribute.MODSEQ)))
     if Attribute.MODSEQ in items:
@@ -46,7 +47,7 @@ async def fetch(session: Session, command: commands.Fetch) -> Completed:
         await _mark_seen(session, view, positions)
     told = 0
     summarised = any(item in SUMMARISED for item in items)
-    step = _SOME if texts or summarised else _MANY
+    step = _SOME if texts or summarised or not PREVIEWS.isdisjoint(items) else _MANY
     for start in range(0, len(positions), step):
         if summarised and start % _MANY == 0:
             await summarise(session, view.folder, view.uids(positions[start : start + _MANY]))
@@ -59,6 +60,8 @@ async def _tell(session: Session, view: Selected, positions: Sequence[int], item
     """Answer for these messages; returns for how many."""
     if any(item in SUMMARISED for item in items):
         await summarise(session, view.folder, view.uids(positions))  # others may have pushed them out meanwhile
+    if not PREVIEWS.isdisjoint(items):
+        await prepare(session, view, view.uids(positions), make=Attribute.PREVIEW in items)
     if any(isinstance(item, (Section, Binary)) for item in items):
         return await TextTeller(session, view, items).tell(positions)
     attributes = [item for item in items if isinstance(item, Attribute)]

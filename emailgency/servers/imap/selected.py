@@ -35,6 +35,7 @@ class Selected:
         "count",
         "flagged",
         "folder",
+        "previews",
         "quiet",
         "read_only",
         "saved",
@@ -45,6 +46,7 @@ class Selected:
         self.folder = folder
         self.read_only = read_only
         self.count = len(folder)
+        self.previews: dict[int, str] = {}  # of the messages that FETCH is telling of, by UID
         self.flagged: set[int] = set()  # UIDs whose flags changed since the client was told
         self.asked: set[int] = set()  # UIDs of messages whose flags the client waits for, having just set them
         self.quiet: set[int] = set()  # UIDs of those whose mod-sequences alone it waits for

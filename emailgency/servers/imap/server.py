@@ -19,6 +19,7 @@ from emailgency.servers.sessions import GRACE, Sessions
 from emailgency.store.counts import Counts
 from emailgency.store.directory import Directory
 from emailgency.store.folders import Folders
+from emailgency.store.previews import Previews
 from emailgency.store.searching.index import SearchIndex
 from emailgency.store.summaries import Summaries
 
@@ -50,6 +51,7 @@ class ImapServer(Sessions[Session, Line]):
         self.clock = clock
         self.folders = folders
         self.summaries = summaries
+        self.previews = Previews(summaries)
         self.directory = directory
         self.prepared: set[str] = set()
         self.rooms: dict[str, Room] = {}

@@ -23,6 +23,7 @@ from emailgency.store.counts import Counts
 from emailgency.store.directory import Directory
 from emailgency.store.folder import Folder
 from emailgency.store.folders import Folders
+from emailgency.store.previews import Previews
 from emailgency.store.searching.index import SearchIndex
 from emailgency.store.storing.messages import Refused
 from emailgency.store.summaries import Summaries
@@ -77,6 +78,7 @@ class Shared(Protocol):
     clock: Callable[[], float]
     folders: Folders
     summaries: Summaries
+    previews: Previews
     search_index: SearchIndex
     directory: Directory
     login: Login

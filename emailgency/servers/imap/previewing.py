@@ -1,0 +1,53 @@
+"""Previews of messages for FETCH (RFC 8970), from the cache or made from the beginning of the message."""
+
+from collections.abc import Sequence
+
+from twisted.internet.threads import deferToThreadPool
+
+from emailgency.codec.imap.commands import Attribute
+from emailgency.codec.mime.preview import HEAD, preview
+from emailgency.servers.imap.message_file import MessageFile
+from emailgency.servers.imap.selected import Selected
+from emailgency.servers.imap.session import Session
+from emailgency.store.folder import UNKNOWN, Folder
+
+PREVIEWS = frozenset({Attribute.PREVIEW, Attribute.PREVIEW_IF_KNOWN})
+
+
+async def prepare(session: Session, view: Selected, uids: Sequence[int], make: bool) -> None:
+    """Bring the previews of these messages (ascending) into `view.previews`; without `make` those that are kept."""
+    folder, previews = view.folder, session.server.previews
+    view.previews = known = await previews.load(folder, uids) if uids else {}
+    if not make:
+        return
+    made: dict[int, str] = {}
+    try:
+        for uid in uids:
+            if uid not in known and (words := await _words(session, folder, uid)) is not None:
+                made[uid] = known[uid] = words
+            await session.line.breathe()
+    finally:
+        if made:
+            previews.keep(folder, made)
+
+
+async def _words(session: Session, folder: Folder, uid: int) -> str | None:
+    for _ in range(2):
+        place = folder.index(uid)
+        if place == UNKNOWN:
+            return None
+        try:
+            with MessageFile(folder.full_path(place)) as message:
+                return await _preview(session, message)
+        except FileNotFoundError:
+            await session.server.folders.refresh(folder)  # another program renamed it, or took it away
+    return None
+
+
+async def _preview(session: Session, message: MessageFile) -> str:
+    with message.octets() as octets:
+        words = preview(octets[:HEAD])
+        if words or message.size <= HEAD:
+            return words
+        reactor = session.server.reactor
+        return await deferToThreadPool(reactor, reactor.getThreadPool(), preview, octets)
