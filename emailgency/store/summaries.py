@@ -157,7 +157,7 @@ def _highest(database: sqlite3.Connection, key: tuple[str, int]) -> int:
 def _forgetting(key: tuple[str, int], uids: Iterable[int]) -> Callable[[sqlite3.Connection], None]:
     def delete(database: sqlite3.Connection) -> None:
         rows = [(*key, uid) for uid in uids]
-        for table in ("summary", "preview"):
-            database.executemany(f"DELETE FROM {table} WHERE folder = ? AND uidvalidity = ? AND uid = ?", rows)
+        database.executemany("DELETE FROM summary WHERE folder = ? AND uidvalidity = ? AND uid = ?", rows)
+        database.executemany("DELETE FROM preview WHERE folder = ? AND uidvalidity = ? AND uid = ?", rows)
 
     return delete
