@@ -1,4 +1,4 @@
-"""Ids of messages stay through everything that leaves the message the same (RFC 8474), dates of saving do not (8514)."""
+"""Ids of messages stay while the message is the same (RFC 8474), dates of saving are of the folder (RFC 8514)."""
 
 import os
 import re

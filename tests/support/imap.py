@@ -255,10 +255,13 @@ class Client(Protocol):
         return tagged
 
     async def append(self, folder: bytes, message: bytes, more: bytes = b"") -> bytes:
+        return (await self.appended(folder, message, more))[1]
+
+    async def appended(self, folder: bytes, message: bytes, more: bytes = b"") -> tuple[list[bytes], bytes]:
         self._number += 1
         tag = b"T%d" % self._number
         self.send(tag + b" APPEND %b%b {%d+}\r\n" % (folder, more, len(message)) + message + b"\r\n")
-        return (await self.answer(tag))[1]
+        return await self.answer(tag)
 
     async def end(self) -> None:
         """Until the server has closed."""

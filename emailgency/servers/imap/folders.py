@@ -24,6 +24,8 @@ async def select(session: Session, command: commands.Select) -> Completed:
     if isinstance(folder, Refused):
         return no_such_folder()
     await know_recent(session, folder)
+    resync = command.resync
+    gone = await modseqs.gone_since(session, folder, resync.modseq) if resync is not None else None
     told = folder.recent_from
     view = Selected(folder, command.read_only)
     if folder.recent_from != told:
@@ -35,8 +37,8 @@ async def select(session: Session, command: commands.Select) -> Completed:
     if command.condstore:
         session.enabled.add(modseqs.CONDSTORE)
     session.line.write(b"".join(_description(session, view)))
-    if command.resync is not None:
-        await modseqs.resynchronise(session, view, command.resync)
+    if resync is not None:
+        await modseqs.resynchronise(session, view, resync, gone)
     mode = b"READ-ONLY" if command.read_only else b"READ-WRITE"
     return Completed("The folder is open.", mode)
 

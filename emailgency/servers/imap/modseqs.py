@@ -77,14 +77,25 @@ def highest_found(session: Session, view: Selected, positions: Iterable[int]) ->
 # ---- what has gone -----------------------------------------------------------------------------------------
 
 
-async def tell_vanished(session: Session, folder: Folder, since: int, named: list[Interval], sure: int = 0) -> None:
-    """VANISHED (EARLIER) of UIDs within `named` (ascending, disjoint) that went behind the mod-sequence `since`.
+async def gone_since(session: Session, folder: Folder, since: int) -> tuple[int, ...] | None:
+    """UIDs that went behind a mod-sequence; None: nobody remembers."""
+    return None if since > folder.highest else await session.server.folders.vanished(folder, since)
+
+
+async def tell_vanished(
+    session: Session, view: Selected, gone: tuple[int, ...] | None, named: list[Interval], sure: int = 0
+) -> None:
+    """VANISHED (EARLIER) of those of `gone` within `named` (ascending, disjoint).
+
+    Not of those that still have a number in the view: a VANISHED of their own takes it away.
 
     When nobody remembers back to it, every UID that is not there may have gone; but not those up to `sure`, which the
     client has shown to know well (section 3.2.5.2).
     """
-    gone = None if since > folder.highest else await session.server.folders.vanished(folder, since)
-    found = list(_within(_missing(folder, sure) if gone is None else _runs(gone), named))
+    if gone is None:
+        found = list(_within(_missing(view, sure), named))
+    else:
+        found = list(_within(_runs(uid for uid in gone if view.position(uid) == UNKNOWN), named))
     for start in range(0, len(found), _MANY):
         told = b",".join(b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in found[start:][:_MANY])
         await session.line.say(b"* VANISHED (EARLIER) " + told + b"\r\n")
@@ -103,10 +114,13 @@ def _runs(uids: Iterable[int]) -> Iterator[Interval]:
         yield low, high
 
 
-def _missing(folder: Folder, sure: int) -> Iterator[Interval]:
-    """UIDs behind `sure` that were given once and are not there."""
-    before = sure
-    for uid in folder.uids:
+def _missing(view: Selected, sure: int) -> Iterator[Interval]:
+    """UIDs behind `sure` that were given once, and are neither in the folder nor in the view."""
+    folder, before = view.folder, sure
+    there: Iterable[int] = folder.uids
+    if not view.in_step:
+        there = sorted({*folder.uids, *view.uids(range(view.count))})
+    for uid in there:
         if uid > before:
             if uid > before + 1:
                 yield before + 1, uid - 1
@@ -133,8 +147,11 @@ def _within(found: Iterable[Interval], named: list[Interval]) -> Iterator[Interv
 # ---- QRESYNC -----------------------------------------------------------------------------------------------
 
 
-async def resynchronise(session: Session, view: Selected, resync: Resync) -> None:
-    """What a client that knew the folder has missed (section 3.2.5); nothing when it was another folder."""
+async def resynchronise(session: Session, view: Selected, resync: Resync, gone: tuple[int, ...] | None) -> None:
+    """What a client that knew the folder has missed (section 3.2.5); nothing when it was another folder.
+
+    `gone` is what `gone_since` said just before the view was made: the numbers of the view are of the same moment.
+    """
     folder = view.folder
     if resync.uidvalidity != folder.uidvalidity:
         return
@@ -142,13 +159,15 @@ async def resynchronise(session: Session, view: Selected, resync: Resync) -> Non
     positions = range(view.count) if resync.known is None else view.positions(resync.known, True)
     since = resync.modseq if resync.modseq <= folder.highest else 0  # of a future we know nothing of
     changed = view.uids(changed_since(view, positions, since))
-    await tell_vanished(session, folder, resync.modseq, named, _sure(view, resync))
+    await tell_vanished(session, view, gone, named, _sure(view, resync))
     text = flags.texts(folder)
     for start in range(0, len(changed), _MANY):
         lines = []
         for uid in changed[start : start + _MANY]:
             position, place = view.position(uid), folder.index(uid)
-            if position != UNKNOWN and place != UNKNOWN:
+            if place == UNKNOWN:  # expunged while the client read: it has to know whose number that will take away
+                lines.append(b"* %d FETCH (UID %d)\r\n" % (position + 1, uid))
+            else:
                 shown = text(folder.letters[place], view.recent(uid))
                 lines.append(responses.changed_flags(position + 1, uid, shown, folder.modseqs[place]))
         await session.line.say(b"".join(lines))

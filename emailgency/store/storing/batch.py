@@ -108,6 +108,13 @@ class Batch:
         self.owe(*folders)
         self._promised.append((reply, number, folders))
 
+    def reply(self, reply: Reply, number: int) -> None:
+        """Answer at once, but behind what waits for a sync: who has heard of a mod-sequence has heard of all before."""
+        if self._promised:
+            self._promised.append((reply, number, ()))
+        else:
+            self._answer(reply)
+
     @property
     def finishing(self) -> bool:
         """Whether deliveries wait for their Finished."""

@@ -209,7 +209,7 @@ class Storer:
     def _set_flags(self, request: SetFlags) -> None:
         if (folder := self._folder(request)) is not None:
             reply, subfolders = changing.set_flags(request, folder)
-            self._answer(reply)
+            self._batch.reply(reply, request.number)
             self._batch.owe(*subfolders)
 
     def _keywords(self, request: Keywords) -> None:
