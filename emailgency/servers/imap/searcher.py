@@ -5,7 +5,7 @@ what they leave is opened, and between files others may run.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 
 from emailgency.codec import maildir
 from emailgency.codec.imap.commands import (
@@ -31,6 +31,8 @@ from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Refusal, Session, no
 from emailgency.servers.imap.text_search import TextSearch, fits
 from emailgency.store.folder import UNKNOWN, Folder, keyword_letters
+
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Searcher:
@@ -87,7 +89,7 @@ class Searcher:
             case SavedDay(when, day):
                 return [position for position, place in places if _saved(folder, place, when, day)]
             case Day(False, when, day):
-                return await self._by_date(places, lambda at: fits(datetime.fromtimestamp(at, UTC).date(), when, day))
+                return await self._by_date(places, lambda at: fits(_ordinal(at), when, day.toordinal()))
             case Within(older, seconds):
                 moment = self._session.server.clock() - seconds
                 return await self._by_date(places, lambda at: at <= moment if older else at >= moment)
@@ -116,7 +118,12 @@ class Searcher:
 
 def _saved(folder: Folder, place: int, when: When, day: date) -> bool:
     at = maildir.saved_at(folder.names[place][4:])
-    return at > 0 and fits(datetime.fromtimestamp(at, UTC).date(), when, day)
+    return at > 0 and fits(_ordinal(at), when, day.toordinal())
+
+
+def _ordinal(at: float) -> int:
+    """The day in UTC, as `date.toordinal`."""
+    return _EPOCH + int(at // 86400)
 
 
 def _size(folder: Folder, place: int) -> int:

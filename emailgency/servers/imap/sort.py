@@ -1,9 +1,8 @@
 """SORT and THREAD (RFC 5256, RFC 5957, RFC 5267): what is found, in order or in threads.
 
-Long orders are made in pieces: ten thousand messages would hold the reactor for 30 ms.
+Long orders are made in pieces: what holds the reactor at once grows by 2 ms with each 10,000 messages.
 """
 
-import heapq
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from emailgency.servers.imap.search import Saving, numbered, tell
 from emailgency.servers.imap.searcher import Searcher
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Completed, Session
-from emailgency.servers.imap.sort_facts import Facts, gather
+from emailgency.servers.imap.sort_facts import gather
 from emailgency.store.folder import UNKNOWN
 
 _RUN = 1000  # messages sorted at once, 1 ms
@@ -59,8 +58,8 @@ async def thread(session: Session, command: commands.Thread) -> Completed:
     positions = [position for position in positions if position in facts]
     letters = []
     for count, position in enumerate(positions):
-        keys = facts[position].keys
-        letters.append(Letter(facts[position].sent, keys.subject, keys.reply, keys.id, keys.references))
+        keys = facts[position]
+        letters.append(Letter(keys.sent or 0, keys.subject, keys.reply, keys.id, keys.references))
         if count % _SOME == 0:
             await session.line.breathe()
     steps = _ALGORITHMS[command.algorithm](letters)
@@ -80,7 +79,7 @@ async def thread(session: Session, command: commands.Thread) -> Completed:
 async def in_order(session: Session, view: Selected, positions: list[int], criteria: Sequence[Criterion]) -> list[int]:
     """Positions sorted; equal ones stay in the order of the mailbox (RFC 5256 section 3)."""
     needed = {criterion.key for criterion in criteria}
-    facts: dict[int, Facts] = {}
+    facts: dict[int, SortKeys] = {}
     if not needed <= {Key.ARRIVAL, Key.SIZE}:
         facts = await gather(session, view, positions)
         positions = [position for position in positions if position in facts]
@@ -91,12 +90,12 @@ async def in_order(session: Session, view: Selected, positions: list[int], crite
 
 
 async def _column(
-    session: Session, view: Selected, facts: dict[int, Facts], positions: list[int], key: Key
+    session: Session, view: Selected, facts: dict[int, SortKeys], positions: list[int], key: Key
 ) -> dict[int, Any]:
     """Position -> what to compare."""
     by_header = _BY_HEADER.get(key)
     if by_header is not None:
-        return {position: by_header(facts[position].keys) for position in positions}
+        return {position: by_header(facts[position]) for position in positions}
     if key is Key.DATE:
         return {position: facts[position].sent for position in positions}
     column: dict[int, Any] = {}
@@ -119,11 +118,6 @@ async def _sorted(session: Session, positions: list[int], key: Callable[[int], A
     for start in range(0, len(positions), _RUN):
         runs.append(sorted(positions[start : start + _RUN], key=key, reverse=reverse))
         await session.line.breathe()
-    if len(runs) < 2:
-        return runs[0] if runs else []
-    merged: list[int] = []
-    for position in heapq.merge(*runs, key=key, reverse=reverse):
-        merged.append(position)
-        if len(merged) % _SOME == 0:
-            await session.line.breathe()
+    merged = [position for run in runs for position in run]
+    merged.sort(key=key, reverse=reverse)  # finds the runs and merges them: 2 ms for 10,000 messages
     return merged

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from emailgency.codec.mime import sort_keys
 from emailgency.codec.mime.sort_keys import SortKeys
@@ -14,23 +14,16 @@ from emailgency.store.folder import UNKNOWN
 _SOME = 200  # messages that are known, between two breaths
 
 
-class Facts(Struct, frozen=True):
-    """`sent`: by the Date field, else INTERNALDATE (RFC 5256 section 2.2); seconds since the epoch."""
-
-    keys: SortKeys
-    sent: int
-
-
-async def gather(session: Session, view: Selected, positions: Sequence[int]) -> dict[int, Facts]:
-    """By position; messages that have gone are left out."""
+async def gather(session: Session, view: Selected, positions: Sequence[int]) -> dict[int, SortKeys]:
+    """By position; messages that have gone are left out. Without a Date INTERNALDATE counts (RFC 5256 section 2.2)."""
     index = session.server.search_index
     known = await index.sort_keys(view.folder)
     index.want(view.folder)
-    facts: dict[int, Facts] = {}
+    facts: dict[int, SortKeys] = {}
     for count, position in enumerate(positions):
         keys = known.get(view.uid(position))
         if keys is not None and keys.sent is not None:
-            facts[position] = Facts(keys, keys.sent)
+            facts[position] = keys
         else:
             found = await _read(session, view, position)
             if found is not None:
@@ -40,7 +33,7 @@ async def gather(session: Session, view: Selected, positions: Sequence[int]) -> 
     return facts
 
 
-async def _read(session: Session, view: Selected, position: int) -> Facts | None:
+async def _read(session: Session, view: Selected, position: int) -> SortKeys | None:
     for _ in range(2):
         place = view.place(position)
         if place == UNKNOWN:
@@ -48,7 +41,7 @@ async def _read(session: Session, view: Selected, position: int) -> Facts | None
         try:
             with MessageFile(view.folder.full_path(place)) as message:
                 keys = sort_keys.read(message.header())
-            return Facts(keys, int(view.folder.date(place)) if keys.sent is None else keys.sent)
+            return keys if keys.sent is not None else replace(keys, sent=int(view.folder.date(place)))
         except FileNotFoundError:
             await session.server.folders.refresh(view.folder)  # renamed by another program, or gone
     return None

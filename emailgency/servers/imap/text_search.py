@@ -1,7 +1,6 @@
 """Keys that need what a message says: looked up in the search index, and read where it does not know yet."""
 
 from collections.abc import Sequence
-from datetime import date
 
 from emailgency.codec.imap.commands import Body, Day, Header, SearchKey, When
 from emailgency.codec.mime import search_text
@@ -26,11 +25,11 @@ class TextSearch:
         answer = await self._known(key)
         self._session.server.search_index.want(self._view.folder)
         uids = self._view.uids(positions)
-        covered = answer.covered
-        undecided = [at for at, uid in zip(positions, uids, strict=True) if uid not in covered]
-        found = [at for at, uid in zip(positions, uids, strict=True) if uid in answer.found and uid in covered]
-        if not undecided:
+        known, covered = answer.found, answer.covered
+        found = [at for at, uid in zip(positions, uids, strict=True) if uid in known] if known else []
+        if covered >= set(uids):
             return found
+        undecided = [at for at, uid in zip(positions, uids, strict=True) if uid not in covered]
         return sorted([*found, *await self._by_reading(key, undecided)])
 
     async def _known(self, key: SearchKey) -> Answer:
@@ -43,12 +42,9 @@ class TextSearch:
                 return await index.in_text(folder, text.casefold(), with_header)
             case Day(True, when, day):
                 keys = await index.sort_keys(folder)
-                found = {
-                    uid
-                    for uid, one in keys.items()
-                    if one.day is not None and fits(date.fromordinal(one.day), when, day)
-                }
-                return Answer(found, keys)
+                limit = day.toordinal()
+                found = {uid for uid, one in keys.items() if one.day is not None and fits(one.day, when, limit)}
+                return Answer(found, keys.keys())
         raise AssertionError(key)
 
     async def _by_reading(self, key: SearchKey, positions: Sequence[int]) -> list[int]:
@@ -76,7 +72,7 @@ class TextSearch:
         match key:
             case Day(True, when, day):
                 sent = search_text.sent_day(message.header())
-                return sent is not None and fits(sent, when, day)
+                return sent is not None and fits(sent.toordinal(), when, day.toordinal())
             case Header(field, _):
                 header = message.header()
                 return not needle.surely_not_in(header) and search_text.in_field(header, field, needle.text)
@@ -91,8 +87,8 @@ class TextSearch:
         return False
 
 
-def fits(found: date, when: When, day: date) -> bool:
-    """Whether a message of day `found` is BEFORE, ON or SINCE `day`."""
+def fits(found: int, when: When, day: int) -> bool:
+    """Whether a message of day `found` is BEFORE, ON or SINCE `day`; both as `date.toordinal`."""
     if when is When.BEFORE:
         return found < day
     return found == day if when is When.ON else found >= day

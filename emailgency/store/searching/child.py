@@ -138,7 +138,10 @@ def _store(cache: sqlite3.Connection, request: Index, block: Block) -> Fields:
     )
     assert cursor.lastrowid is not None
     fields = block.fields(cursor.lastrowid)
-    cache.execute("UPDATE block SET fields = ? WHERE id = ?", (_encode(fields), fields.id))
+    cache.execute(
+        "UPDATE block SET uids = ?, parts = ?, fields = ? WHERE id = ?",
+        (fields.uids, fields.parts, _encode(fields), fields.id),
+    )
     cache.execute("INSERT INTO text VALUES (?, ?)", (fields.id, _encode(block.texts())))
     return fields
 

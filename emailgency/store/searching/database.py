@@ -14,7 +14,7 @@ VERSION = 1  # grows when something in it changes; other versions are thrown awa
 
 _TABLES = """
 CREATE TABLE block (id INTEGER PRIMARY KEY AUTOINCREMENT, folder TEXT, uidvalidity INTEGER, full INTEGER,
-  indexed INTEGER DEFAULT 0, fields BLOB, keys BLOB);
+  indexed INTEGER DEFAULT 0, uids BLOB, parts BLOB, fields BLOB, keys BLOB);
 CREATE INDEX block_of_folder ON block (folder, uidvalidity);
 CREATE INDEX block_behind ON block (id) WHERE full = 1 AND indexed = 0;
 CREATE TABLE text (id INTEGER PRIMARY KEY, octets BLOB);

@@ -7,7 +7,8 @@ its own from the time somebody reads a folder; files are read in threads. Nothin
 import os
 import sqlite3
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
 import msgspec
@@ -43,7 +44,7 @@ class Answer(Struct):
     """UIDs of messages that hold the text, and of all that were looked at; the others must be read."""
 
     found: set[int]
-    covered: Collection[int]
+    covered: AbstractSet[int]
 
 
 class _Known:
@@ -126,7 +127,7 @@ class SearchIndex:
     async def in_field(self, folder: Folder, field: str, needle: str) -> Answer:
         """Messages with a field of this lower-case name that holds `needle` (casefolded; "" for any value)."""
         if len(folder) < FEW:
-            return Answer(set(), ())
+            return Answer(set(), frozenset())
         octets = needle.encode("utf-8", "replace")
         if field not in FIELDS:
             return await self._in_texts(folder, needle, lambda texts: in_named_field(field, octets)(texts.head))
@@ -140,10 +141,10 @@ class SearchIndex:
     async def in_text(self, folder: Folder, needle: str, with_header: bool) -> Answer:
         """Messages whose decoded body, or with the header either, holds `needle` (casefolded, not empty)."""
         if len(folder) < FEW:
-            return Answer(set(), ())
+            return Answer(set(), frozenset())
         octets = needle.encode("utf-8", "replace")
 
-        def holding(texts: Texts) -> Iterable[int]:
+        def holding(texts: Texts) -> Collection[int]:
             found = texts.body.holding(octets)
             return {*found, *texts.head.holding(octets)} if with_header else found
 
@@ -219,15 +220,15 @@ class SearchIndex:
 
     # -- reading -------------------------------------------------------------------------------------------
 
-    async def _in_texts(self, folder: Folder, needle: str, holding: Callable[[Texts], Iterable[int]]) -> Answer:
+    async def _in_texts(self, folder: Folder, needle: str, holding: Callable[[Texts], Collection[int]]) -> Answer:
         def search(cache: sqlite3.Connection) -> Answer:
             found: set[int] = set()
             for uids, octets in _candidates(cache, folder, needle):
-                found.update(_uids_at(_fields.decode(uids).uids, holding(_texts.decode(octets))))
+                found.update(_uids_at(uids, holding(_texts.decode(octets))))
             return Answer(found, _covered(cache, folder))
 
         answer = await self._read(folder, search)
-        return Answer(set(), ()) if answer is None else answer
+        return Answer(set(), frozenset()) if answer is None else answer
 
     def _path(self, folder: Folder) -> str:
         return os.path.join(folder.root, layout.mailbox_of(folder.path), database.FILE)
@@ -270,16 +271,19 @@ def _with(path: str, work: Callable[[sqlite3.Connection], T]) -> T | None:
         return None if cache is None else work(cache)
 
 
-def _uids_at(uids: bytes, places: Iterable[int]) -> list[int]:
+def _uids_at(uids: bytes, places: Collection[int]) -> list[int]:
+    if not places:
+        return []
     column = array("I", uids)
     return [column[place] for place in places]
 
 
-_ALL_TEXTS = "SELECT fields, octets FROM block JOIN text USING (id) WHERE folder = ? AND uidvalidity = ?"
-_SOME_TEXTS = """SELECT fields, octets FROM block JOIN text USING (id) WHERE folder = ? AND uidvalidity = ?
+_ALL_TEXTS = "SELECT uids, octets FROM block JOIN text USING (id) WHERE folder = ? AND uidvalidity = ?"
+_SOME_TEXTS = """SELECT uids, octets FROM block JOIN text USING (id) WHERE folder = ? AND uidvalidity = ?
   AND (indexed = 0 OR id IN (SELECT rowid FROM grams WHERE grams MATCH ?))"""
+_UIDS = "SELECT uids, parts FROM block WHERE folder = ? AND uidvalidity = ?"
 _FIELDS = "SELECT fields FROM block WHERE folder = ? AND uidvalidity = ?"
-_KEYS = "SELECT id, fields, keys FROM block WHERE folder = ? AND uidvalidity = ?"
+_KEYS = "SELECT id, uids, keys FROM block WHERE folder = ? AND uidvalidity = ?"
 
 
 def _field_rows(cache: sqlite3.Connection, folder: Folder) -> list[Fields]:
@@ -289,23 +293,21 @@ def _field_rows(cache: sqlite3.Connection, folder: Folder) -> list[Fields]:
 
 def _covered(cache: sqlite3.Connection, folder: Folder) -> set[int]:
     covered: set[int] = set()
-    for fields in _field_rows(cache, folder):
-        covered.update(array("I", fields.uids))
-        covered.difference_update(array("I", fields.parts))
+    for uids, parts in cache.execute(_UIDS, (folder.path, folder.uidvalidity)):
+        covered.update(array("I", uids))
+        covered.difference_update(array("I", parts))
     return covered
 
 
 def _key_rows(cache: sqlite3.Connection, folder: Folder, wanted: set[int]) -> list[tuple[int, dict[int, SortKeys]]]:
     rows = cache.execute(_KEYS, (folder.path, folder.uidvalidity))
     return [
-        (id, dict(zip(array("I", _fields.decode(fields).uids), _keys.decode(keys), strict=True)))
-        for id, fields, keys in rows
-        if id in wanted
+        (id, dict(zip(array("I", uids), _keys.decode(keys), strict=True))) for id, uids, keys in rows if id in wanted
     ]
 
 
 def _candidates(cache: sqlite3.Connection, folder: Folder, needle: str) -> Iterator[tuple[bytes, bytes]]:
-    """(fields, texts) of the blocks that may hold `needle`."""
+    """(UIDs, texts) of the blocks that may hold `needle`."""
     grams = database.grams_of(needle) if database.has_grams(cache) else None
     key = folder.path, folder.uidvalidity
     if grams is None:
