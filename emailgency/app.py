@@ -17,6 +17,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.tcp import Server
 from twisted.logger import Logger
 
+from emailgency.background import background
 from emailgency.codec.srs import Srs
 from emailgency.flows.bounce import Bounces
 from emailgency.flows.customer_errand import Experience
@@ -197,6 +198,7 @@ class App:
         self.outbound.start()
         for loop in self.loops:
             loop.start()
+        background("loading what hashes passwords", self.credentials.prepare())
         self._log.info("ready")
 
     async def _open_mailboxes(self) -> None:

@@ -56,6 +56,10 @@ class Credentials:
         self._key = secrets.token_bytes(32)
         self._remembered: dict[bytes, float] = {}  # digest -> until; oldest first
 
+    async def prepare(self) -> None:
+        """Load what hashes, so that the first login does not wait for it."""
+        await self._in_pool(self._made_hasher)
+
     async def hash(self, password: str) -> str:
         """The encoded hash; raises Temporary when too many wait."""
         return await self._in_pool(self._made_hasher().hash, _octets(password))

@@ -74,6 +74,8 @@ def _fields(content: Content, opaque: bool) -> tuple[bytes, bytes]:
 
 def _lines(octets: Octets, start: int, end: int) -> int:
     """Line ends in octets[start:end]."""
+    if end - start <= _CHUNK:
+        return octets[start:end].count(b"\n")
     return sum(octets[at : min(at + _CHUNK, end)].count(b"\n") for at in range(start, end, _CHUNK))
 
 

@@ -43,8 +43,11 @@ class Writer:
         )
 
     def _addresses(self, fields: dict[bytes, list[bytes]], name: bytes, otherwise: bytes = b"NIL") -> bytes:
+        values = fields.get(name)
+        if values is None:
+            return otherwise
         found: list[bytes] = []
-        for value in fields.get(name, ()):
+        for value in values:
             if self._addresses_left <= 0:
                 break
             if len(value) <= _REMEMBERED <= self._addresses_left:  # no more addresses than octets
