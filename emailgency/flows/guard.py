@@ -18,7 +18,7 @@ from emailgency.rules.guard import CANARY, OPEN, Gate, Said, Tally
 from emailgency.rules.health import Health, State
 from emailgency.rules.pace import Pace
 
-BUSY = 5  # messages in a row that an overloaded server put off, until it is asked by probes only
+BUSY = 10  # messages in a row that an overloaded server put off, until it is asked by probes only
 DOUBTS = 5  # different messages in a row, refused and none taken, that make a suspicion a certainty
 
 
@@ -90,6 +90,11 @@ class Guard:
         if self.gate.wave and pass_ == self._passes:
             self.gate = gates.came_back(self.gate)
 
+    def lost(self, pass_: int) -> None:
+        """The connection went away under it: an answer of a kind, and not a good one."""
+        if self.gate.wave and pass_ == self._passes and not self.health.probing:
+            self._count(taken=False)
+
     # ---- what is told --------------------------------------------------------------------------------------
 
     def told(self, told: Told, stranger: str = "") -> None:
@@ -136,11 +141,14 @@ class Guard:
         elif not told.repeated and self._tally.note(told.said in (Said.REFUSED, Said.DENIED), self._means.guard):
             self._stop(now, f"too much is refused, last: {told.words}")
         elif self.gate.wave and told.pass_ == self._passes:
-            self.gate = gates.ended(self.gate, told.said is Said.TAKEN, self._means.guard)
-            if not self.gate.ended:  # a new wave, and nothing of the last one counts for it
-                self._passes += 1
-            if not self.gate.wave:
-                self._become(healths.recovered(self.health, now))
+            self._count(taken=told.said is Said.TAKEN)
+
+    def _count(self, *, taken: bool) -> None:
+        self.gate = gates.ended(self.gate, taken, self._means.guard)
+        if not self.gate.ended:  # a new wave, and nothing of the last one counts for it
+            self._passes += 1
+        if not self.gate.wave:
+            self._become(healths.recovered(self.health, self._means.clock()))
 
     def _adapt(self, told: Told, now: float) -> None:
         if told.said is Said.BUSY:

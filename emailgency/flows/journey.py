@@ -3,7 +3,6 @@
 from typing import Protocol as Shape
 
 from twisted.internet.defer import gatherResults
-from twisted.logger import Logger
 
 from emailgency.background import background
 from emailgency.codec.smtp.client import Result
@@ -48,8 +47,6 @@ class Base(Shape):
 
 class Journey:
     """`canary`: the one message that may go, when the server must prove itself; `probe`: it must, canary or not."""
-
-    _log = Logger()
 
     def __init__(self, lane: Base, errand: Errand, means: Means) -> None:
         self.canary: Waiting | None = None
@@ -152,7 +149,4 @@ class Journey:
     def unreadable(self, parcel: Parcel, reason: str) -> None:
         carried = parcel.token
         assert isinstance(carried, Carried)
-        waiting = carried.waiting
-        self._log.error("{id} cannot be read: {reason}", id=waiting.live.envelope.id, reason=reason)
-        self._lane.settling.carrying -= 1
-        self._lane.settling.put_back(waiting, waiting.targets, self._means.retry.message_longest)
+        self._lane.settling.unreadable(carried, reason)

@@ -57,7 +57,7 @@ class Lane:
     @property
     def quiet(self) -> bool:
         """Nothing may go now and nothing is on its way; what is here was put off."""
-        return not (self._journeys or self.queue.ready(self._means.clock())) and self.settling.empty
+        return not self.queue.ready(self._means.clock()) and self.settling.empty
 
     @property
     def forgettable(self) -> bool:
@@ -104,7 +104,7 @@ class Lane:
             self._give(now)
 
     def _give(self, now: float) -> None:
-        for journey in self._journeys:
+        for journey in list(self._journeys):
             if not self.queue.ready(now):
                 break
             if journey.courier:
@@ -126,7 +126,7 @@ class Lane:
 
     def _probe(self, now: float) -> None:
         """Whoever is on the way from better times comes home; then one goes, with one message or none."""
-        for journey in self._journeys:
+        for journey in list(self._journeys):
             if not journey.probe:
                 journey.leave()
         wanted = self.queue.ready(now) or (self.guard.probe_without_mail and not self.held)

@@ -203,6 +203,9 @@ class RelayFlow(Lanes):
 
     def _end_incidents(self) -> None:
         """An incident ends when all servers of its customer are well, and nothing that may go is here."""
+        for lane in self._lanes.values():
+            if lane.quiet:
+                lane.guard.quiet()
         ill = {hop.customer for hop, lane in self._lanes.items() if lane.guard.probing or not lane.quiet or lane.held}
         ill |= {hop.customer for hop in self._ill} | set(self._homeless)
         for customer in self._experience.incidents.ongoing() - ill:

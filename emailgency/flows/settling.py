@@ -121,7 +121,9 @@ class Settling:
         before = {target: self._refused_before(waiting, target) for target in refused}
         repeated = bool(refused) and all(at is not None for at in before.values())
         loudest = next(result for target, result in found if says[target] is said)
-        if not loudest.ours:
+        if loudest.ours:
+            self._guard.came_back(carried.pass_)
+        else:
             self._guard.told(Told(said, carried.pass_, courier.waited, _words(loudest), repeated))
         now, guard = self._means.clock(), self._guard
         failures = {
@@ -180,6 +182,7 @@ class Settling:
             self._guard.came_back(carried.pass_)
             self.put_back(waiting, waiting.targets, 0.0)
             return
+        self._guard.lost(carried.pass_)
         outcome = Outcome(
             word="doubtful" if unsettled.doubtful else "deferred",
             enhanced="4.4.2",
@@ -194,6 +197,14 @@ class Settling:
                 reason=ascii(closure.reason),
             )
         await self.put_off(waiting, waiting.targets, outcome)
+
+    def unreadable(self, carried: Carried, reason: str) -> None:
+        """Its file is not what it should be; nothing was sent."""
+        waiting = carried.waiting
+        self._log.error("{id} cannot be read: {reason}", id=waiting.live.envelope.id, reason=reason)
+        self.carrying -= 1
+        self._guard.came_back(carried.pass_)
+        self.put_back(waiting, waiting.targets, self._means.retry.message_longest)
 
     # ---- the ends ------------------------------------------------------------------------------------------
 
