@@ -13,6 +13,7 @@ from emailgency.store.storing.messages import FolderList, Folders, Unchanged
 from emailgency.store.storing.tree import SUBSCRIPTIONS
 
 _SETTLED = 0.05  # seconds: a file time has the grain of a kernel tick, a younger one may hide a change
+_UNSURE = -1  # in place of an mtime that may hide another change
 _KEPT = 50_000  # folders of all lists kept, some 10 MB
 
 
@@ -21,7 +22,7 @@ class Listings:
 
     def __init__(self, root: int) -> None:
         self._root = root
-        self._kept: dict[str, tuple[int, FolderList]] = {}  # mailbox -> mtime of its folder, list; used last is last
+        self._kept: dict[str, tuple[int, FolderList]] = {}  # mailbox -> mtime of its folder, list; listed last is last
         self._weight = 0
         self._generation = time.time_ns()
 
@@ -49,14 +50,15 @@ class Listings:
         kept = self._kept.get(path)
         if kept is not None and kept[0] == mtime:
             return kept[1]
-        self.forget(path)
         looked = time.time()
         found = self._list(path, mailbox)
-        if looked - mtime / 1e9 > _SETTLED:
-            self._kept[path] = (mtime, found)
-            self._weight += len(found.folders)
-            while self._weight > _KEPT and len(self._kept) > 1:
-                self.forget(next(iter(self._kept)))
+        if kept is not None and kept[1].folders == found.folders and _rest(kept[1]) == _rest(found):
+            found = kept[1]  # something else in the folder was touched
+        self.forget(path)
+        self._kept[path] = (mtime if looked - mtime / 1e9 > _SETTLED else _UNSURE, found)
+        self._weight += len(found.folders)
+        while self._weight > _KEPT and len(self._kept) > 1:
+            self.forget(next(iter(self._kept)))
         return found
 
     def _list(self, path: str, mailbox: int) -> FolderList:
@@ -77,6 +79,10 @@ class Listings:
             tuple(uses),
             str(self._generation),
         )
+
+
+def _rest(found: FolderList) -> tuple[object, object]:
+    return found.subscriptions, found.uses
 
 
 def _is_folder(mailbox: int, name: str) -> bool:
