@@ -17,6 +17,7 @@ _DATE_TIME = re.compile(
 _MONTHS = (b"JAN", b"FEB", b"MAR", b"APR", b"MAY", b"JUN", b"JUL", b"AUG", b"SEP", b"OCT", b"NOV", b"DEC")
 _SYSTEM_FLAGS = {word.upper(): "\\" + word for word in ("Answered", "Flagged", "Deleted", "Seen", "Draft", "Recent")}
 _KEYWORD_LIMIT = 255
+_UNSPEAKABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # RFC 6855 section 3
 
 
 def sequence_set(cursor: Cursor) -> SequenceSet:
@@ -66,7 +67,10 @@ def mailbox(cursor: Cursor) -> str:
     if octets.upper() == b"INBOX":
         return "INBOX"
     if cursor.utf8:
-        return utf8(octets)
+        name = utf8(octets)
+        if _UNSPEAKABLE.search(name):
+            raise ProtocolError("control character in a mailbox name")
+        return name
     try:
         return mutf7.decode(octets)
     except ValueError:

@@ -99,6 +99,8 @@ class Cursor:
         if match is not None:
             self.at = match.end()
             text = match.group(1)
+            if self.utf8 and not text.isascii():
+                utf8(text)  # RFC 6855 section 3: BAD if it is none
             return _ESCAPED.sub(rb"\1", text) if b"\\" in text else text
         match = _LITERAL.match(self.octets, self.at)
         if match is None:

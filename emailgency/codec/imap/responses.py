@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from emailgency.codec.imap import mutf7
 from emailgency.codec.imap.sets import compress
-from emailgency.codec.imap.strings import astring, nstring, string
+from emailgency.codec.imap.strings import astring, nstring, string, utf8_astring
 
 _UNPRINTABLE = re.compile(rb"[^\x20-\x7e]")
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
@@ -18,9 +18,9 @@ _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep
 # ---- names and text ----------------------------------------------------------------------------------------
 
 
-def mailbox(name: str) -> bytes:
-    """A mailbox name as it goes on the wire."""
-    return astring(mutf7.encode(name))
+def mailbox(name: str, utf8: bool = False) -> bytes:
+    """A mailbox name as it goes on the wire; `utf8` after ENABLE UTF8=ACCEPT (RFC 6855)."""
+    return utf8_astring(name) if utf8 else astring(mutf7.encode(name))
 
 
 def text(words: str) -> bytes:
@@ -114,6 +114,7 @@ def listed(
     word: bytes = b"LIST",
     child_info: Iterable[str] = (),
     old_name: str | None = None,
+    utf8: bool = False,
 ) -> bytes:
     """`* LIST (\\HasNoChildren) "/" INBOX`; `word` is LSUB for that.
 
@@ -124,20 +125,20 @@ def listed(
     if child_info:
         extended = b' ("CHILDINFO" (%b))' % b" ".join(b'"%b"' % option.encode("ascii") for option in child_info)
     elif old_name is not None:
-        extended = b' ("OLDNAME" (%b))' % mailbox(old_name)
+        extended = b' ("OLDNAME" (%b))' % mailbox(old_name, utf8)
     return b"* %b %b %b %b%b\r\n" % (
         word,
         flag_list(attributes),
         nstring(None if separator is None else separator.encode("ascii")),
-        mailbox(name),
+        mailbox(name, utf8),
         extended,
     )
 
 
-def status(name: str, items: Mapping[str, int | str]) -> bytes:
+def status(name: str, items: Mapping[str, int | str], utf8: bool = False) -> bytes:
     """`* STATUS INBOX (MESSAGES 3 UNSEEN 1)`, in the order of `items`."""
     listing = " ".join(f"{item} {value}" for item, value in items.items())
-    return b"* STATUS %b (%b)\r\n" % (mailbox(name), listing.encode("ascii"))
+    return b"* STATUS %b (%b)\r\n" % (mailbox(name, utf8), listing.encode("ascii"))
 
 
 def search(numbers: Iterable[int], modseq: int = 0) -> bytes:

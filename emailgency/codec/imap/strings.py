@@ -30,6 +30,13 @@ def astring(octets: bytes) -> bytes:
     return string(octets)
 
 
+def utf8_astring(text: str) -> bytes:
+    """The same of a text, for a client that takes UTF-8 in quoted strings (RFC 6855 section 3)."""
+    if text.isascii():
+        return astring(text.encode("ascii"))
+    return b'"%b"' % text.replace("\\", "\\\\").replace('"', '\\"').encode("utf-8")
+
+
 def literal(octets: bytes) -> bytes:
     """`{5}CRLF` and the octets."""
     return b"{%d}\r\n%b" % (len(octets), octets)

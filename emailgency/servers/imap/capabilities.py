@@ -14,6 +14,7 @@ _MEMBERS = (
     "MULTIAPPEND",
     "REPLACE",
     "BINARY",
+    "UTF8=ACCEPT",
     "PREVIEW",
     "COMPRESS=DEFLATE",
     "NAMESPACE",
@@ -47,11 +48,16 @@ _MEMBERS = (
 )
 
 
+def _speak_utf8(session: Session) -> None:
+    session.line.connection.utf8 = True
+
+
 # What ENABLE takes (in capitals) -> what has to be done at once, besides remembering it in `Session.enabled`.
 ENABLING: dict[str, Callable[[Session], None]] = {
     modseqs.CONDSTORE: modseqs.want,
     modseqs.QRESYNC: modseqs.want_vanished,
     notices.METADATA: lambda session: None,
+    "UTF8=ACCEPT": _speak_utf8,
 }
 
 

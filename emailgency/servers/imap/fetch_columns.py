@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from emailgency.codec import maildir
-from emailgency.codec.imap import responses
+from emailgency.codec.imap import downgrade, responses
 from emailgency.codec.imap.commands import Attribute
 from emailgency.codec.mime.summary import Summary
 from emailgency.servers.imap import flags
@@ -17,12 +17,14 @@ SUMMARISED: dict[Attribute, Callable[[Summary], bytes]] = {
 }
 
 
-def rows(view: Selected, present: Sequence[tuple[int, int]], items: Sequence[Attribute]) -> list[bytes | None]:
+def rows(
+    view: Selected, present: Sequence[tuple[int, int]], items: Sequence[Attribute], utf8: bool
+) -> list[bytes | None]:
     """A whole FETCH response for each message, given as (position in the view, place in the folder).
 
     None for a message whose summary or file is not there: another program expunged or renamed it just now.
     """
-    makers = [maker(view, item) for item in items]
+    makers = [maker(view, item, utf8) for item in items]
     if len(makers) == 1:
         make = makers[0]
         pairs = [(position, make(place)) for position, place in present]
@@ -35,8 +37,11 @@ def rows(view: Selected, present: Sequence[tuple[int, int]], items: Sequence[Att
     return lines
 
 
-def maker(view: Selected, item: Attribute) -> Callable[[int], bytes | None]:
-    """A function: place in the folder -> the attribute as sent, None when it cannot be known."""
+def maker(view: Selected, item: Attribute, utf8: bool) -> Callable[[int], bytes | None]:
+    """A function: place in the folder -> the attribute as sent, None when it cannot be known.
+
+    `utf8`: the client takes UTF-8 (RFC 6855); others get it as encoded words.
+    """
     folder = view.folder
     match item:
         case Attribute.FLAGS:
@@ -59,7 +64,7 @@ def maker(view: Selected, item: Attribute) -> Callable[[int], bytes | None]:
             return lambda place: b"THREADID NIL"
         case Attribute.SAVEDATE:
             return lambda place: responses.save_date(maildir.saved_at(folder.names[place][4:]))
-    return _summary_maker(folder, item)
+    return _summary_maker(folder, item, utf8)
 
 
 def _flags_maker(view: Selected) -> Callable[[int], bytes]:
@@ -88,12 +93,17 @@ def _preview_maker(view: Selected, or_nil: bool) -> Callable[[int], bytes | None
     return make
 
 
-def _summary_maker(folder: Folder, item: Attribute) -> Callable[[int], bytes | None]:
+def _summary_maker(folder: Folder, item: Attribute, utf8: bool) -> Callable[[int], bytes | None]:
     uids, summaries, part, name = folder.uids, folder.summaries, SUMMARISED[item], item.value
 
     def make(place: int) -> bytes | None:
         summary = summaries.get(uids[place])
-        return None if summary is None else b"%b %b" % (name, part(summary))
+        if summary is None:
+            return None
+        octets = part(summary)
+        if not utf8 and not octets.isascii():
+            octets = downgrade.envelope(octets) if item is Attribute.ENVELOPE else downgrade.structure(octets)
+        return b"%b %b" % (name, octets)
 
     return make
 

@@ -69,7 +69,7 @@ class TextTeller:
             if isinstance(item, Binary)
             else item
             if isinstance(item, Section)
-            else maker(self._view, item)(place)
+            else maker(self._view, item, self._session.utf8)(place)
             for item in self._items
         ]  # before anything is said: the message may be expunged while the client reads
         if None in made:

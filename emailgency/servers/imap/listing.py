@@ -35,7 +35,9 @@ async def list_folders(session: Session, command: commands.List) -> Completed:
         if name in tree.subscribed and ("SUBSCRIBED" in command.selection or "SUBSCRIBED" in command.returns):
             attributes.append("\\Subscribed")
         found_below = criteria if name in above else ()
-        await session.line.say(responses.listed(attributes, separator, spelled, child_info=found_below))
+        await session.line.say(
+            responses.listed(attributes, separator, spelled, child_info=found_below, utf8=session.utf8)
+        )
         if command.status and name in matching and catalogue.exists(name):  # RFC 5819 section 2
             await tell_status(session, spelled, session.place(name), command.status)
     return Completed("Those are the folders.")
@@ -52,9 +54,9 @@ async def list_subscribed(session: Session, command: commands.Lsub) -> Completed
         if not pattern.matches(spelled):
             continue
         if name in tree.subscribed:
-            await session.line.say(responses.listed([], separator, spelled, b"LSUB"))
+            await session.line.say(responses.listed([], separator, spelled, b"LSUB", utf8=session.utf8))
         elif "%" in command.pattern:
-            await session.line.say(responses.listed(["\\Noselect"], separator, spelled, b"LSUB"))
+            await session.line.say(responses.listed(["\\Noselect"], separator, spelled, b"LSUB", utf8=session.utf8))
     return Completed("Those are your subscriptions.")
 
 

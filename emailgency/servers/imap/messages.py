@@ -78,7 +78,7 @@ async def _tell_rows(
     """How many were answered, and positions of messages that should be there but whose files are not."""
     places = [(position, view.place(position)) for position in positions]
     present = [(position, place) for position, place in places if place != UNKNOWN]
-    lines = rows(view, present, items)
+    lines = rows(view, present, items, session.utf8)
     found = [line for line in lines if line is not None]
     await session.line.say(b"".join(found))
     if len(found) == len(lines):

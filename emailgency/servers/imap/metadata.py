@@ -32,7 +32,7 @@ async def get_metadata(session: Session, command: GetMetadata) -> Completed:
     too_long = {} if most is None else {entry: value for entry, value in found.items() if len(value or b"") > most}
     told = {entry: value for entry, value in found.items() if entry not in too_long}
     if told:
-        await session.line.say(annotations.metadata(responses.mailbox(command.name), told))
+        await session.line.say(annotations.metadata(responses.mailbox(command.name, session.utf8), told))
     if not too_long:
         return Completed("Those are the annotations.")
     longest = max(len(value or b"") for value in too_long.values())

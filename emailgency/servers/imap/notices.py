@@ -14,12 +14,11 @@ _OWED = 500  # entries; a client that has been busy for longer than that learns 
 
 def tell_others(session: Session, path: str, name: str, entries: Iterable[str]) -> None:
     """These annotations of the folder `path` (or, without a `name`, of the server) are others now."""
-    spelled = responses.mailbox(name)
     for other in tuple(session.server.sessions):
         if other is session or METADATA not in other.enabled:
             continue
         if other.mailbox == session.mailbox or (name and other.is_in_view(path)):
-            owed = other.owed.setdefault(spelled, {})
+            owed = other.owed.setdefault(responses.mailbox(name, other.utf8), {})
             owed.update(dict.fromkeys(entries))
             if len(owed) > _OWED:
                 other.owed.clear()

@@ -53,7 +53,7 @@ async def get_quota(session: Session, command: quotas.GetQuota) -> Completed:
 async def get_quota_root(session: Session, command: quotas.GetQuotaRoot) -> Completed:
     """Of a name that is no folder too: what would count if it were (RFC 9208 section 4.1.2)."""
     root = UNDELIVERED if session.is_shared(session.path(command.name)) else MAILBOX
-    session.line.write(quotas.quota_root(responses.mailbox(command.name), [root]))
+    session.line.write(quotas.quota_root(responses.mailbox(command.name, session.utf8), [root]))
     session.line.write(quotas.quota(root, await _resources(session, root)))
     return Completed("That is your quota.")
 

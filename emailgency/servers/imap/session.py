@@ -180,6 +180,11 @@ class Session:
         folder = await self.open(path)
         return no_such_folder(create=True) if isinstance(folder, Refused) else folder
 
+    @property
+    def utf8(self) -> bool:
+        """The client takes UTF-8 in quoted strings, names of folders among them (RFC 6855)."""
+        return self.line.connection.utf8
+
     def view(self) -> Selected:
         """The selected folder; the table lets only commands of the selected state ask."""
         assert self.selected is not None

@@ -23,7 +23,7 @@ async def tell_status(session: Session, name: str, path: str, items: tuple[str, 
     if isinstance(folder, Refused):
         return False
     values = {item: await ITEMS[item](session, folder) for item in items}
-    session.line.write(responses.status(name, values))
+    session.line.write(responses.status(name, values, session.utf8))
     return True
 
 

@@ -118,7 +118,7 @@ async def _tell_renamed(session: Session, old: Name, new: Name) -> None:
         separator = session.server.settings.separator
         attributes = Catalogue(session, await _tree(session)).attributes(new, extended=True)
         spelled, before = names.spell(new, separator), names.spell(old, separator)
-        session.line.write(responses.listed(attributes, separator, spelled, old_name=before))
+        session.line.write(responses.listed(attributes, separator, spelled, old_name=before, utf8=session.utf8))
 
 
 async def subscribe(session: Session, command: commands.Subscribe) -> Completed:
