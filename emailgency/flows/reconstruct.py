@@ -12,6 +12,7 @@ from emailgency.model.errors import Invalid
 from emailgency.store import layout, summaries
 from emailgency.store.folder import Folder
 from emailgency.store.folders import Folders
+from emailgency.store.searching import database as search_cache
 from emailgency.store.storing.line import Storer
 from emailgency.store.storing.messages import Reconstruct
 
@@ -44,7 +45,8 @@ class Reconstruction:
 
 
 def forget_summaries(mailbox: str) -> None:
-    """The cache of parsed messages; it fills again. Blocks."""
-    for suffix in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(mailbox, summaries.FILE + suffix))
+    """The caches of parsed messages and of their texts; they fill again. Blocks."""
+    for file in (summaries.FILE, search_cache.FILE):
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(mailbox, file + suffix))

@@ -4,6 +4,7 @@ Long orders are made in pieces: what holds the reactor at once grows by 2 ms wit
 """
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 from emailgency.codec.imap import commands, found
@@ -70,9 +71,9 @@ async def thread(session: Session, command: commands.Thread) -> Completed:
             forest = done.value
             break
         await session.line.breathe()
-    for piece in found.threads(forest, numbered(view, positions, command.uid)):
-        session.line.write(piece)
-        await session.line.breathe()
+    pieces = found.threads(forest, numbered(view, positions, command.uid))
+    while some := b"".join(islice(pieces, _SOME)):
+        await session.line.say(some)
     return Completed("Those are the threads.")
 
 

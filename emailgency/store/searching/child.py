@@ -166,7 +166,7 @@ def _searchable(octets: bytes) -> str:
 
 
 def _read(path: str) -> Extract | None:
-    """None when the file is not there (any more, or under this name)."""
+    """None when it cannot be read: not there any more, or not under this name, or something else than a file."""
     try:
         with open(path, "rb", buffering=0, opener=_opener) as file:
             begin = file.read(_SMALL)
@@ -174,7 +174,7 @@ def _read(path: str) -> Extract | None:
                 return extract(begin)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as octets:
                 return extract(octets)
-    except FileNotFoundError:
+    except OSError:
         return None
 
 
