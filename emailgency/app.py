@@ -80,12 +80,13 @@ LIVE = {
     "egress",
     "courier",
     "retry",
+    "guard",
     "relay",
     "outbound",
     "bounces",
     "flush",
     "stop",
-} | {"guard"}
+}
 FIXED = set(Settings.__struct_fields__) - LIVE
 
 
@@ -100,6 +101,7 @@ class App:
         self._settings = settings
         self._bound = bound
         self._ports: list[IListeningPort] = []
+        self.killed = False  # whoever ran before us had no time to end; set before the start
         self._stopping = False
         self._asleep = {"directory", "spool", "mailboxes"}  # what still wakes up
         name, data = settings.host_name, settings.data
@@ -194,7 +196,7 @@ class App:
         waking = (self._wake_spool(), self._wake_directory(), self._open_mailboxes())
         await gatherResults(list(map(Deferred.fromCoroutine, waking)), consumeErrors=True)
         self.incidents.history.start()
-        self.relay.start()  # what waits finds its customer at once when the directory is awake
+        self.relay.start(killed=self.killed)  # what waits finds its customer at once when the directory is awake
         self.outbound.start()
         for loop in self.loops:
             loop.start()

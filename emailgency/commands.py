@@ -1,5 +1,6 @@
 """The commands of the running server, put together: each room's table, in one."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from emailgency.flows.addresses import Addresses
@@ -9,12 +10,14 @@ from emailgency.flows.exchanges import Exchanges
 from emailgency.flows.flush import Flush
 from emailgency.flows.forget_mail import ForgetMail
 from emailgency.flows.import_addresses import ImportAddresses
+from emailgency.flows.incidents import Incidents
 from emailgency.flows.mailbox_status import MailboxStatus
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.passwords import Passwords
 from emailgency.flows.pending_view import PendingView
 from emailgency.flows.reconstruct import Reconstruction
 from emailgency.flows.relay import RelayFlow
+from emailgency.flows.server_view import ServerView
 from emailgency.flows.transport_check import TransportCheck
 from emailgency.net.egress import Egress
 from emailgency.servers.control.address_commands import AddressCommands
@@ -22,12 +25,14 @@ from emailgency.servers.control.command import Commands
 from emailgency.servers.control.customer_commands import CustomerCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
+from emailgency.servers.control.server_commands import ServerCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
 from emailgency.servers.imap.limits import new_folders
 from emailgency.servers.imap.server import ImapServer
 from emailgency.settings import Settings
 from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
+from emailgency.store.disk import room
 from emailgency.store.folders import Folders
 from emailgency.store.spool import Spool
 from emailgency.store.storing.line import Storer
@@ -42,7 +47,9 @@ class Parts(Protocol):
     exchanges: Exchanges
     flush: Flush
     folders: Folders
+    clock: Callable[[], float]
     imap: ImapServer | None
+    incidents: Incidents
     outbound: OutboundFlow
     relay: RelayFlow
     spool: Spool
@@ -56,6 +63,7 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
     addresses = Addresses(directory, settings.operator)
     passwords = Passwords(directory, parts.credentials)
     view = PendingView(parts.relay, parts.outbound)
+    servers = ServerView(parts.relay, parts.incidents, lambda: room(settings.data, settings.disk), parts.clock)
     forget = ForgetMail(
         reactor, parts.folders, lambda: new_folders(parts.imap.settings if parts.imap else settings.imap)
     )
@@ -68,5 +76,6 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
         | MailboxCommands(directory, addresses, passwords, status, forget).table()
         | AddressCommands(directory, accounts, addresses).table()
         | PendingCommands(directory, accounts, view, parts.flush).table()
+        | ServerCommands(directory, accounts, servers).table()
         | UpkeepCommands(directory, importing, reconstruction, forget).table()
     )

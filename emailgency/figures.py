@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from emailgency.flows.incidents import Incidents
 from emailgency.flows.lane import Lane
+from emailgency.flows.means import Means
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.relay import RelayFlow
 from emailgency.servers.imap.server import ImapServer
@@ -30,6 +32,8 @@ class Parts(Protocol):
     certificates: Certificates
     clock: Callable[[], float]
     imap: ImapServer | None
+    incidents: Incidents
+    means: Means
     outbound: OutboundFlow
     pop3: Pop3Server | None
     redis: Redis
@@ -43,7 +47,7 @@ class Parts(Protocol):
 
 def figures(parts: Parts) -> list[Figure]:
     """All of them; each is read when somebody asks."""
-    spool, stall, certificates = parts.spool, parts.stall, parts.certificates
+    spool, stall, certificates, attempts = parts.spool, parts.stall, parts.certificates, parts.means.attempts
     return [
         Figure("emailgency_connections", "Open connections.", lambda: connections(parts), "service"),
         Figure("emailgency_connections_refused_total", "Refused by the limits.", lambda: refused(parts), "service"),
@@ -56,6 +60,17 @@ def figures(parts: Parts) -> list[Figure]:
         Figure("emailgency_pending_messages", "Messages for other servers.", lambda: pending(parts)),
         Figure("emailgency_oldest_pending_seconds", "Age of the oldest of them.", lambda: oldest(parts)),
         Figure("emailgency_next_hops", "Servers that mail is pending for.", lambda: next_hops(parts), "state"),
+        Figure("emailgency_incidents", "Open incidents.", lambda: len(parts.incidents.ongoing())),
+        Figure(
+            "emailgency_maybe_given_total",
+            "Messages whose final reply was lost: they are sent again, and may arrive twice.",
+            lambda: attempts.doubtful,
+        ),
+        Figure(
+            "emailgency_unrecorded_seconds_worst",
+            "Longest time since the start from a final dot to its record; a crash in it sends a message twice.",
+            lambda: attempts.window,
+        ),
         Figure("emailgency_redis_connected", "1: Redis answers.", lambda: parts.redis.connected),
         Figure("emailgency_storer_busy", "1: the disk does not keep up, clients wait.", lambda: parts.storer.busy),
         Figure("emailgency_storer_seconds", "Age of the oldest open request to it.", lambda: parts.storer.waited),

@@ -64,6 +64,7 @@ class EmailgencyService(Service):
         reactor = monotonic_reactor()
         self._lock.sign()
         self._app = App(reactor, time.time, self._settings, self._bound)
+        self._app.killed = os.path.exists(self._announced)
         self._app.listen()
         self._announce(self._bound)
         signal.signal(signal.SIGHUP, lambda number, frame: reactor.callFromThread(self._reload))

@@ -186,6 +186,12 @@ COMMANDS = (
         ask="Is the server of {customer} ready for all its mail at once?",
         said="{messages} messages for {customer} are due now",
     ),
+    Command("server list", "customers' servers and how they do"),
+    Command(
+        "server show",
+        "one customer's servers, their incidents and history, and what becomes of his mail",
+        (CUSTOMER,),
+    ),
     Command(
         "verify",
         "check spool, mailboxes and Redis of a stopped server, changing nothing",
@@ -244,6 +250,7 @@ GROUPS = {
     "list": "distribution lists",
     "banished": "addresses whose mail is dropped",
     "pending": "mail that waits for customers' servers",
+    "server": "customers' servers, as far as we see",
     "demo-server": "the simulated customer's server of `twistd -n emailgency demo`",
 }
 

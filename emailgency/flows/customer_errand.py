@@ -5,6 +5,7 @@ the servers that last took mail are tried, the log says so.
 """
 
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -112,8 +113,14 @@ class CustomerErrand(Records):
         lifetime = self._customers.lifetime(self._hop.customer)
         if now - waiting.received_at <= lifetime:
             return False
-        at = expires_at(waiting.received_at, lifetime, self._incidents.spans(self._hop.customer))
+        at = self.expires_at(waiting.received_at)
         return at is not None and now > at
+
+    def expires_at(self, received_at: float) -> float | None:
+        """None also while the customer's lifetime of mail is unknown."""
+        lifetime = self._customers.lifetime(self._hop.customer)
+        at = expires_at(received_at, lifetime, self._incidents.spans(self._hop.customer))
+        return None if at == inf else at
 
     async def give_up(self, waiting: Waiting, failures: dict[int, Outcome]) -> None:
         """A customer without a server of his own has the mail in his mailboxes: nothing failed (row D1)."""

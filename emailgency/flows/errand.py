@@ -40,6 +40,9 @@ class Errand(Shape):
     def outlived(self, waiting: Waiting, now: float) -> bool:
         """Whether this message has waited long enough."""
 
+    def expires_at(self, received_at: float) -> float | None:
+        """When it will have; None: not as things are."""
+
     async def give_up(self, waiting: Waiting, failures: dict[int, Outcome]) -> None:
         """Targets that failed for good: tell whom it concerns, then record them as finished."""
 

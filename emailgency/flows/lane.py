@@ -69,6 +69,10 @@ class Lane:
         """No mail is here, and none is on its way."""
         return not len(self.queue) and self.settling.empty
 
+    def expires_at(self, received_at: float) -> float | None:
+        """When what was received then is given up, if nothing changes; None: never, as things are."""
+        return self._errand.expires_at(received_at)
+
     def add(self, waiting: Waiting) -> None:
         self.queue.add(waiting, self._means.clock())
         self.wake()

@@ -72,7 +72,10 @@ class DomainErrand(Records):
         return reason.permanent
 
     def outlived(self, waiting: Waiting, now: float) -> bool:
-        return now - waiting.received_at > self._settings().lifetime * DAY
+        return now > self.expires_at(waiting.received_at)
+
+    def expires_at(self, received_at: float) -> float:
+        return received_at + self._settings().lifetime * DAY
 
 
 class OutboundFlow(Lanes):

@@ -10,7 +10,6 @@ from emailgency.flows.lane import Lane
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.relay import RelayFlow
 from emailgency.model.envelope import Outbound, Relay
-from emailgency.rules.health import State
 
 if TYPE_CHECKING:
     from emailgency.store.pending import Waiting
@@ -24,10 +23,11 @@ class HopLine(Struct, frozen=True, kw_only=True):
     pending: int  # transactions waiting
     carrying: int  # on their way now
     oldest: float | None
-    state: str  # "up", "suspect", "down", "held"
+    state: str  # "up", "suspect", "down", "recovering", "held"
     since: float
     next_probe: float | None  # None: not waiting for one
     reason: str  # of the last failure
+    expires_at: float | None  # of the oldest, if nothing changes; None: nothing expires while an incident is open
 
 
 class MessageLine(Struct, frozen=True, kw_only=True):
@@ -40,6 +40,7 @@ class MessageLine(Struct, frozen=True, kw_only=True):
     size: int
     due: float
     last: str  # the last attempt's reply; "" before the first
+    expires_at: float | None  # as of a HopLine
 
 
 class PendingView:
@@ -56,12 +57,14 @@ class PendingView:
 
     def messages(self, customer: str | None = None, limit: int = 1000) -> list[MessageLine]:
         """Oldest first, at most `limit`."""
-        waiting = sorted((one for lane in self._lanes(customer) for one in lane.queue), key=lambda one: one.received_at)
-        return [_message_line(one) for one in islice(waiting, limit)]
+        found = ((one, lane) for lane in self._lanes(customer) for one in lane.queue)
+        waiting = sorted(found, key=lambda pair: pair[0].received_at)
+        return [_message_line(one, lane) for one, lane in islice(waiting, limit)]
 
     def show(self, id: str) -> list[MessageLine]:
         """What waits of one message; empty when nothing does."""
-        return [_message_line(one) for lane in self._lanes(None) for one in lane.queue if one.live.envelope.id == id]
+        lanes = self._lanes(None)
+        return [_message_line(one, lane) for lane in lanes for one in lane.queue if one.live.envelope.id == id]
 
     def _lanes(self, customer: str | None) -> Iterable[Lane]:
         yield from self._relay.lanes(customer)
@@ -70,21 +73,22 @@ class PendingView:
 
 
 def _hop_line(lane: Lane) -> HopLine:
-    health = lane.health
+    health, oldest = lane.health, lane.queue.oldest()
     return HopLine(
         customer=lane.hop.customer,
         domain=lane.hop.domain,
         pending=len(lane.queue),
         carrying=lane.carrying,
-        oldest=lane.queue.oldest(),
+        oldest=oldest,
         state="held" if lane.held else health.state.value,
         since=health.since,
-        next_probe=None if health.state is State.UP else health.next_probe,
+        next_probe=health.next_probe if health.probing else None,
         reason=health.reason,
+        expires_at=None if oldest is None else lane.expires_at(oldest),
     )
 
 
-def _message_line(waiting: "Waiting") -> MessageLine:
+def _message_line(waiting: "Waiting", lane: Lane) -> MessageLine:
     envelope = waiting.live.envelope
     targets = [envelope.plan[index] for index in waiting.targets]
     tried = waiting.live.tried.get(waiting.targets[0])
@@ -96,4 +100,5 @@ def _message_line(waiting: "Waiting") -> MessageLine:
         size=envelope.size,
         due=waiting.due,
         last=f"{tried.outcome.code or ''} {tried.outcome.reply}".strip() if tried else "",
+        expires_at=lane.expires_at(envelope.received_at),
     )

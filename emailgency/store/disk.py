@@ -30,6 +30,15 @@ class DiskSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     interval: Annotated[float, Meta(description="Seconds between two looks at the free space.", gt=0)] = 1.0
 
 
+def room(data: str, settings: DiskSettings) -> int:
+    """Octets that may still come in before mail is refused; 0 when there is no telling."""
+    try:
+        status = os.statvfs(data)
+    except OSError:
+        return 0
+    return max(0, status.f_bavail * status.f_frsize - settings.reserve)
+
+
 class DiskWatch:
     """One statvfs a second; `verdict` is what to say at MAIL."""
 

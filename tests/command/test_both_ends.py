@@ -10,6 +10,7 @@ from emailgency.servers.control.command import Commands
 from emailgency.servers.control.customer_commands import CustomerCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
+from emailgency.servers.control.server_commands import ServerCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
 
 NOTHING = cast(Any, None)
@@ -18,6 +19,7 @@ SERVER: Commands = (
     | MailboxCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
     | AddressCommands(NOTHING, NOTHING, NOTHING).table()
     | PendingCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
+    | ServerCommands(NOTHING, NOTHING, NOTHING).table()
     | UpkeepCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
 )
 CLIENT = {one.words: one for one in COMMANDS if one.doer is Doer.SERVER and not one.words.startswith("demo-server")}

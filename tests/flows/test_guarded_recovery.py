@@ -6,6 +6,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred
 
 from emailgency.flows.incidents import Incidents
+from emailgency.flows.server_view import ServerView
 from emailgency.rules.guard import GuardSettings
 from emailgency.rules.health import State
 from emailgency.store.history import History
@@ -317,3 +318,42 @@ class OverARestart(GuardCase):
         flow = relay(self.spool, reactor, server.port)
         self.addCleanup(lambda: ensureDeferred(self.finish(flow, server)))
         return flow
+
+
+class ForPeople(GuardCase):
+    @run
+    async def test_the_state_the_incident_and_the_forecast_of_a_server_can_be_seen(self):
+        server = ScriptedServer()
+        now = reactor.seconds()
+        self.accept(0, received_at=now - 3600)
+        self.accept(1, received_at=now)
+        flow, _ = await self.down(server, refresh=0.02)
+        view = ServerView(flow, flow.incidents, lambda: 1 << 30, lambda: now + 7200)
+        (line,) = view.servers("acme")
+        assert (line.state, line.pending, line.wave) == ("down", 2, 1)
+        assert line.next_probe
+        assert view.forecast("acme").expires_at is None, "nothing expires while the incident is open"
+        assert view.forecast("acme").oldest == now - 3600
+        server.up()
+        await until(lambda: not self.spool.live)
+        await until(lambda: flow.incidents.current("acme") is None)
+        await until(lambda: not list(flow.lanes()))
+        (line,) = view.servers()
+        assert (line.state, line.pending) == ("up", 0), "as it was last seen"
+        assert [turn.state for turn in view.turns("acme")] == ["suspect", "down", "recovering", "up"]
+        assert view.incidents("acme")[0].ended_at
+        assert view.forecast("acme").oldest is None
+
+    @run
+    async def test_the_forecast_says_when_the_oldest_expires_and_when_the_disk_is_full(self):
+        now = reactor.seconds()
+        server = ScriptedServer(RCPT=b"450 4.2.1 later\r\n")
+        for number in range(10):
+            self.accept(number, received_at=now - 3600 + number)
+        flow = self.start(server, refresh=0.02)
+        await until(lambda: len(self.refused_before()) == 10)
+        view = ServerView(flow, flow.incidents, lambda: 100 * self.size, lambda: now)
+        await until(lambda: all(len(lane.queue) == 10 for lane in flow.lanes()))
+        forecast = view.forecast("acme")
+        assert forecast.expires_at == now - 3600 + 30 * 86400
+        assert forecast.full_at == now + 10 * 3600, "as much again in each of ten hours"

@@ -3,7 +3,7 @@
     PYTHONPATH=. python -m tests.support.outages [hours of each kind] [seed]
 
 Only the connection is a stand-in (`Peer` and `Line`, in memory), and the spool records at once. Of each message it is
-known whether its recipient exists and whether it is spam, so what may bounce is known; the table tells what became of it.
+known whether its recipient exists and whether it is spam, so what may bounce is known; the table tells what came of it.
 """
 
 import random

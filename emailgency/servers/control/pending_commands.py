@@ -76,6 +76,7 @@ class PendingCommands:
             "oldest_at": hop.oldest,
             "next_probe_at": hop.next_probe,
             "reason": hop.reason,
+            "expires_at": hop.expires_at,
         }
 
 
@@ -88,4 +89,5 @@ def _message(line: MessageLine) -> dict[str, Any]:
         "recipients": msgspec.to_builtins(line.recipients),
         "due_at": line.due or None,  # None: as soon as its server answers
         "last": line.last,
+        "expires_at": line.expires_at,
     }

@@ -1,0 +1,69 @@
+"""`server list|show`: how customers' servers do and what they went through (rows D1, G8)."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from emailgency.flows.customer_accounts import CustomerAccounts
+from emailgency.flows.server_view import ServerLine, ServerView
+from emailgency.servers.control.command import Asker, Command, Commands, Nothing
+from emailgency.store.directory import Directory, Gone
+
+
+class Named(Struct, frozen=True, forbid_unknown_fields=True):
+    customer: str
+
+
+class ServerCommands:
+    def __init__(self, directory: Directory, accounts: CustomerAccounts, view: ServerView) -> None:
+        self._directory = directory
+        self._accounts = accounts
+        self._view = view
+
+    def table(self) -> Commands:
+        return {"server list": Command(Nothing, self.list), "server show": Command(Named, self.show)}
+
+    async def list(self, asked: Nothing, asker: Asker) -> object:
+        return [{"customer": await self._domain(line.customer), **_server(line)} for line in self._view.servers()]
+
+    async def show(self, asked: Named, asker: Asker) -> object:
+        customer = await self._accounts.find(asked.customer)
+        forecast = self._view.forecast(customer.id)
+        return {
+            "customer": customer.domain,
+            "oldest_pending_at": forecast.oldest,
+            "oldest_expires_at": forecast.expires_at,  # None while an incident is open: nothing expires
+            "disk_full_at": forecast.full_at,
+            "servers": [_server(line) for line in self._view.servers(customer.id)],
+            "incidents": [
+                {"id": one.id, "began_at": one.began_at, "ended_at": one.ended_at, "reason": one.reason}
+                for one in reversed(self._view.incidents(customer.id))
+            ],
+            "history": [
+                {"at": turn.at, "next_hop": _name(turn.domain), "state": turn.state, "reason": turn.reason}
+                for turn in reversed(self._view.turns(customer.id))
+            ],
+        }
+
+    async def _domain(self, id: str) -> str:
+        try:
+            return (await self._directory.customer(id)).domain
+        except Gone:
+            return id
+
+
+def _server(line: ServerLine) -> dict[str, Any]:
+    return {
+        "next_hop": _name(line.domain),
+        "state": line.state,
+        "since_at": line.since,
+        "pending": line.pending,
+        "connections": line.connections,
+        "wave": line.wave,
+        "next_probe_at": line.next_probe,
+        "reason": line.reason,
+    }
+
+
+def _name(domain: str) -> str:
+    return domain or "SMTP transport"
