@@ -14,7 +14,7 @@ from msgspec import Struct
 from emailgency.codec import maildir, records
 from emailgency.store import layout, replay, spool_records
 from emailgency.store.live import Live, deliveries
-from emailgency.store.storing import files, keywords
+from emailgency.store.storing import annotations, files, keywords
 from emailgency.store.storing.delivering import token_of
 from emailgency.store.storing.uids import Uids
 
@@ -115,6 +115,11 @@ def _maildirs(data: str, now: float, leftover_age: float) -> Iterator[Finding]:
                 yield Finding(f"{path}/uids", "has a UIDVALIDITY that may be given again")
             validities[uids.validity] = path
             yield from _messages(data, path, uids.next, words)
+        try:
+            if octets := _octets(f"{data}/{path}/{annotations.NAME}"):
+                annotations.parse(octets)
+        except annotations.Damaged:
+            yield Finding(f"{path}/{annotations.NAME}", "is damaged: what mail programs have noted is lost")
         if "/catchall/" in path and _octets(f"{data}/{path}/address").strip() == b"":
             yield Finding(f"{path}/address", "is missing: whose mail this is nobody can tell")
         unfinished = f"{path}/{layout.SUBFOLDERS[0]}"

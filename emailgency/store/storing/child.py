@@ -219,7 +219,7 @@ class Storer:
     def _annotate(self, request: Annotate) -> None:
         if (folder := self._folder(request)) is not None:
             self._answer(annotations.annotate(folder, request))
-            self._listings.forget(layout.mailbox_of(request.folder))
+            self._listings.doubt(layout.mailbox_of(request.folder))
 
     def _read_annotations(self, request: ReadAnnotations) -> None:
         if (folder := self._folder(request)) is not None:

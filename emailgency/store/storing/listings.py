@@ -18,7 +18,7 @@ _KEPT = 50_000  # folders of all lists kept, some 10 MB
 
 
 class Listings:
-    """`answer` lists, `forget` is to be called when annotations of a mailbox have changed."""
+    """`answer` lists."""
 
     def __init__(self, root: int) -> None:
         self._root = root
@@ -40,7 +40,13 @@ class Listings:
             return Unchanged(request.number)
         return FolderList(request.number, found.folders, found.subscriptions, found.uses, found.token)
 
-    def forget(self, mailbox: str) -> None:
+    def doubt(self, mailbox: str) -> None:
+        """Annotations of one of its folders have changed."""
+        kept = self._kept.get(mailbox)
+        if kept is not None:
+            self._kept[mailbox] = (_UNSURE, kept[1])
+
+    def _forget(self, mailbox: str) -> None:
         kept = self._kept.pop(mailbox, None)
         if kept is not None:
             self._weight -= len(kept[1].folders)
@@ -54,11 +60,11 @@ class Listings:
         found = self._list(path, mailbox)
         if kept is not None and kept[1].folders == found.folders and _rest(kept[1]) == _rest(found):
             found = kept[1]  # something else in the folder was touched
-        self.forget(path)
+        self._forget(path)
         self._kept[path] = (mtime if looked - mtime / 1e9 > _SETTLED else _UNSURE, found)
         self._weight += len(found.folders)
         while self._weight > _KEPT and len(self._kept) > 1:
-            self.forget(next(iter(self._kept)))
+            self._forget(next(iter(self._kept)))
         return found
 
     def _list(self, path: str, mailbox: int) -> FolderList:
