@@ -342,3 +342,24 @@ class Ending(Sessions):
         assert not any(b"\\*" in line for line in selected)
         [fetched] = await client.ok(b"FETCH 1 FLAGS")
         assert all(word in fetched for word in words)
+
+
+class Literals(Sessions):
+    async def test_with_literal_minus_large_literals_wait(self) -> None:
+        office = await self.begin(large_literals_wait=True)
+        client = await office.member()
+        [capability] = await client.ok(b"CAPABILITY")
+        assert b" LITERAL- " in capability
+        assert b"LITERAL+" not in capability
+        large = b"Subject: x\r\n\r\n" + b"y" * 5000
+        assert (await client.append(b"INBOX", large)).startswith(b"BAD")
+        assert (await client.append(b"INBOX", MESSAGE)).startswith(b"OK")
+        client.send(b"w APPEND INBOX {%d}\r\n" % len(large))
+        assert (await client.line()).startswith(b"+ ")
+        client.send(large + b"\r\n")
+        assert (await client.answer(b"w"))[1].startswith(b"OK")
+        # a message behind a small one, too; its octets are passed over
+        client.send(b"m APPEND INBOX {6+}\r\na: b\r\n {%d+}\r\n" % len(large) + large + b"\r\n")
+        assert (await client.answer(b"m"))[1].startswith(b"BAD")
+        await client.ok(b"SELECT INBOX")
+        assert await client.ok(b"SEARCH ALL") == [b"* SEARCH 1 2"]

@@ -88,6 +88,10 @@ Event = Request | BadCommand | NeedContinuation | LiteralChunk | NextMessage | A
 _TAG = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,128}(?= )")
 
 
+_SMALL = 4096  # octets of a literal that nobody has to wait with, RFC 7888 section 5
+_UNASKED = "a literal as large as that has to wait for +"
+
+
 class _Await(enum.Enum):
     """What the next octets are."""
 
@@ -106,6 +110,7 @@ class Connection:
     def __init__(self, limits: Limits | None = None) -> None:
         self.authenticated = False
         self.utf8 = False
+        self.large_literals_wait = False  # LITERAL- (RFC 7888 section 5) in the place of LITERAL+
         self._limits = limits or Limits()
         self._buffer = bytearray()
         self._await = _Await.COMMAND
@@ -212,6 +217,8 @@ class Connection:
             literal = announced(buffer, self._line, end)
             if literal is None:
                 return self._complete(end)
+            if self._unasked(literal):
+                return self._give_up(end, literal, BadCommand(self._peek_tag(), _UNASKED))
             if self.authenticated and appending.COMMAND.match(buffer, 0, end):
                 event = self._append(end, literal)
                 if event is not None:
@@ -255,6 +262,9 @@ class Connection:
         self._remaining = message.size
         self._await = _Await.DECISION
 
+    def _unasked(self, literal: Announcement) -> bool:
+        return self.large_literals_wait and literal.size > _SMALL and not literal.synchronising
+
     def _peek_tag(self) -> bytes:
         match = _TAG.match(self._buffer, 0, self._most)
         return match.group() if match else b"*"
@@ -297,6 +307,8 @@ class Connection:
         try:
             if self._alone and literal is not None:
                 raise ProtocolError("unexpected argument")
+            if literal is not None and self._unasked(literal):
+                raise ProtocolError(_UNASKED)
             message = appending.next_message(line, self._message, literal, self.utf8)
         except ProtocolError as error:
             report = BadCommand(self._append_tag, error.words, error.condition, error.code)

@@ -9,7 +9,7 @@ from emailgency.rules.networks import is_loopback
 from emailgency.servers.imap import modseqs, notices
 from emailgency.servers.imap.session import Session, State
 
-_ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE", "IDLE")
+_ALWAYS = ("SASL-IR", "ID", "ENABLE", "IDLE")
 _MEMBERS = (
     "MULTIAPPEND",
     "REPLACE",
@@ -70,12 +70,18 @@ def may_log_in(session: Session) -> bool:
 def capabilities(session: Session) -> list[str]:
     """What works in the present state."""
     if session.state is not State.GUEST:
-        return [*_ALWAYS, *_MEMBERS, f"APPENDLIMIT={session.server.settings.append_limit}"]
-    shown = list(_ALWAYS)
+        return [*_always(session), *_MEMBERS, f"APPENDLIMIT={session.server.settings.append_limit}"]
+    shown = _always(session)
     if not session.line.secure and session.server.tls is not None:
         shown.append("STARTTLS")
     shown.append("AUTH=PLAIN" if may_log_in(session) else "LOGINDISABLED")
     return shown
+
+
+def _always(session: Session) -> list[str]:
+    """RFC 7888 section 5: never LITERAL+ and LITERAL- both."""
+    literals = "LITERAL-" if session.server.settings.large_literals_wait else "LITERAL+"
+    return ["IMAP4rev1", literals, *_ALWAYS]
 
 
 def capability_code(session: Session) -> bytes:

@@ -52,6 +52,9 @@ class Imap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     append_limit: Annotated[
         int, Meta(ge=1024, le=1 << 30, description="Octets of a message that a mail program stores.")
     ] = HARD_MESSAGE_LIMIT
+    large_literals_wait: Annotated[
+        bool, Meta(description="LITERAL- in place of LITERAL+: who sends over 4,096 octets has to ask first.")
+    ] = False
     append_messages: Annotated[
         int, Meta(ge=1, le=10_000, description="Messages that one APPEND stores together (MULTIAPPEND).")
     ] = 250

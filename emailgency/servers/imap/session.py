@@ -128,6 +128,7 @@ class Session:
     def __init__(self, line: Line, server: Shared) -> None:
         self.line = line
         self.server = server
+        line.connection.large_literals_wait = server.settings.large_literals_wait
         self.number = 0  # in log lines
         self.state = State.GUEST
         self.principal: Principal | None = None
