@@ -202,7 +202,7 @@ class Folder:
     def load(self, opened: Opened) -> tuple[bool, list[int]]:
         """Take over a fresh listing. Returns (messages came or went, UIDs with other flags)."""
         self.token = opened.token
-        self.uidnext = opened.uidnext
+        before_next, self.uidnext = self.uidnext, opened.uidnext
         self.modseqs = array("Q", opened.modseqs)
         self.highest = opened.highest
         keywords_changed = opened.keywords[: len(self.keywords)] != self.keywords
@@ -224,6 +224,8 @@ class Folder:
             for uid, letters in zip(uids, self.letters, strict=True)
             if before.get(uid, letters) != letters or (keywords_changed and uid in before)
         ]
+        if self.uidvalidity and before and any(uid < before_next and uid not in before for uid in uids):
+            self.gone = True  # a message has come back that readers were told had gone: their numbers cannot go on
         length = len(self.uids)
         if uids[:length] == self.uids:
             self.uids.extend(uids[length:])

@@ -14,6 +14,8 @@ from emailgency.store.storing.maildir import Maildir, Subfolder
 from emailgency.store.storing.messages import Changed, Copy, Expunge, Placed, Refused, SetFlags
 from emailgency.store.storing.together import Coming
 
+_TRIES = 5  # to catch a file that another program renames at the same time
+
 Result = tuple[Changed | Refused, tuple[Subfolder, ...]]
 
 
@@ -23,16 +25,31 @@ def expunge(request: Expunge, folder: Maildir) -> Result:
     modseq = folder.begin()
     gone = []
     for uid, name in request.messages:
-        found = folder.find(uid, name)
-        if found is not None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(found[1], dir_fd=folder.subfolder(found[0]))
-            touched[folder, found[0]] = None
+        subfolder = _unlink(folder, uid, name)
+        if subfolder is None:
+            continue
+        if subfolder:
+            touched[folder, subfolder] = None
         folder.forget(uid)
         gone.append(uid)
     folder.touched()
     folder.modseqs.gone(gone, modseq)
     return Changed(request.number, folder.path, expunged=tuple(gone), modseq=modseq), tuple(touched)
+
+
+def _unlink(folder: Maildir, uid: int, name: str) -> str | None:
+    """Where it was, "" when it is gone already; None when another program renames it again and again: it stays."""
+    for _ in range(_TRIES):
+        found = folder.find(uid, name)
+        if found is None:
+            return ""
+        try:
+            os.unlink(found[1], dir_fd=folder.subfolder(found[0]))
+        except FileNotFoundError:
+            folder.look()
+        else:
+            return found[0]
+    return None
 
 
 def set_flags(request: SetFlags, folder: Maildir) -> Result:

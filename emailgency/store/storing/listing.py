@@ -12,6 +12,7 @@ def opened(number: int, folder: Maildir, token: str = "") -> Opened | Unchanged:
     assert folder.names is not None
     if token and token == folder.token():
         return Unchanged(number)
+    folder.date_changes()
     uids = sorted(folder.names)
     return Opened(
         number,

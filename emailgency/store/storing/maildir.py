@@ -32,6 +32,9 @@ class Maildir:
         self.names: dict[int, tuple[str, str]] | None = None  # uid -> subfolder, name; None: not listed
         self._times: Times = (0, 0)
         self._looked = 0.0
+        self._unsaid: set[int] = set()  # what others changed or brought, and the reactor has not been told of
+        self._unsaid_gone: set[int] = set()
+        self._uncertain = False  # nobody knows what has changed, and the reactor has not been told of that
         self._others = False  # somebody else was here before our last change, which hides it
         self._generation = time.time_ns()
         self._addressed = False  # the file "address" is there
@@ -56,6 +59,7 @@ class Maildir:
             self.modseqs.at_rest(uids.settled.checksum)
         else:
             self.modseqs.reset()
+            self._uncertain = True
         self._roll_back()
         self._times = self._stat()
 
@@ -64,7 +68,8 @@ class Maildir:
         if self.uids.settled is not None:
             return
         settled = None
-        if not self._others and self._times == self._stat() and self.age() > SETTLED:
+        told = not (self._others or self._uncertain or self._unsaid or self._unsaid_gone)
+        if told and self._times == self._stat() and self.age() > SETTLED:
             looks = self._looks()
             settled = Settled(self.uids.highest, looks, self.modseqs.save())
         self.uids.settle(settled)
@@ -125,8 +130,9 @@ class Maildir:
             if found.keys() - self.names.keys():
                 self._expose(found, strangers)
             self._note_changes(self.names, found)
+            self._unsaid.update(found.keys() - self.names.keys())
         elif self._others or times != self._times:
-            self.modseqs.reset()  # we never saw what the others found here
+            self._uncertain = True  # we never saw what the others found here
         if strangers or found != self.names:
             self._generation += 1
         self.names = found
@@ -157,20 +163,29 @@ class Maildir:
         return times, found, strangers
 
     def _note_changes(self, before: dict[int, tuple[str, str]], found: dict[int, tuple[str, str]]) -> None:
-        """What others did gets mod-sequences too."""
         if before == found:
             return
-        gone = before.keys() - found.keys()
-        flagged = [
-            uid
-            for uid, place in found.items()
-            if uid in before and before[uid] != place and maildir.flags_of(before[uid][1]) != maildir.flags_of(place[1])
-        ]
-        if gone or flagged:
+        self._unsaid_gone.update(before.keys() - found.keys())
+        for uid, place in found.items():
+            known = before.get(uid, place)
+            if known != place and maildir.flags_of(known[1]) != maildir.flags_of(place[1]):
+                self._unsaid.add(uid)
+
+    def date_changes(self) -> None:
+        """What others did gets its mod-sequence when the reactor is told of it, and no sooner: clients who hear of a
+        later one rely on having heard of all before.
+        """
+        if self._uncertain:
+            self._uncertain = False
+            self.modseqs.reset()
+        elif self._unsaid or self._unsaid_gone:
             modseq = self.uids.take_modseq()
-            self.modseqs.gone(sorted(gone), modseq)
-            for uid in flagged:
-                self.modseqs.set(uid, modseq)
+            self.modseqs.gone(sorted(self._unsaid_gone), modseq)
+            for uid in sorted(self._unsaid):
+                if self.names is not None and uid in self.names:
+                    self.modseqs.set(uid, modseq)
+        self._unsaid.clear()
+        self._unsaid_gone.clear()
 
     def _expose(self, found: dict[int, tuple[str, str]], strangers: list[tuple[str, str]]) -> None:
         """A UID that is new to a folder we have listed before came from elsewhere: it may have been used here once."""
@@ -179,7 +194,6 @@ class Maildir:
 
     def _adopt(self, strangers: list[tuple[str, str]]) -> None:
         assert self.names is not None
-        modseq = self.uids.take_modseq()
         order = []
         for subfolder, name in strangers:
             with contextlib.suppress(FileNotFoundError):
@@ -197,7 +211,7 @@ class Maildir:
                 directory = self.subfolder(subfolder)
                 os.rename(name, renamed, src_dir_fd=directory, dst_dir_fd=directory)
                 self.names[uid] = (subfolder, renamed)
-                self.modseqs.set(uid, modseq)
+                self._unsaid.add(uid)
 
     def changed(self) -> bool:
         """Whether somebody else may have changed the folder since `look` or `touched`."""
@@ -233,6 +247,8 @@ class Maildir:
         """Out of memory until somebody reads the folder again."""
         if self.changed():
             self._others = True
+        if self._unsaid or self._unsaid_gone:
+            self._uncertain = True
         self.names = None
         with contextlib.suppress(OSError):
             self.modseqs.put_away()
