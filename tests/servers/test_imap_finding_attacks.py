@@ -1,6 +1,7 @@
 """Attack rows 25 to 28 and 30 on searching, sorting and threading."""
 
 import os
+import socket
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -145,11 +146,13 @@ class FindingAttacks(TestCase):
         client = await self.office.member(folder="INBOX")
         await self.filled(2000)
         await client.ok(b"SORT (SUBJECT) UTF-8 ALL")
+        [session] = self.office.server.sessions
+        session.line.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        client.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.transport.pauseProducing()
         before = resident()
         for command in (b"THREAD REFERENCES UTF-8 ALL", b"SORT (SUBJECT) UTF-8 ALL", b"SEARCH RETURN (ALL) NOT 2"):
             client.send(b"".join(b"a%d %b\r\n" % (number, command) for number in range(300)))
-        [session] = self.office.server.sessions
         await self.office.until(lambda: session.line.blocked, 60)
         other = await self.office.member("mary")
         for _ in range(20):

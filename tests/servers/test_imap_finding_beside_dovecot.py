@@ -11,18 +11,59 @@ from tests.support.finding_corpus import letters
 from tests.support.imap import Office
 
 SEARCHES = (
-    "SUBJECT invoice", "SUBJECT \"invoice 42\"", "SUBJECT \"re: \"", "FROM anna", "FROM example.com", "TO zed", "CC bob",
-    "FROM joerg", "TEXT kitchen", "BODY library", "BODY ibra", "TEXT lost1", "HEADER References lost", "HEADER Cc \"\"",
-    "HEADER X-None \"\"", "SENTBEFORE 10-Jan-2026", "SENTON 12-Jan-2026", "SENTSINCE 20-Jan-2026", "NOT SUBJECT invoice",
-    "OR SUBJECT lunch BODY garden", "NOT OR FROM anna TO bob", "5:20 TEXT ticket", "LARGER 450", "SMALLER 400",
-    "(FROM anna) (NOT BODY planet)", "UID 10:30 CC e", "HEADER Message-ID 7.", "BODY \"t 3\"", "TEXT e", "BODY zzz",
-    "OLDER 10", "YOUNGER 10", "SUBJECT pfel", "RETURN (MIN MAX COUNT) TEXT garden", "RETURN () SUBJECT meeting",
-    "RETURN (ALL) BODY zzz", "RETURN (COUNT) BODY zzz",
-)  # fmt: skip
+    "SUBJECT invoice",
+    'SUBJECT "invoice 42"',
+    'SUBJECT "re: "',
+    "FROM anna",
+    "FROM example.com",
+    "TO zed",
+    "CC bob",
+    "FROM joerg",
+    "TEXT kitchen",
+    "BODY library",
+    "BODY ibra",
+    "TEXT lost1",
+    "HEADER References lost",
+    'HEADER Cc ""',
+    'HEADER X-None ""',
+    "SENTBEFORE 10-Jan-2026",
+    "SENTON 12-Jan-2026",
+    "SENTSINCE 20-Jan-2026",
+    "NOT SUBJECT invoice",
+    "OR SUBJECT lunch BODY garden",
+    "NOT OR FROM anna TO bob",
+    "5:20 TEXT ticket",
+    "LARGER 450",
+    "SMALLER 400",
+    "(FROM anna) (NOT BODY planet)",
+    "UID 10:30 CC e",
+    "HEADER Message-ID 7.",
+    'BODY "t 3"',
+    "TEXT e",
+    "BODY zzz",
+    "OLDER 10",
+    "YOUNGER 10",
+    "SUBJECT pfel",
+    "RETURN (MIN MAX COUNT) TEXT garden",
+    "RETURN () SUBJECT meeting",
+    "RETURN (ALL) BODY zzz",
+    "RETURN (COUNT) BODY zzz",
+)
 SORTS = (
-    "(SUBJECT)", "(REVERSE SUBJECT)", "(FROM)", "(TO)", "(CC)", "(DATE)", "(REVERSE DATE)", "(SIZE)", "(SUBJECT REVERSE DATE)",
-    "(FROM SUBJECT)", "(REVERSE FROM REVERSE SIZE)", "(DISPLAYFROM)", "(REVERSE DISPLAYTO)",
-)  # fmt: skip
+    "(SUBJECT)",
+    "(REVERSE SUBJECT)",
+    "(FROM)",
+    "(TO)",
+    "(CC)",
+    "(DATE)",
+    "(REVERSE DATE)",
+    "(SIZE)",
+    "(SUBJECT REVERSE DATE)",
+    "(FROM SUBJECT)",
+    "(REVERSE FROM REVERSE SIZE)",
+    "(DISPLAYFROM)",
+    "(REVERSE DISPLAYTO)",
+)
 
 
 @pytest.mark.peer("dovecot")
@@ -42,7 +83,7 @@ class FindingBesideDovecot(TestCase):
             octets = dovecot.session(b"".join(line + b"\r\n" for line in lines))
         finally:
             dovecot.close()
-        # It works on several commands at once and ends them in any order: each has one answer, in the order of the ends.
+        # It works on several commands at once and ends them in any order; each has one answer, in that order.
         answers = re.findall(rb"^(\* (?:SEARCH|ESEARCH|SORT|THREAD).*)\r\n", octets, re.MULTILINE)
         ends = [int(number) for number in re.findall(rb"^c(\d+) OK", octets, re.MULTILINE)]
         theirs = dict(zip(ends, answers, strict=True))

@@ -3,15 +3,43 @@
 import random
 
 _SUBJECTS = (
-    "Invoice 42", "invoice 42", "Re: Invoice 42", "RE: RE: invoice 42", "Fwd: Invoice 42 (fwd)", "[list] Re: Invoice 42",
-    "[fwd: Invoice 42]", "Re[2]: meeting", "meeting", "Fw: [team] meeting", "[only a blob]", "", "Re:", "Zebra", "apple",
-    "Äpfel", "=?utf-8?q?=C3=84pfel?=", "=?iso-8859-1?q?=C4pfel?=", "=?utf-8?b?UmU6IMOEcGZlbA==?=", "a  b\tc", "straße",
-    "[a] [b] Re: lunch", "lunch", "Re: [a] lunch", "(fwd) lunch", "lunch (fwd) (fwd)",
-)  # fmt: skip
+    "Invoice 42",
+    "invoice 42",
+    "Re: Invoice 42",
+    "RE: RE: invoice 42",
+    "Fwd: Invoice 42 (fwd)",
+    "[list] Re: Invoice 42",
+    "[fwd: Invoice 42]",
+    "Re[2]: meeting",
+    "meeting",
+    "Fw: [team] meeting",
+    "[only a blob]",
+    "",
+    "Re:",
+    "Zebra",
+    "apple",
+    "Äpfel",
+    "=?utf-8?q?=C3=84pfel?=",
+    "=?iso-8859-1?q?=C4pfel?=",
+    "=?utf-8?b?UmU6IMOEcGZlbA==?=",
+    "a  b\tc",
+    "straße",
+    "[a] [b] Re: lunch",
+    "lunch",
+    "Re: [a] lunch",
+    "(fwd) lunch",
+    "lunch (fwd) (fwd)",
+)
 _PEOPLE = (
-    "anna@example.net", "Anna <anna@example.net>", '"Zed, A." <zed@example.org>', "=?utf-8?q?J=C3=B6rg?= <joerg@example.de>",
-    "BOB@example.com", "bob@example.com (Bobby)", "<carl@example.com>", "dora@example.com, eva@example.com",
-)  # fmt: skip
+    "anna@example.net",
+    "Anna <anna@example.net>",
+    '"Zed, A." <zed@example.org>',
+    "=?utf-8?q?J=C3=B6rg?= <joerg@example.de>",
+    "BOB@example.com",
+    "bob@example.com (Bobby)",
+    "<carl@example.com>",
+    "dora@example.com, eva@example.com",
+)
 _ZONES = ("+0000", "+0100", "-0800", "+0545", "GMT", "EST")
 _WORDS = ("garden", "planet", "Kitchen", "library", "übermorgen", "Größe", "contract", "ticket")
 
