@@ -48,6 +48,12 @@ class Logs(Protocol):
     async def authenticate(self, name: str, password: str, source: "Source") -> "Principal | Verdict": ...
 
 
+class Turns(Protocol):
+    """`flows.etrn.Etrn`, as used here."""
+
+    async def turn(self, ip: str, principal: "Principal | None", node: str) -> Verdict: ...
+
+
 class Pressure(Protocol):
     """`store.storing.line.Storer`, as used here: while `busy`, read no messages from clients."""
 
@@ -102,6 +108,7 @@ class SmtpService:
         self.connections = Connections[Client](settings.connections, reactor, _make_room)
         self.adopt(settings)
         self.banner = Verdict(220, "", f"{reception.host_name} ESMTP")
+        self.etrn: Turns | None = None  # not None: customers' servers may ask for their mail
         self.stopping = False
         self.committing = 0  # messages whose last octet has come
         self._pressed: set[Client] = set()
@@ -123,6 +130,7 @@ class SmtpService:
             starttls=self.certificates is not None and not secure,
             auth=self.login is not None and (secure or (self._clear_login and is_loopback(ip))),
             auth_required=self.login is not None,
+            etrn=self.etrn is not None,
         )
 
     def pressed(self, connection: Client) -> None:

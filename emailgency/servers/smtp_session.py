@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from emailgency.codec.smtp.server import Connection, EndOfMessage, Login, Mail, Question, Rcpt
+from emailgency.codec.smtp.server import Connection, EndOfMessage, Login, Mail, Question, Rcpt, Turn
 from emailgency.codec.trace import protocol as protocol_word
 from emailgency.flows.receive import SENDER_OK, Transaction
 from emailgency.model.envelope import Client
@@ -53,6 +53,9 @@ class Session:
                 return await self._end(event)
             case Login():
                 return await self._login(event)
+            case Turn():
+                assert self._service.etrn is not None  # or ETRN is not offered
+                return await self._service.etrn.turn(self._ip, self._principal, event.node)
             case _:
                 raise TypeError(f"{type(event).__name__} is the transport's to answer")
 
@@ -158,5 +161,7 @@ def _shown(event: Question) -> str:
             return f"MAIL {event.sender!a}"
         case Rcpt():
             return f"RCPT {event.address!a}"
+        case Turn():
+            return f"ETRN {event.node!a}"
         case _:
             return "message"

@@ -21,6 +21,7 @@ from emailgency.codec.smtp.server import (
     Phase,
     Reset,
     StartTls,
+    Turn,
 )
 from emailgency.model.verdict import Verdict
 from tests.support.growth import grows_linearly
@@ -221,3 +222,13 @@ def test_the_time_of_commands_grows_as_their_size(unit, piece):
         run((octets[at : at + piece] for at in range(0, len(octets), piece)), limits=patient)
 
     assert grows_linearly(work, octets, octets * 4)
+
+
+def test_etrn_is_a_question_between_messages_where_it_is_offered():
+    offer = Offer(host_name="mx.example", size=1, etrn=True)
+    events, replies, _ = run([b"EHLO a\r\nETRN mydomain.zz\r\nMAIL FROM:<a@b.zz>\r\nETRN mydomain.zz\r\n"], offer)
+    assert events[0] == Turn("mydomain.zz")
+    assert b"ETRN" in replies
+    assert replies.endswith(b"503 5.5.1 ETRN out of sequence\r\n")
+    assert b"502 5.5.1 ETRN not offered" in run([b"EHLO a\r\nETRN mydomain.zz\r\n"])[1]
+    assert b"501 5.5.4" in run([b"EHLO a\r\nETRN\r\n"], offer)[1]

@@ -17,6 +17,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     starttls: bool = False
     auth: bool = False
     auth_required: bool = False  # RFC 6409 section 4.3: no MAIL before AUTH
+    etrn: bool = False  # RFC 1985
 
 
 class Phase(Enum):
@@ -40,6 +41,12 @@ class Login(Struct, frozen=True):
     credentials: Credentials
 
 
+class Turn(Struct, frozen=True):
+    """ETRN: a customer's server asks for what is pending for `node`."""
+
+    node: str
+
+
 class StartTls(Struct, frozen=True):
     """STARTTLS; when the answer 220 was written the handshake begins, then call `secured`."""
 
@@ -61,7 +68,7 @@ class EndOfMessage(Struct, frozen=True):
     fault: Verdict | None
 
 
-Question = Mail | Rcpt | Login | StartTls | EndOfMessage
+Question = Mail | Rcpt | Login | Turn | StartTls | EndOfMessage
 Event = Question | Reset | Body
 
 # Which command leads where when it was accepted; of these verbs, what is not listed is out of sequence (503).
@@ -73,6 +80,7 @@ TRANSITIONS: dict[Phase, dict[str, Phase]] = {
         **_HELLO,
         "STARTTLS": Phase.CONNECTED,  # RFC 3207 section 4.2: all knowledge of the client is dropped
         "AUTH": Phase.READY,
+        "ETRN": Phase.READY,  # RFC 1985 section 5.2: not within a transaction
         "MAIL": Phase.SENDER,
     },
     Phase.SENDER: {**_HELLO, "RCPT": Phase.RECIPIENTS},

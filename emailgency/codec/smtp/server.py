@@ -28,6 +28,7 @@ from emailgency.codec.smtp.events import (
     Question,
     Reset,
     StartTls,
+    Turn,
 )
 from emailgency.codec.smtp.limits import SmtpLimits
 from emailgency.codec.smtp.lines import LineBuffer
@@ -47,10 +48,11 @@ __all__ = [
     "Rcpt",
     "Reset",
     "StartTls",
+    "Turn",
 ]
 
 _TRANSACTION = frozenset({Phase.SENDER, Phase.RECIPIENTS, Phase.DATA, Phase.CHUNKS})
-_IDLE = frozenset({"NOOP", "RSET", "VRFY", "EXPN", "HELP", "EHLO", "HELO"})
+_IDLE = frozenset({"NOOP", "RSET", "VRFY", "EXPN", "HELP", "EHLO", "HELO", "ETRN"})
 _FOREIGN = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "PROXY"})  # browsers; attack row 38
 
 _OK = Verdict(250, "2.0.0", "Ok")
@@ -201,7 +203,7 @@ class Connection:
             self._idle += 1
             if self._idle > self._limits.idle_commands:
                 raise ProtocolError(421, "4.7.0", "too many commands without a message", close=True)
-        elif verb in _SEQUENCED and verb not in TRANSITIONS[self.phase]:
+        if verb in _SEQUENCED and verb not in TRANSITIONS[self.phase]:
             self._out_of_sequence(verb, rest)
         self._verb = verb
         return obey(self, rest)
@@ -323,6 +325,11 @@ class Connection:
         self._dialogue = dialogue
         return None
 
+    def _etrn(self, rest: str) -> Turn:
+        if not self._offer.etrn:
+            raise ProtocolError(502, "5.5.1", "ETRN not offered")
+        return Turn(command.hello(rest))
+
     def _quit(self, rest: str) -> None:
         self.quit = True
         self.close(_BYE)
@@ -346,6 +353,8 @@ def _capabilities(offer: Offer, authenticated: bool) -> bytes:
     ]
     if offer.starttls:
         lines.append("STARTTLS")
+    if offer.etrn:
+        lines.append("ETRN")
     if offer.auth and not authenticated:
         lines.append("AUTH " + " ".join(MECHANISMS))
     return encode_lines(250, lines)
@@ -367,6 +376,7 @@ _VERBS: dict[str, Callable[[Connection, str], Event | None]] = {
     "RSET": Connection._rset,
     "STARTTLS": Connection._starttls,
     "AUTH": Connection._auth,
+    "ETRN": Connection._etrn,
     "QUIT": Connection._quit,
     "NOOP": Connection._say,
     "VRFY": Connection._say,
