@@ -34,7 +34,6 @@ from emailgency.flows.relay import RelayFlow
 from emailgency.flows.relocate import Relocation
 from emailgency.flows.resolve import Resolver
 from emailgency.flows.reverse_path import ReversePaths
-from emailgency.flows.signing import Signing
 from emailgency.flows.submit import Submission
 from emailgency.flows.unknown_recipients import UnknownRecipients
 from emailgency.listening import Bound
@@ -61,7 +60,6 @@ from emailgency.store.last_good import LastGood
 from emailgency.store.redis import Redis, locate
 from emailgency.store.redis_server import RedisServer
 from emailgency.store.secret import Secret
-from emailgency.store.signing_keys import SigningKeys
 from emailgency.store.spool import Spool
 from emailgency.store.storing.line import Storer
 
@@ -145,8 +143,7 @@ class App:
 
         # Mail goes out
         self.egress = Egress(settings.egress, self._listening)
-        dns = Dns(settings.dns, reactor)
-        self.exchanges = Exchanges(dns, self.egress, self._is_ours)
+        self.exchanges = Exchanges(Dns(settings.dns, reactor), self.egress, self._is_ours)
         self.bounces = Bounces(self.spool, resolver, reactor, clock, name, settings.bounces)
         self.means = Means(
             spool=self.spool,
@@ -166,10 +163,8 @@ class App:
             Customers(self.directory), self.exchanges, self.bounces, experience, self.means, settings.relay
         )
         self.flush = Flush(self.relay, clock, settings.flush)
-        self.signing = Signing(reactor, clock, self.directory, SigningKeys(data), dns, name)
-        reverse_paths = ReversePaths(self.directory, srs)
         self.outbound = OutboundFlow(
-            self.exchanges, reverse_paths, self.signing, self.bounces, self.means, settings.outbound
+            self.exchanges, ReversePaths(self.directory, srs), self.bounces, self.means, settings.outbound
         )
 
         # Who talks to us
