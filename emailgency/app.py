@@ -22,7 +22,6 @@ from emailgency.codec.srs import Srs
 from emailgency.flows.bounce import Bounces
 from emailgency.flows.customer_errand import Experience
 from emailgency.flows.customers import Customers
-from emailgency.flows.etrn import Etrn
 from emailgency.flows.exchanges import Exchanges
 from emailgency.flows.flush import Flush
 from emailgency.flows.incidents import Incidents
@@ -34,6 +33,7 @@ from emailgency.flows.relay import RelayFlow
 from emailgency.flows.relocate import Relocation
 from emailgency.flows.resolve import Resolver
 from emailgency.flows.reverse_path import ReversePaths
+from emailgency.flows.signing import Signing
 from emailgency.flows.submit import Submission
 from emailgency.flows.unknown_recipients import UnknownRecipients
 from emailgency.listening import Bound
@@ -60,6 +60,7 @@ from emailgency.store.last_good import LastGood
 from emailgency.store.redis import Redis, locate
 from emailgency.store.redis_server import RedisServer
 from emailgency.store.secret import Secret
+from emailgency.store.signing_keys import SigningKeys
 from emailgency.store.spool import Spool
 from emailgency.store.storing.line import Storer
 
@@ -143,7 +144,8 @@ class App:
 
         # Mail goes out
         self.egress = Egress(settings.egress, self._listening)
-        self.exchanges = Exchanges(Dns(settings.dns, reactor), self.egress, self._is_ours)
+        dns = Dns(settings.dns, reactor)
+        self.exchanges = Exchanges(dns, self.egress, self._is_ours)
         self.bounces = Bounces(self.spool, resolver, reactor, clock, name, settings.bounces)
         self.means = Means(
             spool=self.spool,
@@ -163,8 +165,10 @@ class App:
             Customers(self.directory), self.exchanges, self.bounces, experience, self.means, settings.relay
         )
         self.flush = Flush(self.relay, clock, settings.flush)
+        self.signing = Signing(reactor, clock, self.directory, SigningKeys(data), dns, name)
+        reverse_paths = ReversePaths(self.directory, srs)
         self.outbound = OutboundFlow(
-            self.exchanges, ReversePaths(self.directory, srs), self.bounces, self.means, settings.outbound
+            self.exchanges, reverse_paths, self.signing, self.bounces, self.means, settings.outbound
         )
 
         # Who talks to us
@@ -177,9 +181,6 @@ class App:
                 reception=self.submission, certificates=tls, login=self.login, implicit_tls=True, **take_mail
             ),
         }
-        etrn = Etrn(self.directory, self.exchanges, self.flush)
-        for service in self.smtp.values():
-            service.etrn = etrn
         self.imap: ImapServer | None = None
         self.pop3: Pop3Server | None = None
         self.web: PublicSite | None = None

@@ -17,12 +17,14 @@ from emailgency.flows.passwords import Passwords
 from emailgency.flows.pending_view import PendingView
 from emailgency.flows.reconstruct import Reconstruction
 from emailgency.flows.relay import RelayFlow
+from emailgency.flows.signing import Signing
 from emailgency.flows.server_view import ServerView
 from emailgency.flows.transport_check import TransportCheck
 from emailgency.net.egress import Egress
 from emailgency.servers.control.address_commands import AddressCommands
 from emailgency.servers.control.command import Commands
 from emailgency.servers.control.customer_commands import CustomerCommands
+from emailgency.servers.control.dkim_commands import DkimCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
 from emailgency.servers.control.server_commands import ServerCommands
@@ -52,6 +54,7 @@ class Parts(Protocol):
     incidents: Incidents
     outbound: OutboundFlow
     relay: RelayFlow
+    signing: Signing
     spool: Spool
     storer: Storer
 
@@ -77,5 +80,6 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
         | AddressCommands(directory, accounts, addresses).table()
         | PendingCommands(directory, accounts, view, parts.flush).table()
         | ServerCommands(directory, accounts, servers).table()
+        | DkimCommands(accounts, parts.signing, settings.host_name).table()
         | UpkeepCommands(directory, importing, reconstruction, forget).table()
     )

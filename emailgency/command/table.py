@@ -54,6 +54,7 @@ CUSTOMER = Argument("customer", "any domain of the customer, or his id")
 ANY_CUSTOMER = CUSTOMER._replace(optional=True)
 YES = Argument("--yes", "do not ask", Kind.FLAG)
 
+OWNER = CUSTOMER._replace(help="any domain of the customer, or his id; `operator` for what the server itself writes")
 ROLE = Argument("--role", "how the customer's MX points at us", choices=("backup", "primary"))
 RELAY = Argument("--relay", "what becomes of mail beside our own copy", choices=("on", "hold", "none"))
 PLAN = Argument("--plan", "what limits apply (standard, premium)")
@@ -225,6 +226,14 @@ COMMANDS = (
         ask="Destroy all mail of {address}, for good?",
         said="{messages} messages of {address} are destroyed",
     ),
+    Command("dkim add", "make a key that a customer's mail is signed with; its record goes into the DNS", (OWNER,)),
+    Command("dkim show", "the keys of a customer, and whether the DNS has their records", (OWNER,)),
+    Command(
+        "dkim remove",
+        "sign with a key no more",
+        (OWNER, Argument("selector", "the key, as `dkim show` names it")),
+        said="{selector} signs nothing any more; its record may go a week from now",
+    ),
     Command(
         "demo-server up",
         "of the demo only: bring the simulated customer's server back",
@@ -251,6 +260,7 @@ GROUPS = {
     "banished": "addresses whose mail is dropped",
     "pending": "mail that waits for customers' servers",
     "server": "customers' servers, as far as we see",
+    "dkim": "keys that mail is signed with",
     "demo-server": "the simulated customer's server of `twistd -n emailgency demo`",
 }
 

@@ -53,7 +53,7 @@ def backup(data: str, target: str, clock: Callable[[], float], progress: Progres
         progress("messages in the spool copied", copier.files, 0)
         copy_customers(copier, lambda _: progress("files copied", copier.files, 0))
     copy_corrupt(copier)
-    for folder in (CHANGES, CERTIFICATES):
+    for folder in (CHANGES, CERTIFICATES, layout.SIGNING):
         copy_flat(copier, folder)
     for name in (layout.UIDVALIDITY, layout.SECRET):
         if os.path.exists(os.path.join(data, name)):

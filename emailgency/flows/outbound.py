@@ -19,6 +19,7 @@ from emailgency.flows.lane import Lane
 from emailgency.flows.lanes import Lanes
 from emailgency.flows.means import Means
 from emailgency.flows.resolve import resolve_from_within
+from emailgency.flows.signing import SIGNED, Signing
 from emailgency.model.envelope import Outbound, Outcome, Recipient
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
@@ -87,6 +88,7 @@ class OutboundFlow(Lanes):
         self,
         exchanges: Exchanges,
         reverse_paths: "ReversePaths",
+        signing: Signing,
         bounces: "Bounces",
         means: Means,
         settings: OutboundSettings,
@@ -94,6 +96,7 @@ class OutboundFlow(Lanes):
         super().__init__(means)
         self._exchanges = exchanges
         self._reverse_paths = reverse_paths
+        self._signing = signing
         self._bounces = bounces
         self.settings = settings
         self._young: deque[tuple[float, Live]] = deque()  # by arrival; the sender of these knows of no delay yet
@@ -117,22 +120,28 @@ class OutboundFlow(Lanes):
 
     async def _place(self, live: "Live", targets: list[int]) -> None:
         """What is for an address of ours stays here, the rest goes to the lane of its domain."""
-        by_way: dict[tuple[str, str], list[int]] = {}  # domain and reverse-path
+        by_way: dict[tuple[str, str, bool], list[int]] = {}  # domain, reverse-path, signed or not
         for index in targets:
             try:
                 if not await self._brought_home(live, index):
                     sender = await self._reverse_paths.of(live.envelope, _outbound(live, index))
-                    by_way.setdefault((_domain(live, index), sender), []).append(index)
+                    signed = _outbound(live, index).origin in SIGNED
+                    by_way.setdefault((_domain(live, index), sender, signed), []).append(index)
             except Exception as error:  # whatever it was, the message must not be forgotten
                 self._placeless.append((live, index))
                 if isinstance(error, Temporary):
                     self._log.warn("{id} has no way yet: {reason}", id=live.envelope.id, reason=str(error))
                 else:
                     self._log.failure("{id} has no way yet", id=live.envelope.id)
-        for (domain, sender), group in by_way.items():
+        signature = await self._signature(live) if any(signed for _, _, signed in by_way) else b""
+        for (domain, sender, signed), group in by_way.items():
             lane = self._lane(domain)
-            for waiting in waitings(live, group, sender):
+            for waiting in waitings(live, group, sender, signature if signed else b""):
                 lane.add(waiting)
+
+    async def _signature(self, live: "Live") -> bytes:
+        envelope = live.envelope
+        return await self._signing.field(envelope.id, self._means.spool.path(envelope.id), envelope.return_path)
 
     async def _brought_home(self, live: "Live", index: int) -> bool:
         target = _outbound(live, index)

@@ -14,7 +14,8 @@ def parcel_of(waiting: Waiting, path: str, token: object) -> Parcel:
 
     What may be a repetition says so: the id is also in our Received field of the first one, and Message-ID is the same.
     """
-    prefix = f"X-Emailgency-Id: {waiting.live.envelope.id}\r\n".encode() if waiting.doubtful else b""
+    mark = f"X-Emailgency-Id: {waiting.live.envelope.id}\r\n".encode() if waiting.doubtful else b""
+    prefix = mark + waiting.fields
     envelope = waiting.live.envelope
     paths = []
     for index in waiting.targets:

@@ -19,6 +19,7 @@ SPOOL = "spool"
 TRASH = "spool/trash"
 UIDVALIDITY = "uidvalidity"
 SECRET = "secret"  # noqa: S105 -- where it lies
+SIGNING = "signing"  # keys that mail is signed with
 SUBFOLDERS = ("tmp", "new", "cur")
 NAME_LIMIT = 255  # octets of one path component on every file system we know
 

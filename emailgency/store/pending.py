@@ -36,6 +36,7 @@ class Waiting(Struct):
     due: float  # seconds since the epoch
     wait: float = 0.0  # the last wait, from which the next one grows
     sender: str | None = None  # reverse-path in wire form; None: the envelope's
+    fields: bytes = b""  # header fields of ours to stand before the message
     doubtful: bool = False  # perhaps the next hop has it already: a final reply was lost, or we were restarted
 
     @property
@@ -43,7 +44,9 @@ class Waiting(Struct):
         return self.live.envelope.received_at
 
 
-def waitings(live: "Live", targets: list[int], sender: str | None = None) -> Iterator[Waiting]:
+def waitings(
+    live: "Live", targets: list[int], sender: str | None = None, fields: bytes = b""
+) -> Iterator[Waiting]:
     """Split targets of one message and hop into transactions; what was tried before goes on with its own schedule."""
     schedules: dict[tuple[float, float], list[int]] = {}
     for target in targets:
@@ -52,7 +55,7 @@ def waitings(live: "Live", targets: list[int], sender: str | None = None) -> Ite
         schedules.setdefault(schedule, []).append(target)
     for (due, wait), group in schedules.items():
         for start in range(0, len(group), TRANSACTION):
-            yield Waiting(live, tuple(group[start : start + TRANSACTION]), due, wait, sender)
+            yield Waiting(live, tuple(group[start : start + TRANSACTION]), due, wait, sender, fields)
 
 
 class Queue:

@@ -8,6 +8,7 @@ from emailgency.command.table import COMMANDS, Command, Doer, Kind
 from emailgency.servers.control.address_commands import AddressCommands
 from emailgency.servers.control.command import Commands
 from emailgency.servers.control.customer_commands import CustomerCommands
+from emailgency.servers.control.dkim_commands import DkimCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
 from emailgency.servers.control.server_commands import ServerCommands
@@ -18,6 +19,7 @@ SERVER: Commands = (
     CustomerCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
     | MailboxCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
     | AddressCommands(NOTHING, NOTHING, NOTHING).table()
+    | DkimCommands(NOTHING, NOTHING, NOTHING).table()
     | PendingCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
     | ServerCommands(NOTHING, NOTHING, NOTHING).table()
     | UpkeepCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()

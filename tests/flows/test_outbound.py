@@ -72,6 +72,16 @@ class OneDomain:
         return Route(ACME, domain, None, (inbox, *forwards), 1 << 20)
 
 
+class OneSignature:
+    """Signs everything alike."""
+
+    def __init__(self):
+        self.signature = b""
+
+    async def field(self, id, path, offset):
+        return self.signature
+
+
 class OutboundCase(TestCase):
     timeout = 15
 
@@ -80,6 +90,7 @@ class OutboundCase(TestCase):
         self.data = os.path.join(self.folder, "data")
         self.ahead = 0.0  # seconds the clock runs ahead
         self.flows = []
+        self.signing = OneSignature()
         self.addCleanup(shutil.rmtree, self.folder)
         self.addCleanup(lambda: Deferred.fromCoroutine(self.stop()))
         return Deferred.fromCoroutine(self.begin())
@@ -129,6 +140,7 @@ class OutboundCase(TestCase):
         self.outbound = OutboundFlow(
             self.exchanges,
             ReversePaths(FewDomains(ACME), SRS),
+            self.signing,
             self.bounces,
             self.means,
             OutboundSettings(**{"look": 0.02, **settings}),
@@ -221,6 +233,14 @@ class Outgoing(OutboundCase):
         assert reverse_path.endswith("@mydomainzz.test")
         assert SRS.original(reverse_path, self.clock()) == "bert@origin.example"
         assert body == MESSAGE
+
+    @run
+    async def test_what_users_and_we_write_is_signed_and_a_forward_of_others_is_not(self):
+        self.signing.signature = b"DKIM-Signature: v=1\r\n"
+        self.start()
+        await self.accept(to("anna@far.zz"), to("anna@far.zz", 1, "forward"), sender="bert@origin.example")
+        await until(lambda: not self.spool.live)
+        assert sorted(body for _, _, body in self.server.messages) == [self.signing.signature + MESSAGE, MESSAGE]
 
     @run
     async def test_a_forward_of_the_customers_own_mail_and_of_notifications_keeps_its_sender(self):

@@ -173,7 +173,7 @@ class GivingBack(RelayCase):
 
     def outbound(self):
         made = means(self.spool, reactor)
-        return OutboundFlow(None, None, RecordedBounces(self.spool), made, OutboundSettings())
+        return OutboundFlow(None, None, None, RecordedBounces(self.spool), made, OutboundSettings())
 
     @run
     async def test_a_new_transport_takes_the_pending_mail_along(self):

@@ -1,0 +1,160 @@
+"""DKIM signatures on what our users send and what we write ourselves (product row C8, RFC 6376).
+
+Each customer has keys of his own; a key is used for a domain as soon as the DNS shows its record there, the newest
+first, so that a key is changed by making another one, publishing it, and removing the old one a week later. What is
+signed is the message as it leaves. A signature is never worth a delay: without a key, or a DNS to ask, mail goes
+unsigned.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+
+from emailgency.codec import dkim, originators
+from emailgency.flows import octets
+from emailgency.model.directory import OPERATOR
+from emailgency.model.errors import Invalid, Temporary
+from emailgency.net.dns import Dns, Status
+
+if TYPE_CHECKING:
+    from emailgency.store.directory import Directory
+    from emailgency.store.signing_keys import SigningKey, SigningKeys
+
+SIGNED = frozenset({"submit", "bounce", "notice"})  # origins of outbound mail that speaks for us or our users
+HOUR = 3600.0
+R = TypeVar("R")
+_KNOWN = 10_000  # domains whose records are remembered
+
+
+class Announced(Struct, frozen=True):
+    """One key at one domain: what belongs into the DNS, and whether it is there."""
+
+    selector: str
+    name: str  # where the record belongs
+    record: str
+    status: str  # "found", "missing", "different", "unknown" when the DNS does not answer
+
+
+class _Choice(Struct, frozen=True):
+    """The key for a domain, None for none, until a second of the reactor's clock."""
+
+    key: "SigningKey | None"
+    until: float
+
+
+class Signing:
+    """One for all outbound mail."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        clock: Callable[[], float],
+        directory: "Directory",
+        keys: "SigningKeys",
+        dns: Dns,
+        own_name: str,
+    ) -> None:
+        """`own_name`: the domain in which the server itself writes."""
+        self._reactor = reactor
+        self._clock = clock
+        self._directory = directory
+        self._keys = keys
+        self._dns = dns
+        self._own_name = own_name
+        self._chosen: dict[str, _Choice] = {}
+
+    # ---- signing -------------------------------------------------------------------------------------------
+
+    async def field(self, id: str, path: str, offset: int) -> bytes:
+        """The field DKIM-Signature for the message in the file `path` from `offset` on; b"" when nothing signs it."""
+        try:
+            header = octets.header(path, offset)
+            domain = _author_domain(header)
+            key = await self._key_for(domain) if domain else None
+            if key is None or domain is None:
+                return b""
+            body = dkim.BodyHash()
+            await self._feed(body, path, offset + len(header) + 2)
+            return dkim.signature(
+                header, body.digest(), domain=domain, selector=key.selector, key=key.key, at=self._clock()
+            )
+        except (OSError, ValueError, LookupError, Temporary) as error:
+            self._log.warn("{id} goes without a signature: {error}", id=id, error=str(error))
+            return b""
+
+    async def _feed(self, body: dkim.BodyHash, path: str, offset: int) -> None:
+        async for chunk in octets.chunks(self._reactor, path, offset):
+            body.feed(chunk)
+
+    async def _key_for(self, domain: str) -> "SigningKey | None":
+        choice = self._chosen.get(domain)
+        if choice is None or choice.until <= self._reactor.seconds():
+            owner = await self._owner(domain)
+            key = None
+            for one in await self._in_thread(self._keys.of, owner) if owner else ():
+                if (await self.announced(one, domain)).status == "found":
+                    key = one
+                    break
+            if len(self._chosen) >= _KNOWN:
+                self._chosen.clear()
+            choice = self._chosen[domain] = _Choice(key, self._reactor.seconds() + HOUR)
+        return choice.key
+
+    async def _owner(self, domain: str) -> str | None:
+        if domain == self._own_name:
+            return OPERATOR
+        found = await self._directory.domain(domain)
+        return found.customer if found else None
+
+    # ---- keys ----------------------------------------------------------------------------------------------
+
+    async def make(self, owner: str) -> "SigningKey":
+        """A new key; it signs nothing before its record is in the DNS. Raises OSError."""
+        day = time.strftime("%Y%m%d", time.gmtime(self._clock()))
+        return await self._in_thread(self._keys.make, owner, day)
+
+    async def remove(self, owner: str, selector: str) -> None:
+        """Sign with it no more. Raises Invalid, OSError."""
+        try:
+            await self._in_thread(self._keys.remove, owner, selector)
+        except FileNotFoundError:
+            raise Invalid(f"there is no key {selector}") from None
+        self._chosen.clear()
+
+    async def show(self, owner: str, domains: Iterable[str]) -> list[Announced]:
+        """Every key at every domain, as the DNS is now; what was remembered of it is forgotten."""
+        self._chosen.clear()
+        keys = await self._in_thread(self._keys.of, owner)
+        return [await self.announced(key, domain) for domain in domains for key in keys]
+
+    async def announced(self, key: "SigningKey", domain: str) -> Announced:
+        """What the DNS says of a key at a domain."""
+        record, name = dkim.record(key.key), f"{key.selector}._domainkey.{domain}"
+        answer = await self._dns.txt(name)
+        if any(dkim.announces(text, record) for text in answer.records):
+            status = "found"
+        elif answer.records:
+            status = "different"
+        else:
+            status = "unknown" if answer.status is Status.FAILURE else "missing"
+        return Announced(key.selector, name, record, status)
+
+    async def _in_thread(self, work: Callable[..., R], *arguments: str) -> R:
+        result: R = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *arguments)
+        return result
+
+
+def _author_domain(header: bytes) -> str | None:
+    """The domain of the one author in From; None when that is not clear, and then nobody vouches for it."""
+    values = [value for name, value in originators.fields(header) if name == "from"]
+    try:
+        domains = {address.domain for value in values for address in originators.mailboxes(value)}
+    except Invalid:
+        return None
+    return domains.pop() if len(values) == 1 and len(domains) == 1 else None
