@@ -22,6 +22,7 @@ from emailgency.codec.srs import Srs
 from emailgency.flows.bounce import Bounces
 from emailgency.flows.customer_errand import Experience
 from emailgency.flows.customers import Customers
+from emailgency.flows.etrn import Etrn
 from emailgency.flows.exchanges import Exchanges
 from emailgency.flows.flush import Flush
 from emailgency.flows.incidents import Incidents
@@ -181,6 +182,9 @@ class App:
                 reception=self.submission, certificates=tls, login=self.login, implicit_tls=True, **take_mail
             ),
         }
+        etrn = Etrn(self.directory, self.exchanges, self.flush)
+        for service in self.smtp.values():
+            service.etrn = etrn
         self.imap: ImapServer | None = None
         self.pop3: Pop3Server | None = None
         self.web: PublicSite | None = None
