@@ -101,9 +101,9 @@ def test_what_is_not_in_the_grammar_is_refused(text: str) -> None:
     assert caught.value.condition == "BAD"
 
 
-def test_charset_is_refused_once_utf8_is_enabled() -> None:
+def test_another_charset_is_refused_once_utf8_is_enabled() -> None:
     with pytest.raises(ProtocolError):
-        parser.parse(b"a SEARCH CHARSET UTF-8 ALL\r\n", utf8=True)
+        parser.parse(b"a SEARCH CHARSET ISO-8859-1 ALL\r\n", utf8=True)
     assert parser.parse(b"a SORT (DATE) UTF-8 ALL\r\n", utf8=True)[1] == c.Sort(
         (Criterion(Key.DATE, False),), ALL, False
     )
