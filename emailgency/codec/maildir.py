@@ -86,11 +86,15 @@ def flags_of(name: str) -> str:
 
 
 def email_id(name: str) -> str:
+    """`email_id_of` a file name."""
+    return email_id_of(parse(name))
+
+
+def email_id_of(taken: Name) -> str:
     """RFC 8474: the same for the copies of a message, and for no other one; at most 64 letters, digits, `_` and `-`.
 
     A copy carries the id of its original in the field `E=`. What another program named is known by a hash of that.
     """
-    taken = parse(name)
     for field in taken.others:
         if field.startswith("E=") and _OWN_ID.fullmatch(field[2:]):
             return field[2:]

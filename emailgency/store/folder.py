@@ -150,7 +150,7 @@ class Folder:
         before, self._times = self._times, times
         if max(times) / 1e9 > now - _TICK:
             self._times = ()  # another change in the same tick of the file system's clock would not show
-        return times != before
+        return times != before or not self.token
 
     # -- changes, in the storer's order --------------------------------------------------------------------
 

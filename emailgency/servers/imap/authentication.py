@@ -29,7 +29,7 @@ async def noop(session: Session, command: commands.Noop) -> Completed:
     """Also the way to poll: other programs' changes are looked for (RFC 3501 section 6.1.2)."""
     if session.selected is not None:
         try:
-            await session.server.folders.refresh(session.selected.folder)
+            await session.server.folders.look_at(session.selected.folder, session.server.clock())
         except Temporary as error:  # no reason to alarm a client that asked for nothing
             session.log.warn("imap {number}: folder not looked at: {error}", number=session.number, error=str(error))
     return Completed("Nothing done.")

@@ -76,8 +76,7 @@ async def _tell_rows(
     session: Session, view: Selected, positions: Sequence[int], items: Sequence[Attribute]
 ) -> tuple[int, list[int]]:
     """How many were answered, and positions of messages that should be there but whose files are not."""
-    places = [(position, view.place(position)) for position in positions]
-    present = [(position, place) for position, place in places if place != UNKNOWN]
+    present = view.places(positions)
     lines = rows(view, present, items, session.utf8)
     found = [line for line in lines if line is not None]
     await session.line.say(b"".join(found))

@@ -76,6 +76,13 @@ class Selected:
         """The folder's position of a message of the view, UNKNOWN when it has been expunged."""
         return position if self.in_step else self.folder.index(self._uids[position])
 
+    def places(self, positions: Collection[int]) -> list[tuple[int, int]]:
+        """(position, place) of those that have not been expunged."""
+        if self.in_step:
+            return list(zip(positions, positions, strict=True))
+        pairs = ((position, self.folder.index(self._uids[position])) for position in positions)
+        return [(position, place) for position, place in pairs if place != UNKNOWN]
+
     def position(self, uid: int) -> int:
         at = bisect_left(self._uids, uid, 0, self.count)
         return at if at < self.count and self._uids[at] == uid else UNKNOWN

@@ -67,6 +67,7 @@ def _rename(message: New, hour: int, size: int, folder: Maildir, host: str) -> P
         os.rename(name, name, src_dir_fd=tmp, dst_dir_fd=target)
         os.unlink(source, dir_fd=hour)
     folder.remember(uid, subfolder, name, modseq)
+    folder.touched()
     return Placed(folder.path, uid, subfolder, name, modseq=modseq)
 
 

@@ -96,7 +96,7 @@ def _copy(request: Copy, found: list[tuple[int, str, str]], source: Maildir, des
     for uid, subfolder, old in found:
         taken = maildir.parse(old)
         letters = keywords.translate(taken.flags, source, destination)
-        others = (f"E={maildir.email_id(old)}",)
+        others = (f"E={maildir.email_id_of(taken)}",)
         coming.append(Coming(source.subfolder(subfolder), old, taken.size, letters, subfolder, uid, others))
     placed = together.place(coming, destination, host)
     touched = {(destination, one.subfolder): None for one in placed}
@@ -126,6 +126,7 @@ def _move(request: Copy, found: list[tuple[int, str, str]], source: Maildir, des
     for one in placed:
         source.forget(one.source_uid)
         destination.remember(one.uid, one.subfolder, one.name, modseq)
+    destination.touched()
     source.touched()
     gone = tuple(uid for uid, _, _, _ in done)
     source.modseqs.gone(gone, leaving)

@@ -151,6 +151,7 @@ def rename_on(linked: Linked) -> tuple[int, str, str, int]:
     name = f"{linked.name},U={uid}"
     os.rename(linked.name, name, src_dir_fd=folder.subfolder("tmp"), dst_dir_fd=folder.subfolder("new"))
     folder.remember(uid, "new", name, modseq)
+    folder.touched()
     return uid, "new", name, modseq
 
 

@@ -232,11 +232,10 @@ class Maildir:
         self._times = self._stat()
 
     def remember(self, uid: int, subfolder: str, name: str, modseq: int) -> None:
-        """We have just put this message here."""
+        """We have just put this message here; `touched` follows."""
         if self.names is not None:
             self.names[uid] = (subfolder, name)
         self.modseqs.set(uid, modseq)
-        self.touched()
 
     def forget(self, uid: int) -> None:
         """We have just taken this message away; `touched` and `Modseqs.gone` follow."""

@@ -45,7 +45,8 @@ def place(files: list[Coming], folder: Maildir, host: str) -> list[Placed]:
             name = maildir.compose(parts, info=file.subfolder == "cur")
             delivering.link_or_copy(file.directory, file.name, tmp, name)
             linked.append((file, name))
-        os.fsync(tmp)
+        if len(linked) > 1:  # one alone is there or not, by its rename
+            os.fsync(tmp)
         for file, name in linked:
             uid = folder.uids.take()
             base, colon, info = name.partition(":")
@@ -62,4 +63,5 @@ def place(files: list[Coming], folder: Maildir, host: str) -> list[Placed]:
         raise
     for one in placed:
         folder.remember(one.uid, one.subfolder, one.name, modseq)
+    folder.touched()
     return placed
