@@ -17,6 +17,7 @@ from emailgency.codec.imap.connection import (
     Line,
     LiteralChunk,
     NeedContinuation,
+    NextMessage,
     Request,
 )
 
@@ -39,14 +40,23 @@ class Client:
                 self.events[-1] = LiteralChunk(self.events[-1].octets + event.octets)
                 continue
             self.events.append(event)
-            if isinstance(event, Request) and isinstance(event.command, c.Append):
-                if event.command.size <= self.most:
+            message = _message(event)
+            if message is not None:
+                if message.size <= self.most:
                     self.connection.accept_literal()
                 else:
                     self.connection.refuse_literal()
             if isinstance(event, Request) and isinstance(event.command, c.Idle | c.Authenticate):
                 self.connection.expect_line()
         return self.events[before:]
+
+
+def _message(event: Event) -> c.Append | None:
+    """Whose literal is to be decided about."""
+    if isinstance(event, NextMessage):
+        return event.message
+    command = event.command if isinstance(event, Request) else None
+    return command.message if isinstance(command, c.Replace) else command if isinstance(command, c.Append) else None
 
 
 def _append(size: int, synchronising: bool = False, tag: bytes = b"a") -> Request:
@@ -301,3 +311,87 @@ def test_any_octets_make_events_and_nothing_else(octets: bytes) -> None:
     Client().send(b"a SEARCH " + octets + b"\r\n")
     Client().send(b"a LIST " + octets + b"\r\n")
     Client().send(b"a APPEND " + octets + b" {3}\r\n")
+
+
+# ---- several messages in one command, and one in the place of another ----------------------------------------
+
+
+def test_several_messages_come_one_after_the_other() -> None:
+    sent = (
+        b"a APPEND x (\\Seen) {2+}\r\nhi"
+        b' (a b) " 1-Jan-2026 00:00:00 +0000" ~{3+}\r\n\0\r\n'
+        b" {1+}\r\nx\r\nb NOOP\r\n"
+    )  # fmt: skip
+    assert Client().send(sent) == [
+        Request(b"a", c.Append("x", ("\\Seen",), None, 2, False)),
+        LiteralChunk(b"hi"),
+        NextMessage(c.Append("x", ("a", "b"), 1767225600, 3, False, binary=True)),
+        LiteralChunk(b"\0\r\n"),
+        NextMessage(c.Append("x", (), None, 1, False)),
+        LiteralChunk(b"x"),
+        AppendEnd(),
+        NOOP,
+    ]
+
+
+def test_octets_of_a_refused_later_message_are_skipped_with_all_that_follows() -> None:
+    sent = b"a APPEND x {2+}\r\nhi {2000+}\r\n" + b"b NOOP\r\n" * 250 + b" {3+}\r\nb N\r\nb NOOP\r\n"
+    events = Client(most=10).send(sent)
+    assert events == [_append(2), LiteralChunk(b"hi"), NextMessage(c.Append("x", (), None, 2000, False)), NOOP]
+
+
+def test_a_replacement_is_one_message() -> None:
+    one = c.Append("x", (), None, 2, False)
+    assert Client().send(b"a UID REPLACE 7 x {2+}\r\nhi\r\nb NOOP\r\n") == [
+        Request(b"a", c.Replace(one, 7, uid=True)),
+        LiteralChunk(b"hi"),
+        AppendEnd(),
+        NOOP,
+    ]
+    assert Client().send(b"a REPLACE * x {2+}\r\nhi {2+}\r\nho\r\nb NOOP\r\n") == [
+        Request(b"a", c.Replace(one, 0, uid=False)),
+        LiteralChunk(b"hi"),
+        BadCommand(b"a", "unexpected argument"),
+        NOOP,
+    ]
+
+
+def test_the_utf8_form_ends_in_a_parenthesis() -> None:
+    client = Client()
+    client.connection.utf8 = True
+    assert client.send(b"a APPEND x UTF8 (~{2+}\r\nhi)\r\nb NOOP\r\n") == [
+        Request(b"a", c.Append("x", (), None, 2, False, binary=True, utf8=True)),
+        LiteralChunk(b"hi"),
+        AppendEnd(),
+        NOOP,
+    ]
+    assert client.send(b"a APPEND x UTF8 (~{2+}\r\nhi\r\nb NOOP\r\n")[-2:] == [BadCommand(b"a", "expected )"), NOOP]
+
+
+def test_a_command_that_ended_before_its_octets_leaves_the_conversation_whole() -> None:
+    client = Client()
+    assert client.send(b"a APPEND x {10+}\r\n01234")[-1] == LiteralChunk(b"01234")
+    client.connection.refuse_literal()
+    assert client.send(b"56789 {3+}\r\nabc\r\nb NOOP\r\n") == [NOOP]
+
+
+_PIECES = st.sampled_from(
+    [b"a APPEND x", b"a REPLACE 1 x", b"a UID REPLACE 2 x", b" {2+}\r\nhi", b" {2}\r\nhi", b" ~{2+}\r\n\0\n",
+     b" (\\Seen)", b' " 1-Jan-2026 00:00:00 +0000"', b" UTF8 (~{2+}\r\nhi)", b" UTF8 (~{2+}\r\nhi", b" {0+}\r\n",
+     b" {2000+}\r\n", b"\r\n", b"\r\n", b"\n", b")", b" {", b"}", b" ", b"\xff", b"b NOOP\r\n"]
+)  # fmt: skip
+
+
+@given(st.lists(_PIECES, max_size=10), st.booleans(), st.data())
+def test_messages_cut_anywhere_make_the_same_events(pieces: list[bytes], utf8: bool, data: st.DataObject) -> None:
+    octets = b"a APPEND x" + b"".join(pieces) + b"\r\n"
+    whole, single, parts = Client(), Client(), Client()
+    for client in (whole, single, parts):
+        client.connection.utf8 = utf8
+    whole.send(octets)
+    for octet in octets:
+        single.send(bytes((octet,)))
+    cut = data.draw(st.integers(0, len(octets)))
+    parts.send(octets[:cut])
+    parts.send(octets[cut:])
+    assert single.events == whole.events == parts.events
