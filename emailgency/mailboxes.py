@@ -13,6 +13,8 @@ from emailgency.settings import Settings
 from emailgency.store.certificates import Certificates
 from emailgency.store.directory import Directory
 from emailgency.store.folders import Folders
+from emailgency.store.searching.backlog import Backlog
+from emailgency.store.storing.line import Storer
 from emailgency.store.summaries import Summaries
 
 __all__ = ["ImapFactory", "Pop3Factory", "imap_server", "pop3_server"]
@@ -27,6 +29,7 @@ class Parts(Protocol):
     folders: Folders
     login: Login
     loops: list[Periodic]
+    storer: Storer
 
 
 def imap_server(parts: Parts, reactor: Any, settings: Settings) -> ImapServer:
@@ -43,6 +46,7 @@ def imap_server(parts: Parts, reactor: Any, settings: Settings) -> ImapServer:
         connection_limits=settings.imap.connections,
         tls=parts.certificates,
     )
+    parts.storer.listeners.append(Backlog(parts.folders, server.search_index).delivered)
     parts.loops.append(Periodic(reactor, "looking after IMAP sessions", LOOK, server.look))
     return server
 

@@ -6,7 +6,8 @@ import sqlite3
 
 from twisted.trial.unittest import TestCase
 
-from emailgency.store.searching import database
+from emailgency.store.searching import backlog, database
+from emailgency.store.storing.messages import Delivered, Placed
 from tests.support.imap import MESSAGE, Client, Office
 from tests.support.mime_corpus import MESSAGES
 
@@ -173,3 +174,19 @@ class SearchIndexes(TestCase):
         self.assertEqual(await client.ok(b'SEARCH BODY "the very end"'), [b"* SEARCH 121"])
         self.assertEqual(await client.ok(b'SEARCH HEADER X-Long "end of head"'), [b"* SEARCH 122"])
         self.assertEqual(await client.ok(b"SEARCH SUBJECT head"), [b"* SEARCH 122"])
+
+    async def test_large_folders_are_indexed_before_anybody_reads_them(self) -> None:
+        for number in range(backlog.LARGE):
+            self.put(f"m{number:04}", MESSAGE)
+        watch = backlog.Backlog(self.office.folders, self.office.server.search_index)
+        placed = Placed(self.office.path(), 1, "new", "x")
+        for number in range(backlog.EVERY - 1):
+            watch.delivered(Delivered(number, "id", (placed,)))
+        await self.office.fill(MESSAGE, folder=self.office.path("Small"))
+        for _ in range(backlog.EVERY):
+            watch.delivered(Delivered(0, "id", (Placed(self.office.path("Small"), 1, "new", "x"),)))
+        self.assertEqual(self.known(), [])
+        watch.delivered(Delivered(0, "id", (placed,)))
+        index = self.office.server.search_index
+        await self.office.until(lambda: any(len(known.uids) == backlog.LARGE for known in index._known.values()), 60)
+        self.assertEqual(len(self.known()), 1)

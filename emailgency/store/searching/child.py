@@ -20,7 +20,7 @@ from emailgency.store.searching import database
 from emailgency.store.searching.blocks import Block, Fields, Texts, reopened
 from emailgency.store.searching.messages import Failed, Forget, Index, Indexed, Reply, Request
 
-NICE = 5
+NICE = 15
 QUIET = 0.5  # seconds without a request: while many come they come first
 IDLE = 60.0  # seconds without work after which it ends
 _SMALL = 65536  # octets; a larger message is mapped
