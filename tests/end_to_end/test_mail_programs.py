@@ -143,6 +143,27 @@ def test_poplib_reads_and_removes(user: User) -> None:
     assert user.held() == [kept]
 
 
+def test_killed_before_quit_the_server_removes_nothing(user: User) -> None:
+    """RFC 1939 section 6: only QUIT does, and then all of it."""
+    user.receive("one", "two", "three")
+    before = user.held()
+    client = poplib.POP3_SSL(HOST, user.port("pop3s"), context=trusting(), timeout=20)
+    client.user(user.address)
+    client.pass_(PASSWORD)
+    client.dele(1)
+    client.dele(2)
+    user.server.kill()
+    client.close()
+    user.server.start()
+    assert user.held() == before
+    with user.pop3() as client:
+        client.dele(1)
+        client.dele(3)
+    user.server.kill()
+    user.server.start()
+    assert user.held() == before[1:2]
+
+
 @pytest.mark.peer("curl")
 def test_curl_pop3_lists_reads_and_removes(user: User) -> None:
     user.receive("one", "two")
