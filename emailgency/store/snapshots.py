@@ -29,6 +29,8 @@ class Snapshots:
         self._known: dict[str, Folder] = {}
         self._idle: dict[Folder, int] = {}  # folders nobody reads and what they weigh; the one used last is the last
         self._idle_weight = 0
+        # called with path, event of RFC 5465 in capitals, and for a renamed folder the path it had, after each change
+        self.watchers: list[Callable[[str, str, str], None]] = []
 
     async def open(self, path: str) -> Folder | Refused:
         """The folder as it is now, also if another program has just changed it. `hold` it to keep it current."""
@@ -44,6 +46,17 @@ class Snapshots:
             if folder is not None and self._known.get(path) is folder:
                 self._used(folder)
                 return folder
+
+    async def glance(self, path: str, now: float) -> Folder | Refused:
+        """As `open`, but the storer is asked only when a file may have come or gone; `now` is the wall clock.
+
+        Two stats, 5 µs, instead of a third of a millisecond: for those who ask about many folders.
+        """
+        folder = self._known.get(path)
+        if folder is not None and folder.token and not folder.touched(now):
+            self._used(folder)
+            return folder
+        return await self.open(path)
 
     async def refresh(self, folder: Folder) -> None:
         """Look again; readers are told what another program did, or that the folder is gone."""
@@ -105,6 +118,13 @@ class Snapshots:
                 told[one.folder] = folder
         for folder in told.values():
             folder.tell()
+        for path in {one.folder for one in placed}:
+            self.happened(path, "MESSAGENEW")
+
+    def happened(self, path: str, event: str, before: str = "") -> None:
+        """Tell the watchers."""
+        for watcher in self.watchers:
+            watcher(path, event, before)
 
     def _loaded(self, opened: Opened) -> Folder:
         folder = self._known.get(opened.folder)
@@ -117,6 +137,7 @@ class Snapshots:
             folder.load(opened)
         elif came_or_went or flagged:
             folder.tell(flagged)
+            self.happened(opened.folder, "MESSAGENEW" if came_or_went else "FLAGCHANGE")
         self._known[opened.folder] = folder
         self._used(folder)
         return folder

@@ -19,7 +19,9 @@ async def status(session: Session, command: commands.Status) -> Completed:
 
 async def tell_status(session: Session, name: str, path: str, items: tuple[str, ...]) -> bool:
     """False: there is no such folder."""
-    folder = await session.open(path)
+    folder = await session.server.folders.glance(path, session.server.clock())
+    if isinstance(folder, Refused):
+        folder = await session.open(path)
     if isinstance(folder, Refused):
         return False
     values = {item: await ITEMS[item](session, folder) for item in items}
