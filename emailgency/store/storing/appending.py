@@ -57,6 +57,7 @@ def _rename(message: New, hour: int, size: int, folder: Maildir, host: str) -> P
     unique = maildir.unique(int(message.id[:8], 16), message.id, host)
     name = maildir.compose(maildir.Name(unique, size, uid, message.flags), info=subfolder == "cur")
     target = folder.subfolder(subfolder)
+    folder.mind()
     try:
         os.rename(source, name, src_dir_fd=hour, dst_dir_fd=target)
     except OSError as error:
@@ -66,8 +67,8 @@ def _rename(message: New, hour: int, size: int, folder: Maildir, host: str) -> P
         delivering.copy_file(hour, source, tmp, name)
         os.rename(name, name, src_dir_fd=tmp, dst_dir_fd=target)
         os.unlink(source, dir_fd=hour)
-    folder.remember(uid, subfolder, name, modseq)
     folder.touched()
+    folder.remember(uid, subfolder, name, modseq)
     return Placed(folder.path, uid, subfolder, name, modseq=modseq)
 
 

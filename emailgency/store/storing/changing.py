@@ -32,7 +32,6 @@ def expunge(request: Expunge, folder: Maildir) -> Result:
             touched[folder, subfolder] = None
         folder.forget(uid)
         gone.append(uid)
-    folder.touched()
     folder.modseqs.gone(gone, modseq)
     return Changed(request.number, folder.path, expunged=tuple(gone), modseq=modseq), tuple(touched)
 
@@ -43,11 +42,13 @@ def _unlink(folder: Maildir, uid: int, name: str) -> str | None:
         found = folder.find(uid, name)
         if found is None:
             return ""
+        folder.mind()
         try:
             os.unlink(found[1], dir_fd=folder.subfolder(found[0]))
         except FileNotFoundError:
             folder.look()
         else:
+            folder.touched()
             return found[0]
     return None
 
@@ -65,16 +66,17 @@ def set_flags(request: SetFlags, folder: Maildir) -> Result:
         subfolder, old = found
         new = maildir.with_flags(old, letters)
         if (subfolder, old) != ("cur", new):
+            folder.mind()
             try:
                 os.rename(old, new, src_dir_fd=folder.subfolder(subfolder), dst_dir_fd=cur)
             except FileNotFoundError:
                 continue
+            folder.touched()
             touched[folder, "cur"] = touched[folder, subfolder] = None
         if folder.names is not None:
             folder.names[uid] = ("cur", new)
         folder.modseqs.set(uid, modseq)
         renamed.append((uid, "cur", new))
-    folder.touched()
     return Changed(request.number, folder.path, renamed=tuple(renamed), modseq=modseq), tuple(touched)
 
 
@@ -115,7 +117,11 @@ def _move(request: Copy, found: list[tuple[int, str, str]], source: Maildir, des
             fresh = destination.uids.take()
             moved = maildir.Name(taken.unique, taken.size, fresh, letters, maildir.moved(taken.others, now))
             new = maildir.compose(moved, info=subfolder == "cur")
+            source.mind()
+            destination.mind()
             os.rename(old, new, src_dir_fd=source.subfolder(subfolder), dst_dir_fd=destination.subfolder(subfolder))
+            source.touched()
+            destination.touched()
             done.append((uid, subfolder, old, new))
             placed.append(Placed(destination.path, fresh, subfolder, new, source_uid=uid, modseq=modseq))
     except OSError:
@@ -126,8 +132,6 @@ def _move(request: Copy, found: list[tuple[int, str, str]], source: Maildir, des
     for one in placed:
         source.forget(one.source_uid)
         destination.remember(one.uid, one.subfolder, one.name, modseq)
-    destination.touched()
-    source.touched()
     gone = tuple(uid for uid, _, _, _ in done)
     source.modseqs.gone(gone, leaving)
     # the destination first: a message known to neither folder is lost, one known to both is found by its rename

@@ -140,7 +140,6 @@ class Maildir:
         self._others = False
         if strangers:
             self._adopt(strangers)
-            self.touched()
 
     def _read(self) -> tuple[Times, dict[int, tuple[str, str]], list[tuple[str, str]]]:
         """Times of the folders, messages by UID, and files that need one. A name that is changed while a folder is
@@ -209,7 +208,9 @@ class Maildir:
             renamed = maildir.compose(fresh, info=subfolder == "cur")
             with contextlib.suppress(FileNotFoundError):
                 directory = self.subfolder(subfolder)
+                self.mind()
                 os.rename(name, renamed, src_dir_fd=directory, dst_dir_fd=directory)
+                self.touched()
                 self.names[uid] = (subfolder, renamed)
                 self._unsaid.add(uid)
 
@@ -222,23 +223,29 @@ class Maildir:
         return self._looked - max(times) / 1e9 < SETTLED and now - self._looked > SETTLED
 
     def begin(self) -> int:
-        """A change of our own follows: its mod-sequence. What others did until now is not to be hidden by it."""
+        """A change of our own follows: its mod-sequence."""
+        self.mind()
+        return self.uids.take_modseq()
+
+    def mind(self) -> None:
+        """A name is about to be changed by us: what others did until now is not to be hidden by that. `touched` comes
+        at once behind it: what others do in these 20 µs shows with their next change.
+        """
         if self._times != self._stat():
             self._others = True
-        return self.uids.take_modseq()
 
     def touched(self) -> None:
         """Our own change is done and `names` tells it: take the new times as known."""
         self._times = self._stat()
 
     def remember(self, uid: int, subfolder: str, name: str, modseq: int) -> None:
-        """We have just put this message here; `touched` follows."""
+        """We have just put this message here."""
         if self.names is not None:
             self.names[uid] = (subfolder, name)
         self.modseqs.set(uid, modseq)
 
     def forget(self, uid: int) -> None:
-        """We have just taken this message away; `touched` and `Modseqs.gone` follow."""
+        """We have just taken this message away; `Modseqs.gone` follows."""
         if self.names is not None:
             self.names.pop(uid, None)
 
@@ -258,6 +265,8 @@ class Maildir:
             known = self.names.get(uid)
             if known is not None and self._exists(*known):
                 return known
+            if known is not None:
+                self._others = True  # who else took it away?
         for subfolder in ("cur", "new"):
             if self._exists(subfolder, name):
                 return subfolder, name

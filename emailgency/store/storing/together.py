@@ -51,7 +51,9 @@ def place(files: list[Coming], folder: Maildir, host: str) -> list[Placed]:
             uid = folder.uids.take()
             base, colon, info = name.partition(":")
             new = f"{base},U={uid}{colon}{info}"
+            folder.mind()
             os.rename(name, new, src_dir_fd=tmp, dst_dir_fd=folder.subfolder(file.subfolder))
+            folder.touched()
             placed.append(Placed(folder.path, uid, file.subfolder, new, source_uid=file.source_uid, modseq=modseq))
     except OSError:
         for one in placed:
@@ -63,5 +65,4 @@ def place(files: list[Coming], folder: Maildir, host: str) -> list[Placed]:
         raise
     for one in placed:
         folder.remember(one.uid, one.subfolder, one.name, modseq)
-    folder.touched()
     return placed
