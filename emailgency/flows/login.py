@@ -4,9 +4,11 @@ Unknown names, mailboxes without a password and wrong passwords cost the same wo
 failed logins are shared by all services (store.failures); within them a failure is answered later each time.
 """
 
+import contextlib
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from twisted.internet import defer
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -14,13 +16,14 @@ from twisted.logger import Logger
 from emailgency.codec.address import parse, parse_domain
 from emailgency.model.address import Address
 from emailgency.model.directory import Alias, Mailbox
-from emailgency.model.errors import Invalid
+from emailgency.model.errors import Invalid, Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
 from emailgency.store.failures import Failures
 
 WRONG = Verdict(535, "5.7.8", "wrong name or password")
+PATIENCE = 3.0  # seconds; right after a start the directory takes 0.2, and whoever had connected comes back at once
 TOO_MANY = Verdict(454, "4.7.0", "too many failed logins, try again later")
 
 
@@ -82,7 +85,7 @@ class Login:
     async def authenticate(self, name: str, password: str, source: Source) -> Principal | Verdict:
         """`name`: the mailbox's address or an alias of it, in any domain of the customer, or a bare name."""
         address = self._address(name)
-        mailbox = None if address is None else await self._mailbox(address)
+        mailbox = None if address is None else await self._patiently(address)
         account = mailbox.id if mailbox is not None else str(address or name)
         generation = mailbox.generation if mailbox is not None else 0
         attempt = await self._failures.take(account, source.ip, f"{generation} {password}")
@@ -116,6 +119,15 @@ class Login:
             return parse(name)
         except Invalid:
             return None
+
+    async def _patiently(self, address: Address) -> Mailbox | None:
+        """The mailbox; when the directory does not know now, it gets a little time to come back."""
+        try:
+            return await self._mailbox(address)
+        except Temporary:
+            with contextlib.suppress(defer.TimeoutError):
+                await self._directory.when_ready().addTimeout(PATIENCE, self._reactor)
+            return await self._mailbox(address)
 
     async def _mailbox(self, address: Address) -> Mailbox | None:
         domain = await self._directory.domain(address.domain)

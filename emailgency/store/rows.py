@@ -114,11 +114,12 @@ class Rows:
     # -- restoring -----------------------------------------------------------------------------------------
 
     def when_ready(self) -> Deferred[None]:
-        """Fires when the working copy has reached the journal."""
+        """Fires when the working copy has reached the journal. May be cancelled."""
         waiting: Deferred[None] = Deferred()
         if self._ready:
             waiting.callback(None)
         else:
+            self._waiting = [one for one in self._waiting if not one.called]  # the others have been cancelled
             self._waiting.append(waiting)
         return waiting
 

@@ -1,10 +1,20 @@
 """The door to a mailbox."""
 
+import time
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.address import parse
-from emailgency.flows.login import WRONG, LoginSettings, Principal, Source
+from emailgency.flows.login import PATIENCE, WRONG, Login, LoginSettings, Principal, Source
+from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
+from emailgency.store.directory import Directory, DirectorySettings
+from emailgency.store.failures import Failures, FailureSettings
+from emailgency.store.journal import Journal
+from emailgency.store.redis import Redis, locate
 from tests.support.customers import AUTHOR, PASSWORD, RealCustomers
 
 HOME = Source("imap", "192.0.2.7")
@@ -59,3 +69,38 @@ class LoginTests(TestCase):
         self.assertFalse(await self.real.login.still_valid(principal))
         self.assertEqual(await self.answer("paul"), WRONG)
         self.assertIsInstance(await self.answer("paul", "another horse 8"), Principal)
+
+
+class AwakeningTests(TestCase):
+    """The directory is not there yet: right after a start, or while Redis comes back."""
+
+    async def setUp(self) -> None:
+        self.real = RealCustomers()
+        await self.real.begin()
+        await self.real.customer()
+        await self.real.mailbox("paul@mydomain.zz", PASSWORD)
+        await self.real.close()
+        self.clock = Clock()
+        self.connection = self.real.connection = Redis(reactor, locate(self.real.redis.url))
+        journal = Journal(f"{self.real.folder}/journal")
+        self.directory = self.real.directory = Directory(
+            reactor, journal, self.connection, time.time, DirectorySettings()
+        )
+        await self.directory.start()
+        failures = Failures(self.connection, time.time, FailureSettings())
+        login = Login(self.directory, self.real.credentials, failures, self.clock, LoginSettings(delay=0.0))
+        self.answer = Deferred.fromCoroutine(login.authenticate("paul@mydomain.zz", PASSWORD, HOME))
+
+    async def tearDown(self) -> None:
+        await self.real.stop()
+
+    async def test_a_login_waits_for_the_directory(self) -> None:
+        self.connection.start()
+        self.assertIsInstance(await self.answer, Principal)
+
+    async def test_but_not_for_ever(self) -> None:
+        self.assertNoResult(self.answer)
+        self.clock.advance(PATIENCE)
+        self.failureResultOf(self.answer, Temporary)
+        self.connection.start()
+        await self.directory.when_ready()  # which who has given up does not disturb
