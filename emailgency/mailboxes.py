@@ -47,6 +47,7 @@ def imap_server(parts: Parts, reactor: Any, settings: Settings) -> ImapServer:
         tls=parts.certificates,
     )
     parts.storer.listeners.append(Backlog(parts.folders, server.search_index).delivered)
+    parts.directory.listeners.append(server.changed)
     parts.loops.append(Periodic(reactor, "looking after IMAP sessions", LOOK, server.look))
     return server
 
@@ -60,5 +61,6 @@ def pop3_server(parts: Parts, reactor: Any, settings: Settings) -> Pop3Server:
         login=parts.login,
         tls=parts.certificates,
     )
+    parts.directory.listeners.append(server.changed)
     parts.loops.append(Periodic(reactor, "looking after POP3 sessions", pop3.LOOK, server.look_at_rights))
     return server

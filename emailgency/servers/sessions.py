@@ -8,10 +8,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
 from twisted.logger import Logger
 
+from emailgency.background import background
 from emailgency.flows.login import Login, Principal
 from emailgency.model.errors import Temporary
 from emailgency.servers.connections import ConnectionLimits, Connections
 from emailgency.servers.line import Line, Transport
+from emailgency.store.changes import ABSENT, Change
 
 GRACE = 20.0  # seconds that running commands get at the end, unless the caller says else
 FAREWELL = 2.0  # seconds for the last words to arrive then: a client under TLS that has gone to sleep confirms no end
@@ -58,6 +60,7 @@ class Sessions(Generic[S, L]):
         self.tls = tls
         self.connections: Connections[L] = Connections(connection_limits, reactor, self._make_room)
         self.sessions: set[S] = set()
+        self._looking = False  # a look at rights is about to begin
         self._reactor = reactor
         self._guests: dict[L, None] = {}  # who has not logged in, oldest first
         self._started = 0
@@ -101,6 +104,16 @@ class Sessions(Generic[S, L]):
         return sum(session.mailbox == mailbox for session in self.sessions)
 
     # -- time ----------------------------------------------------------------------------------------------
+
+    def changed(self, change: Change) -> None:
+        """The directory is another one now: whose right has ended notices at once, and not at the next look."""
+        if any(edit.table == "entry" and edit.before != ABSENT for edit in change.edits) and not self._looking:
+            self._looking = True
+            background("looking at rights", self._look_once())
+
+    async def _look_once(self) -> None:
+        self._looking = False
+        await self.look_at_rights()
 
     async def look_at_rights(self) -> None:
         """End sessions whose right has ended."""

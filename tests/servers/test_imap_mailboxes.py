@@ -10,6 +10,7 @@ from twisted.trial.unittest import TestCase
 from emailgency.codec.imap import mutf7
 from emailgency.model.directory import STANDARD
 from emailgency.store import layout
+from emailgency.store.changes import Change, edit
 from tests.support.imap import MESSAGE, Office, all_of
 
 UNDELIVERED = layout.undelivered("c1")
@@ -160,7 +161,9 @@ class MailboxTests(TestCase):
         boss = await self.office.member("boss", "Undelivered")
         mailbox = self.office.people.mailboxes["boss"]
         self.office.people.mailboxes["boss"] = replace(mailbox, administrator=False, generation=mailbox.generation + 1)
-        await self.office.server.look()
+        after = self.office.people.mailboxes["boss"]
+        changed = Change(1, 0.0, "operator", "console", "set", "c1", (edit("entry", "c1/boss", mailbox, after),))
+        self.office.server.changed(changed)  # as the directory tells
         await boss.end()
         assert b"* BYE" in boss.buffer
         boss = await self.office.member("boss")
