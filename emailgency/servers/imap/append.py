@@ -56,7 +56,8 @@ async def replace(session: Session, command: commands.Replace) -> Completed:
     elif (place := view.place(position)) == UNKNOWN:
         upload = _GONE
     else:
-        upload = await _begin(session, command.message.name, view.folder.octets([view.folder.uids[place]]))
+        freed = 0 if session.is_shared(view.folder.path) else view.folder.octets([view.folder.uids[place]])
+        upload = await _begin(session, command.message.name, freed)
     if isinstance(upload, Completed):
         return upload
     uid = view.uid(position)

@@ -83,6 +83,7 @@ def _replace(request: Append, changed: Changed, folder: Maildir, source: Maildir
         with contextlib.suppress(OSError):
             os.unlink(placed.name, dir_fd=folder.subfolder(placed.subfolder))
         folder.forget(placed.uid)
+        folder.touched()
         raise
     assert isinstance(gone, Changed)
     reply = Changed(request.number, folder.path, changed.uidnext, changed.placed, gone.expunged, modseq=gone.modseq)
