@@ -353,4 +353,6 @@ class App:
         reasons = [f"not awake: {part}" for part in sorted(self._asleep)]
         if self.storer.hung:
             reasons.append(f"the storer has not answered for {self.storer.waited:.0f} s")
+        if self.storer.failing:
+            reasons.append("the storer dies again and again")
         return reasons

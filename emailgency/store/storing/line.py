@@ -131,7 +131,8 @@ class Storer:
         self._broken: set[str] = set()  # ids whose Writes died with theirs
         self._stopping = False
         self._stopped: Deferred[None] | None = None
-        self._deaths = 0
+        self._deaths = 0  # since an answer
+        self._spawned = 0.0  # seconds of the reactor
         self._reason = ""
 
     @property
@@ -143,6 +144,12 @@ class Storer:
     def hung(self) -> bool:
         """It lives, perhaps, but who asked it has waited too long: stopped, or its disk does not come back."""
         return self.waited > self.settings.patience
+
+    @property
+    def failing(self) -> bool:
+        """It dies again and again; the present one, if there is one, has not yet lived long enough to be trusted."""
+        young = self._reactor.seconds() - self._spawned < self.settings.patience
+        return self._deaths > 1 and (self._transport is None or young)
 
     def number(self) -> int:
         """A fresh number for a request."""
@@ -229,6 +236,7 @@ class Storer:
     # ---- the process -------------------------------------------------------------------------------------
 
     def _spawn(self) -> None:
+        self._spawned = self._reactor.seconds()
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AT_ONCE)
