@@ -135,16 +135,15 @@ class Folders(Snapshots):
             if not isinstance(reply, Changed):
                 return _refused(reply)
             self._arrived(reply.placed)
-            if source.expunge(reply.expunged, reply.modseq):
-                source.tell()
+            self._gone(source, reply)
             return reply.placed[0].uid
 
     async def expunge(self, folder: Folder, uids: Iterable[int]) -> None:
         """Remove messages; returns when that is on stable storage."""
 
         def apply(reply: Reply) -> None:
-            if isinstance(reply, Changed) and folder.expunge(reply.expunged, reply.modseq):
-                folder.tell()
+            if isinstance(reply, Changed):
+                self._gone(folder, reply)
 
         async with _locked(folder):
             files = folder.files(uids)
@@ -183,7 +182,12 @@ class Folders(Snapshots):
     async def create(self, path: str, quiet: bool = False) -> Folder | Refused:
         """A new folder; with `quiet` an existing one will do."""
         reply = await self._ask(CreateFolder(self._storer.number(), path, quiet))
-        return self._loaded(reply) if isinstance(reply, Opened) else _refused(reply)
+        if not isinstance(reply, Opened):
+            return _refused(reply)
+        folder = self._loaded(reply)
+        if reply.uidnext == 1:
+            self.happened(path, "MAILBOXNAME")
+        return folder
 
     async def delete(self, path: str) -> Refused | None:
         """The folder and its messages, not the folders below it."""
@@ -191,6 +195,7 @@ class Folders(Snapshots):
         if isinstance(reply, Refused):
             return reply
         self._lost(path)
+        self.happened(path, "MAILBOXNAME")
         return None
 
     async def rename(self, pairs: Sequence[tuple[str, str]]) -> Refused | None:
@@ -204,6 +209,8 @@ class Folders(Snapshots):
                 folder.path = new
                 folder.token = ""
                 self._known[new] = folder
+        for old, new in pairs:
+            self.happened(new, "MAILBOXNAME", old)
         return None
 
     async def subscribe(self, mailbox: str, names: Iterable[str]) -> None:
@@ -252,7 +259,10 @@ class Folders(Snapshots):
         def apply(reply: Reply) -> None:
             if isinstance(reply, Changed):
                 done.update(one[0] for one in reply.renamed)
-                folder.tell([one[0] for one in reply.renamed if folder.rename(*one, reply.modseq)], silent_to)
+                flagged = [one[0] for one in reply.renamed if folder.rename(*one, reply.modseq)]
+                folder.tell(flagged, silent_to)
+                if flagged:
+                    self.happened(folder.path, "FLAGCHANGE")
 
         requests = [
             SetFlags(self._storer.number(), folder.path, tuple(wanted[at : at + BATCH]))
@@ -260,6 +270,11 @@ class Folders(Snapshots):
         ]
         await self._ask_all(requests, apply, folder)
         return all(one[0] in done for one in wanted)
+
+    def _gone(self, folder: Folder, reply: Changed) -> None:
+        if folder.expunge(reply.expunged, reply.modseq):
+            folder.tell()
+            self.happened(folder.path, "MESSAGEEXPUNGE")
 
     async def _copy(
         self, source: Folder, uids: Sequence[int], destination: Folder, move: bool
@@ -272,8 +287,7 @@ class Folders(Snapshots):
         if not isinstance(reply, Changed):
             return _refused(reply)
         self._arrived(reply.placed)
-        if source.expunge(reply.expunged, reply.modseq):
-            source.tell()
+        self._gone(source, reply)
         if any(not flags_of(placed.name).isupper() for placed in reply.placed if flags_of(placed.name)):
             destination.token = ""  # keywords that came along may have got new letters there
             await self.refresh(destination)

@@ -438,9 +438,25 @@ class Thread(Struct, frozen=True):
     uid: bool
 
 
+class Group(Struct, frozen=True):
+    """Events of some mailboxes; `scope` in capitals, `names` of SUBTREE and MAILBOXES, `items` go with MessageNew."""
+
+    scope: str
+    names: tuple[str, ...]
+    events: frozenset[str]
+    items: tuple[FetchItem, ...] = ()
+
+
+class Notify(Struct, frozen=True):
+    """NOTIFY SET, or NONE without groups; `status`: STATUS of all these mailboxes at once."""
+
+    groups: tuple[Group, ...]
+    status: bool = False
+
+
 Command = (
     Capability | Noop | Logout | Id | Starttls | Authenticate | Login | Compress | Enable | Namespace | Select | Create
     | Delete | Rename | Subscribe | Unsubscribe | List | Lsub | Status | Append | Idle | Check | Close | Unselect
     | Expunge | Copy | Move | Replace | Store | Fetch | Search | Sort | Thread
-    | GetMetadata | SetMetadata | GetQuota | GetQuotaRoot | SetQuota
+    | Notify | GetMetadata | SetMetadata | GetQuota | GetQuotaRoot | SetQuota
 )  # fmt: skip

@@ -45,6 +45,7 @@ _MEMBERS = (
     "QRESYNC",
     "OBJECTID",
     "SAVEDATE",
+    "NOTIFY",
 )
 
 

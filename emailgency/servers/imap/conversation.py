@@ -33,9 +33,19 @@ async def converse(session: Session) -> None:
             line.at_rest = True
             if session.ending:
                 line.close(session.ending)
+            watch = session.watch
+            if watch is not None:
+                line.relieved = watch.wake
+                watch.wake()
             event = await line.event()
+            if watch is not None:
+                await watch.lock.acquire()  # what it is just telling comes first
             line.at_rest = False
-            await _answer(session, event)
+            try:
+                await _answer(session, event)
+            finally:
+                if watch is not None:
+                    watch.lock.release()
             await line.breathe()
     except ConnectionLost:
         pass
@@ -43,6 +53,8 @@ async def converse(session: Session) -> None:
         session.log.failure("imap {number}: session failed", number=session.number)
         line.close("We have trouble of our own, try again later.")
     finally:
+        if session.watch is not None:
+            session.server.watches.end(session)
         session.server.left(session)
         line.hang_up()
 

@@ -52,11 +52,11 @@ async def fetch(session: Session, command: commands.Fetch) -> Completed:
         if summarised and start % _MANY == 0:
             await summarise(session, view.folder, view.uids(positions[start : start + _MANY]))
         some = positions[start : start + step]
-        told += await _tell(session, view, some, items)
+        told += await tell(session, view, some, items)
     return Completed("That is all.") if told == len(positions) or command.uid else _GONE
 
 
-async def _tell(session: Session, view: Selected, positions: Sequence[int], items: Sequence[FetchItem]) -> int:
+async def tell(session: Session, view: Selected, positions: Sequence[int], items: Sequence[FetchItem]) -> int:
     """Answer for these messages; returns for how many."""
     if any(item in SUMMARISED for item in items):
         await summarise(session, view.folder, view.uids(positions))  # others may have pushed them out meanwhile

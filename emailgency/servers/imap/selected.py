@@ -4,7 +4,7 @@ The view keeps the folder's column of UIDs as it was when the client was last to
 the client knows. While that is still the folder's own column, position i of the view is position i of the folder.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator
 
 from msgspec import Struct
@@ -21,6 +21,7 @@ class Tone(Struct, frozen=True):
     with_uid: bool = False
     modseqs: bool = False  # UID and MODSEQ in every FETCH (RFC 7162 section 3.1)
     vanished: bool = False  # VANISHED instead of EXPUNGE (section 3.2.10)
+    arrivals: bool = False  # new messages are told although expunges have to wait
     recent: bool = True  # IMAP4rev2 knows neither RECENT nor \\Recent
 
 
@@ -148,14 +149,24 @@ class Selected:
             self._told_keywords = self.folder.keywords
         if expunges and not self.in_step:
             yield from self._tell_expunged(tone.vanished)
-        if self.in_step and self.count != len(self.folder):
-            known, self.count = self.count, len(self.folder)
+        if self.count != (len(self.folder) if self.in_step else len(self._uids)) and (self.in_step or tone.arrivals):
+            known, self.count = self.count, len(self._uids)
             self._claim_recent(known)
             yield responses.number(self.count, b"EXISTS")
             if tone.recent:
                 yield responses.number(self.recents, b"RECENT")
         if self.flagged or self.asked or self.quiet:
             yield from self._tell_flags(tone)
+
+    def take_arrivals(self) -> None:
+        """Give new messages their numbers although expunges are owed and wait (RFC 5465 section 3.1): it takes a
+        column of its own, until they are told.
+        """
+        if self.in_step:
+            return
+        known = self._uids[self.count - 1] if self.count else 0
+        fresh = self.folder.uids[bisect_right(self.folder.uids, known) :]
+        self._uids = self._uids[: self.count] + fresh
 
     def _tell_expunged(self, vanished: bool) -> Iterator[bytes]:
         left = set(self.folder.uids)

@@ -14,6 +14,7 @@ from emailgency.servers.imap.limits import Imap
 from emailgency.servers.imap.line import Line
 from emailgency.servers.imap.session import ServerReactor, Session
 from emailgency.servers.imap.tree import Trees
+from emailgency.servers.imap.watch import Watches
 from emailgency.servers.line import Transport
 from emailgency.servers.sessions import GRACE, Sessions
 from emailgency.store.counts import Counts
@@ -57,6 +58,7 @@ class ImapServer(Sessions[Session, Line]):
         self.rooms: dict[str, Room] = {}
         self.trees = Trees(folders)
         self.search_index = SearchIndex(reactor)
+        self.watches = Watches(folders)
         self.counts = Counts(reactor, folders.root)
         self.adopt(settings)
 

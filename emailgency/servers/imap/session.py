@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from msgspec import Struct
+from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorThreads, IReactorTime
 from twisted.logger import Logger
 
@@ -69,6 +70,13 @@ class ServerReactor(IReactorTime, IReactorThreads):
     """Timers and threads, for the type checker; every reactor of Twisted has them."""
 
 
+class Watchers(Protocol):
+    """What sessions know of `watch.Watches`."""
+
+    def end(self, session: "Session") -> None:
+        """It wants to hear nothing more."""
+
+
 class Shared(Protocol):
     """What all sessions share (`server.ImapServer`)."""
 
@@ -89,6 +97,10 @@ class Shared(Protocol):
     counts: Counts
     sessions: "set[Session]"
 
+    @property
+    def watches(self) -> Watchers:
+        """Who wants to be told what, by NOTIFY."""
+
     def joined(self, session: "Session") -> None:
         """It begins."""
 
@@ -100,6 +112,15 @@ class Shared(Protocol):
 
     def logged_in(self, mailbox: str) -> int:
         """How many sessions are logged in to this mailbox (its path)."""
+
+
+class Watching(Protocol):
+    """What a conversation knows of `watch.Watch`."""
+
+    lock: DeferredLock
+
+    def wake(self) -> None:
+        """A command has ended."""
 
 
 class Session:
@@ -123,6 +144,7 @@ class Session:
         "server",
         "state",
         "tag",
+        "watch",
     )
 
     def __init__(self, line: Line, server: Shared) -> None:
@@ -135,6 +157,7 @@ class Session:
         self.mailbox = ""  # its path, once logged in
         self.selected: Selected | None = None
         self.enabled: set[str] = set()  # extensions switched on by ENABLE (RFC 5161), in capitals
+        self.watch: Watching | None = None  # what NOTIFY has asked for
         self.tag = b""  # of the command under way
         self.granted = Count()  # what the command under way may fill of the quota
         self.owed: dict[bytes, dict[str, None]] = {}  # annotations to be told as changed, by folder (see `notices`)
@@ -210,7 +233,13 @@ class Session:
     def tone(self, with_uid: bool = False) -> Tone:
         """How this client is told of changes."""
         enabled = self.enabled
-        return Tone(with_uid, "CONDSTORE" in enabled, "QRESYNC" in enabled, "IMAP4REV2" not in enabled)
+        return Tone(
+            with_uid=with_uid,
+            modseqs="CONDSTORE" in enabled,
+            vanished="QRESYNC" in enabled,
+            arrivals=self.watch is not None,
+            recent="IMAP4REV2" not in enabled,
+        )
 
     # -- ending --------------------------------------------------------------------------------------------
 

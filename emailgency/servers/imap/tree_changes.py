@@ -139,6 +139,7 @@ async def _subscribe(session: Session, stored: str, wanted: bool) -> Completed:
         if wanted and len(known) >= session.server.settings.folder_limit:
             return no("Too many subscriptions.", b"LIMIT")
         await folders.subscribe(session.mailbox, known | {stored} if wanted else known - {stored})
+    folders.happened(layout.folder(session.mailbox, names.unstored(stored)), "SUBSCRIPTIONCHANGE")
     return Completed("Done.")
 
 
