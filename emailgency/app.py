@@ -159,6 +159,7 @@ class App:
             retry=settings.retry,
             places=Places(settings.courier.connections),
             guard=settings.guard,
+            hops=settings.smtp.reception.received_fields,
         )
         self.incidents = Incidents(History(reactor, data), clock)
         experience = Experience(LastGood(self.redis), KnownRecipients(self.redis), self.incidents)
@@ -320,6 +321,7 @@ class App:
             self.web.adopt(settings.web)
         self.egress.adopt(settings.egress)
         self.means.courier, self.means.retry, self.means.guard = settings.courier, settings.retry, settings.guard
+        self.means.hops = settings.smtp.reception.received_fields
         self.means.places.limit = settings.courier.connections
         self.relay.settings, self.outbound.settings = settings.relay, settings.outbound
         self.bounces.settings, self.flush.settings = settings.bounces, settings.flush

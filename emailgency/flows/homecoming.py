@@ -6,10 +6,8 @@ field for its address and for the one that forwarded it; an address that it has 
 and too many Received fields end it in any case.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from emailgency.codec import trace
@@ -19,10 +17,9 @@ from emailgency.model.errors import Temporary
 
 if TYPE_CHECKING:
     from emailgency.flows.bounce import Bounces
+    from emailgency.flows.means import Means
     from emailgency.rules.routing import Route
     from emailgency.store.spool import Live
-
-HOPS = 50  # Received fields, RFC 5321 section 6.3
 
 
 class Homecoming:
@@ -30,12 +27,13 @@ class Homecoming:
 
     _log = Logger()
 
-    def __init__(self, bounces: "Bounces", reactor: IReactorTime, clock: Callable[[], float], host_name: str) -> None:
+    def __init__(self, bounces: "Bounces", means: "Means") -> None:
         self._bounces = bounces
         self._spool = bounces.spool
-        self._reactor = reactor
-        self._clock = clock
-        self._host_name = host_name
+        self._means = means
+        self._reactor = means.reactor
+        self._clock = means.clock
+        self._host_name = means.name
 
     async def bring(self, live: "Live", index: int, route: "Route") -> None:
         """Target `index` of this message is an address of ours. Raises Temporary: then nothing has changed."""
@@ -52,7 +50,7 @@ class Homecoming:
             await self._fail(live, index, route.verdict.code, route.verdict.enhanced, route.verdict.text)
         elif _was_at(target.address, header):
             await self._end(live, index, Outcome(word="dropped", enhanced="5.4.6", reply="has been there before"))
-        elif _received(header) >= HOPS:
+        elif _received(header) >= self._means.hops:
             await self._fail(live, index, 554, "5.4.6", "too many Received fields, this is a loop")
         else:
             forwarder = envelope.recipients[target.recipient].as_given

@@ -35,7 +35,7 @@ class Places:
 
 
 class Means(Struct, kw_only=True):
-    """`courier`, `retry` and `guard` change when the settings are read again."""
+    """`courier`, `retry`, `guard` and `hops` change when the settings are read again."""
 
     spool: "Spool"
     egress: Egress
@@ -47,5 +47,6 @@ class Means(Struct, kw_only=True):
     retry: RetrySettings
     places: Places
     guard: GuardSettings = GuardSettings()
+    hops: int = 50  # Received fields from which a message counts as looping
     attempts: Attempts = field(default_factory=Attempts)
     couriers: Callable[..., Courier] = Courier  # makes them; arguments as Courier's

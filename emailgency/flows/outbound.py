@@ -100,7 +100,7 @@ class OutboundFlow(Lanes):
         self._bounces = bounces
         self.settings = settings
         self._young: deque[tuple[float, Live]] = deque()  # by arrival; the sender of these knows of no delay yet
-        self._homecoming = Homecoming(bounces, means.reactor, means.clock, means.name)
+        self._homecoming = Homecoming(bounces, means)
         self._placeless: list[tuple[Live, int]] = []  # while the directory does not answer
 
     def start(self) -> None:
