@@ -17,6 +17,7 @@ from emailgency.service import EmailgencyService, monotonic_reactor, observer
 from emailgency.settings import Settings
 from emailgency.settings_file import Mistake, Wrong
 
+PID_FILE = "twistd.pid"  # twistd's default: who only tries us finds nothing in his folder but the data folder
 LOG = "log"  # in the data folder; the terminal is for the story
 
 
@@ -64,6 +65,8 @@ def service(options: Any) -> DemoService:
     server_socket = reserve(notes.port)
     told = settings(data, server_socket.getsockname()[1])
     os.makedirs(data, mode=0o700, exist_ok=True)
+    if options.parent is not None and options.parent["pidfile"] == os.path.abspath(PID_FILE):
+        options.parent["pidfile"] = ""
     twistd = dict(options.parent or {})
     if twistd.get("logfile") is None:
         twistd["logfile"] = os.path.join(data, LOG)

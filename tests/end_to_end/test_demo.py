@@ -30,7 +30,7 @@ class Demo:
         twistd = os.path.join(os.path.dirname(sys.executable), "twistd")
         with open(os.path.join(self.folder, "terminal"), "wb") as terminal:
             self.process = subprocess.Popen(
-                [sys.executable, twistd, "-n", "--pidfile=", "emailgency", "demo"],
+                [sys.executable, twistd, "-n", "emailgency", "demo"],
                 cwd=self.folder,
                 env=environment(),
                 stdout=terminal,
@@ -77,6 +77,10 @@ def subjects(demo: Demo, user: str, password: str) -> list[str]:
         session.select("INBOX", readonly=True)
         _, found = session.fetch("1:*", "(BODY[HEADER.FIELDS (SUBJECT)])")
         return [part[1].decode().strip().removeprefix("Subject: ") for part in found if isinstance(part, tuple)]
+
+
+def test_it_leaves_nothing_where_it_was_started_but_its_data_folder(demo: Demo) -> None:
+    assert sorted(os.listdir(demo.folder)) == ["emailgency-demo", "terminal"]
 
 
 def test_mail_is_read_while_the_server_is_down_and_all_goes_home_when_it_is_back(demo: Demo) -> None:
