@@ -15,7 +15,7 @@ class MainPath(TestCase):
     async def test_greeting_offers_what_works_before_login(self) -> None:
         client = await self.office.client()
         greeting = await client.line()
-        assert greeting.startswith(b"* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE AUTH=PLAIN] ")
+        assert greeting.startswith(b"* OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE AUTH=PLAIN] ")
         [capability] = await client.ok(b"CAPABILITY")
         assert b"UIDPLUS" not in capability
         await client.ok(b"LOGIN paul " + PASSWORD.encode())

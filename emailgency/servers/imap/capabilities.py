@@ -53,12 +53,15 @@ def _speak_utf8(session: Session) -> None:
     session.line.connection.utf8 = True
 
 
+_SPELLED = {"IMAP4REV2": "IMAP4rev2"}
+
 # What ENABLE takes (in capitals) -> what has to be done at once, besides remembering it in `Session.enabled`.
 ENABLING: dict[str, Callable[[Session], None]] = {
     modseqs.CONDSTORE: modseqs.want,
     modseqs.QRESYNC: modseqs.want_vanished,
     notices.METADATA: lambda session: None,
     "UTF8=ACCEPT": _speak_utf8,
+    "IMAP4REV2": _speak_utf8,  # RFC 9051 section 5.1: names in UTF-8
 }
 
 
@@ -82,7 +85,7 @@ def capabilities(session: Session) -> list[str]:
 def _always(session: Session) -> list[str]:
     """RFC 7888 section 5: never LITERAL+ and LITERAL- both."""
     literals = "LITERAL-" if session.server.settings.large_literals_wait else "LITERAL+"
-    return ["IMAP4rev1", literals, *_ALWAYS]
+    return ["IMAP4rev1", "IMAP4rev2", literals, *_ALWAYS]
 
 
 def capability_code(session: Session) -> bytes:
@@ -99,4 +102,4 @@ def enable(session: Session, names: tuple[str, ...]) -> list[str]:
     for name in fresh:
         ENABLING[name](session)
         session.enabled.add(name)
-    return fresh
+    return [_SPELLED.get(name, name) for name in fresh]

@@ -1,7 +1,8 @@
 """NAMESPACE, and the selected folder as a whole: SELECT, EXAMINE and leaving it."""
 
 from emailgency.codec.imap import commands, responses
-from emailgency.servers.imap import flags, modseqs
+from emailgency.servers.imap import flags, modseqs, names
+from emailgency.servers.imap.listing import Catalogue
 from emailgency.servers.imap.selected import Selected, permanent_flags
 from emailgency.servers.imap.session import Completed, Session, State, bad, no_such_folder
 from emailgency.servers.imap.status import know_recent
@@ -23,11 +24,12 @@ async def select(session: Session, command: commands.Select) -> Completed:
     folder = await session.open(session.path(command.name))
     if isinstance(folder, Refused):
         return no_such_folder()
+    listed = await _listed(session, command.name) if "IMAP4REV2" in session.enabled else b""
     await know_recent(session, folder)
     resync = command.resync
     gone = await modseqs.gone_since(session, folder, resync.modseq) if resync is not None else None
     told = folder.recent_from
-    view = Selected(folder, command.read_only)
+    view = Selected(folder, command.read_only, recents="IMAP4REV2" not in session.enabled)
     if folder.recent_from != told:
         session.server.summaries.keep_recent(folder)
     session.server.folders.hold(folder, view)
@@ -36,11 +38,19 @@ async def select(session: Session, command: commands.Select) -> Completed:
     session.state = State.SELECTED
     if command.condstore:
         session.enabled.add(modseqs.CONDSTORE)
-    session.line.write(b"".join(_description(session, view)))
+    session.line.write(b"".join((*_description(session, view), listed)))
     if resync is not None:
         await modseqs.resynchronise(session, view, resync, gone)
     mode = b"READ-ONLY" if command.read_only else b"READ-WRITE"
     return Completed("The folder is open.", mode)
+
+
+async def _listed(session: Session, name: str) -> bytes:
+    """The LIST response in the answer to SELECT (RFC 9051 section 6.3.2)."""
+    tree = await session.server.trees.of(session.mailbox, session.line.breathe)
+    parts, separator = session.name(name), session.server.settings.separator
+    attributes = Catalogue(session, tree).attributes(parts, extended=True)
+    return responses.listed(attributes, separator, names.spell(parts, separator), utf8=session.utf8)
 
 
 def _description(session: Session, view: Selected) -> list[bytes]:

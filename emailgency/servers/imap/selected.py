@@ -29,6 +29,7 @@ class Selected:
     """The view; a listener of the folder. Positions count from 0, sequence numbers from 1."""
 
     __slots__ = (
+        "_claims",
         "_recent",
         "_told_keywords",
         "_uids",
@@ -43,7 +44,8 @@ class Selected:
         "woken",
     )
 
-    def __init__(self, folder: Folder, read_only: bool) -> None:
+    def __init__(self, folder: Folder, read_only: bool, recents: bool = True) -> None:
+        """Without `recents` nothing is \\Recent here, and it stays so for others."""
         self.folder = folder
         self.read_only = read_only
         self.count = len(folder)
@@ -56,6 +58,7 @@ class Selected:
         self._uids = folder.uids
         self._told_keywords = folder.keywords
         self._recent: list[tuple[int, int]] = []  # UIDs from … to below …, \Recent in this session
+        self._claims = recents
         self._claim_recent(0)
 
     def folder_changed(self, flagged: Collection[int]) -> None:
@@ -203,7 +206,7 @@ class Selected:
         """Messages behind the first `known` that no session was told of are \\Recent here and nowhere else."""
         folder = self.folder
         low = max(folder.recent_from, self._uids[known] if known < len(self._uids) else folder.uidnext)
-        if low >= folder.uidnext:
+        if low >= folder.uidnext or not self._claims:
             return
         if self._recent and self._recent[-1][1] == low:
             self._recent[-1] = (self._recent[-1][0], folder.uidnext)
