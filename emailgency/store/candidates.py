@@ -15,6 +15,7 @@ from emailgency.model.address import Address
 from emailgency.store import layout
 
 _PAUSE = 1.0  # seconds between two counts for one customer
+_LATE = 3600.0  # seconds after which a folder that has not come will not: its address has become something else
 _KEPT = 10_000  # customers
 
 
@@ -28,7 +29,12 @@ class Catchall(Struct):
     count: int = 0
     mtime: int = -1  # of the directory when it was counted, nanoseconds
     at: float = float("-inf")
-    coming: dict[str, int] = field(default_factory=dict)  # folder -> open transactions; 0: accepted, not counted yet
+    open: dict[str, int] = field(default_factory=dict)  # folder -> transactions that may bring it its first mail
+    accepted: dict[str, float] = field(default_factory=dict)  # folder -> when that was, until it has been counted
+
+    def coming(self) -> set[str]:
+        """Folders that are on their way."""
+        return self.open.keys() | self.accepted.keys()
 
 
 class Candidates:
@@ -55,36 +61,38 @@ class Candidates:
             catchall.at = now
             await self._count(customer, catchall)
             catchall.mtime = mtime
-        folder = layout.catchall(customer, address)
-        total = catchall.count + len(catchall.coming)
-        return total - (folder in catchall.coming or self.is_known(customer, address))
+        coming = catchall.coming()
+        counted = layout.catchall(customer, address) in coming or self.is_known(customer, address)
+        return catchall.count + len(coming) - counted
 
     def expect(self, customer: str, address: Address) -> None:
         """A transaction has it as a recipient. Each is followed by `settle`."""
-        coming = self._of(customer).coming
+        transactions = self._of(customer).open
         folder = layout.catchall(customer, address)
-        coming[folder] = coming.get(folder, 0) + 1
+        transactions[folder] = transactions.get(folder, 0) + 1
 
     def settle(self, customer: str, address: Address, accepted: bool) -> None:
         """The transaction has ended; `accepted`: its mail is on the way into the folder."""
-        coming = self._of(customer).coming
+        catchall = self._of(customer)
         folder = layout.catchall(customer, address)
-        coming[folder] = coming.get(folder, 1) - 1
-        if not coming[folder] and not accepted:
-            del coming[folder]
+        left = catchall.open.pop(folder, 1) - 1
+        if left:
+            catchall.open[folder] = left
+        if accepted:
+            catchall.accepted[folder] = self._reactor.seconds()
 
     def _of(self, customer: str) -> Catchall:
         found = self._known.get(customer)
         if found is None:
             if len(self._known) >= _KEPT:
-                self._known = {id: one for id, one in self._known.items() if one.coming}
+                self._known = {id: one for id, one in self._known.items() if one.coming()}
             found = self._known[customer] = Catchall()
         return found
 
     async def _count(self, customer: str, catchall: Catchall) -> None:
-        for folder, transactions in tuple(catchall.coming.items()):
-            if not transactions and os.path.isdir(f"{self._root}/{folder}"):
-                del catchall.coming[folder]
+        for folder, since in tuple(catchall.accepted.items()):
+            if os.path.isdir(f"{self._root}/{folder}") or self._reactor.seconds() > since + _LATE:
+                del catchall.accepted[folder]
         place = f"{self._root}/{layout.catchall_of(customer)}"
         catchall.count = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), _entries, place)
 

@@ -10,16 +10,20 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
+from emailgency.codec.smtp.command import Mail, Rcpt
+from emailgency.flows.receive import Reception, ReceptionLimits, Transaction
 from emailgency.flows.resolve import Resolver
 from emailgency.flows.unknown_recipients import FULL, TOO_MANY, UnknownLimits, UnknownRecipients
 from emailgency.model.address import Address
 from emailgency.model.directory import OPERATOR, Customer, Domain, DomainKind, Plan
-from emailgency.model.envelope import Catchall, Deliver, Recipient, Undelivered
+from emailgency.model.envelope import Catchall, Client, Deliver, Recipient, Undelivered
 from emailgency.model.verdict import Verdict
+from emailgency.rules.routing import Route
 from emailgency.store import layout
 from emailgency.store.candidates import Candidates
 from emailgency.store.counts import Counts
 from tests.support.imap import all_of
+from tests.support.smtp import MemorySpool
 
 PLAN = Plan(name="small", candidates=3, undelivered_messages=5, undelivered_quota=10_000)
 UNDELIVERED = (Undelivered(customer="c1", recipient=0),)
@@ -88,6 +92,14 @@ class UnknownRecipientTests(TestCase):
             settle(None)
         assert isinstance((await self.targets("another"))[0], Catchall)
 
+    async def test_mail_that_was_accepted_keeps_its_place_whatever_a_second_transaction_does(self) -> None:
+        first = await self.unknowns.claim(await self.targets("new0"), SOMEWHERE, 100)
+        second = await self.unknowns.claim(await self.targets("new0"), SOMEWHERE, 100)
+        first(100)
+        second(None)
+        assert await self.candidates.others("c1", Address("other", "mydomain.zz")) == 1
+        assert await self.candidates.others("c1", Address("new0", "mydomain.zz")) == 0
+
     async def test_open_transactions_hold_their_places(self) -> None:
         for number in range(3):
             await self.unknowns.claim(await self.targets(f"new{number}"), SOMEWHERE, 100)
@@ -108,6 +120,32 @@ class UnknownRecipientTests(TestCase):
         self.deliver(layout.catchall("c1", Address("old", "mydomain.zz")), 10)
         for _ in range(10):
             assert await self.unknowns.claim(await self.targets("old"), SOMEWHERE, 10) is None
+
+    # ---- one transaction ---------------------------------------------------------------------------------
+
+    def transaction(self, target: Any) -> Transaction:
+        class Meant:
+            async def resolve(self, recipient: Recipient, index: int) -> Route:
+                customer = await OneCustomer().customer("c1")
+                return Route(customer, Domain("mydomain.zz", "c1", DomainKind.MAIN), None, (target,), 4000)
+
+        reception = Reception(Meant(), MemorySpool(), lambda: 1_800_000_000.0, "mx.test", ReceptionLimits())
+        reception.unknowns = self.unknowns
+        return Transaction(reception, Client(ip=SOMEWHERE), Mail(sender="a@b.example"), "ESMTP")
+
+    async def test_room_is_held_from_rcpt_to_the_end_of_the_transaction(self) -> None:
+        """Of 10,000 octets a message of unknown size may take 4,000, the limit of its recipient."""
+        rcpt, (target,) = Rcpt(address="new@mydomain.zz"), UNDELIVERED
+        first, second, third = [self.transaction(target) for _ in range(3)]
+        assert (await first.recipient(rcpt)).accepts
+        assert (await second.recipient(rcpt)).accepts
+        assert await third.recipient(rcpt) == FULL
+        first.abort()
+        assert (await third.recipient(rcpt)).accepts
+        assert (await second.finish(b"Subject: x\r\n\r\n")).accepts
+        assert (await self.transaction(target).recipient(rcpt)).accepts
+        await third.finish(b"x" * 5000)  # too big
+        assert (await self.transaction(target).recipient(rcpt)).accepts
 
     # ---- the network's budget ----------------------------------------------------------------------------
 
