@@ -12,13 +12,16 @@ from emailgency.codec.mime import content, sections, transfer
 from emailgency.codec.mime.summary import summarise
 from tests.support import mime_shapes
 from tests.support.dovecot import Dovecot, parse
-from tests.support.mime_corpus import ENCODED, MESSAGES
+from tests.support.mime_corpus import BOMBS, ENCODED, LINE_ENDS, MESSAGES
 
 _NO_DEFECT = "RFC 5322 §4: obsolete syntax that must be read; "
 _RFC_2045 = (
     "RFC 2045 §5.2: plain US-ASCII text is the meaning of a Content-Type with a syntax error; Dovecot: empty type"
 )
 _BOUNDARY = "RFC 2046 §5.1.1: a boundary of 1 to 70 characters is a must; so the text is shown as text, not hidden"
+
+_NUL_BOUNDARY = "no grammar; we find the delimiters, Dovecot does not"
+_NUL = "no grammar; we read what stands before it, Dovecot gives an empty type"
 
 # Shape -> why the two differ.
 ENVELOPES_DIFFER = {
@@ -49,6 +52,24 @@ STRUCTURES_DIFFER = {
     "structure: disposition nonsense": "RFC 2183 §2: a type is a must; Dovecot gives an empty one",
     "structure: multipart no boundary parameter": _BOUNDARY,
     "structure: multipart empty boundary": _BOUNDARY,
+    "broken: boundary parameter missing inside": _BOUNDARY,
+    "broken: NUL in type": _NUL,
+    "broken: NUL in part header": _NUL,
+    "broken: NUL in boundary": _NUL_BOUNDARY,
+}
+_BARE_LF = (
+    "RFC 3501 §2.3.4: the octets of the message as BODY[] gives them; Dovecot counts CRLF for each LF, and sends it"
+)
+_BARE_CR = "RFC 5322 §2.2: CR is no line end; Dovecot shows a space for it"
+_BOUNDS = (
+    "bounds: 1,000 parts, 30 levels here; 10,000 parts and 100 levels in Dovecot. What is beyond is shown as octets"
+)
+OTHERS_DIFFER = {
+    ("lines end in LF", "RFC822.SIZE"): _BARE_LF,
+    ("line ends mixed", "RFC822.SIZE"): _BARE_LF,
+    ("lines end in CR", "ENVELOPE"): _BARE_CR,
+    ("CR in header", "ENVELOPE"): _BARE_CR,
+    **{(name, item): _BOUNDS for name in BOMBS for item in ("BODY", "BODYSTRUCTURE")},
 }
 
 
@@ -66,21 +87,41 @@ def test_sizes_envelopes_and_structures_agree_with_dovecot(theirs: Dovecot) -> N
     answers = theirs.fetch("RFC822.SIZE ENVELOPE BODY BODYSTRUCTURE")
     different: dict[str, set[str]] = {"RFC822.SIZE": set(), "ENVELOPE": set(), "BODYSTRUCTURE": set(), "BODY": set()}
     for number, (name, message) in enumerate(MESSAGES.items(), 1):
-        summary = summarise(message)
-        ours = {
-            "RFC822.SIZE": str(len(message)),
-            "ENVELOPE": parse(summary.envelope)[0],
-            "BODYSTRUCTURE": parse(summary.bodystructure)[0],
-            "BODY": parse(summary.body)[0],
-        }
-        dovecot = _pairs(answers[number])
-        for item, value in ours.items():
-            if _bare(value) != _bare(dovecot[item]):
-                different[item].add(name)
+        for item in _different(message, answers[number]):
+            different[item].add(name)
     assert different["RFC822.SIZE"] == set()
     assert different["ENVELOPE"] == ENVELOPES_DIFFER.keys()
     assert different["BODYSTRUCTURE"] == STRUCTURES_DIFFER.keys()
     assert different["BODY"] == STRUCTURES_DIFFER.keys() - {"structure: disposition nonsense"}  # extension data
+
+
+@pytest.mark.peer("dovecot")
+def test_line_ends_of_every_kind_and_bombs_agree_with_dovecot() -> None:
+    shapes = LINE_ENDS | BOMBS
+    dovecot = Dovecot(list(shapes.values()))
+    try:
+        answers = dovecot.fetch("RFC822.SIZE ENVELOPE BODY BODYSTRUCTURE")
+    finally:
+        dovecot.close()
+    different = {
+        (name, item)
+        for number, (name, message) in enumerate(shapes.items(), 1)
+        for item in _different(message, answers[number])
+    }
+    assert different == OTHERS_DIFFER.keys()
+
+
+def _different(message: bytes, answer: list[object]) -> list[str]:
+    """The items of which Dovecot says something else."""
+    summary = summarise(message)
+    ours = {
+        "RFC822.SIZE": str(len(message)),
+        "ENVELOPE": parse(summary.envelope)[0],
+        "BODYSTRUCTURE": parse(summary.bodystructure)[0],
+        "BODY": parse(summary.body)[0],
+    }
+    theirs = _pairs(answer)
+    return [item for item, value in ours.items() if _bare(value) != _bare(theirs[item])]
 
 
 @pytest.mark.peer("dovecot")
@@ -118,6 +159,7 @@ SECTIONS_DIFFER = {
     "structure: multipart same boundary": _CRLF,
     "structure: multipart no boundary parameter": _BOUNDARY,
     "structure: multipart empty boundary": _BOUNDARY,
+    "broken: NUL in boundary": _NUL_BOUNDARY,
 }
 
 
@@ -180,6 +222,8 @@ BINARIES_DIFFER = {
     "structure: multipart no boundary parameter": _BOUNDARY,
     "structure: multipart empty boundary": _BOUNDARY,
     "encoded: empty field": "RFC 2045 §6.1: without a mechanism it is 7bit; Dovecot does not know it",
+    "broken: NUL in boundary": _NUL_BOUNDARY,
+    "broken: truncated in base64": _PADDING,
 }
 
 

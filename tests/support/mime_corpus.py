@@ -290,10 +290,51 @@ STRUCTURES = {
     "dashes": _mixed("--\n-- \n---\n--b\n\n-- \nsig\n--\n--b--\n"),
 }  # fmt: skip
 
+BROKEN = {
+    "charset nobody knows": _typed("Content-Type: text/plain; charset=x-klingon", "qapla\n"),
+    "charset with 8-bit": _typed("Content-Type: text/plain; charset=utf\xfc8", "b\n"),
+    "charset that lies": _typed("Content-Type: text/plain; charset=utf-8", "\xff\xfe\xfc\n"),
+    "charset of utf-16": _typed("Content-Type: text/plain; charset=utf-16", "\xff\xfea\0b\0\n"),
+    "charset with a language": _typed("Content-Type: text/plain; charset*=us-ascii'en'utf-8", "b\n"),
+    "NUL in type": _typed("Content-Type: text/pl\0ain; charset=utf-8"),
+    "NUL in file name": _typed('Content-Type: application/x; name="a\0b"'),
+    "NUL in boundary": _mixed("--a\0b\n\nx\n--a\0b--\n", boundary="a\0b"),
+    "NUL in part header": _mixed("--b\nContent-Type: text/html\0\nContent-ID: <a\0b>\n\nx\n--b--\n"),
+    "NUL before boundary": _mixed("--b\n\nx\0\n--b--\n"),
+    "8-bit boundary": _mixed("--gr\xfcn\n\nx\n--gr\xfcn--\n", boundary="gr\xfcn"),
+    "8-bit field name": _header("S\xfcbject: a", "Subject: b"),
+    "8-bit in disposition": _plain_typed('Content-Disposition: attachment; filename="gr\xfcn.txt"'),
+    "8-bit in part header": _mixed("--b\nContent-Description: gr\xfcn\nContent-Type: text/html\n\nx\n--b--\n"),
+    "boundary missing inside": _mixed(
+        "--b\nContent-Type: multipart/mixed; boundary=c\n\nno line of it\n--b\n\ny\n--b--\n"
+    ),
+    "boundary parameter missing inside": _mixed("--b\nContent-Type: multipart/mixed\n\nx\n--b\n\ny\n--b--\n"),
+    "truncated in base64": _mixed("--b\nContent-Transfer-Encoding: base64\n\nSGVsbG8sI"),
+    "truncated inside": _mixed("--b\nContent-Type: multipart/mixed; boundary=c\n\n--c\n\nx"),
+    "truncated in inner message": _mixed("--b\nContent-Type: message/rfc822\n\nSubject: cut\nTo: a"),
+    "nested 25": _nested(25),
+    "attached 25": _attached(25),
+    "parts 900": _mixed("".join(f"--b\n\npart {n}\n" for n in range(900)) + "--b--\n"),
+}
+
 MESSAGES: dict[str, bytes] = {
     f"{group}: {name}": text.encode("latin-1").replace(b"\n", b"\r\n")
-    for group, shapes in (("header", HEADERS), ("address", ADDRESSES), ("structure", STRUCTURES))
+    for group, shapes in (("header", HEADERS), ("address", ADDRESSES), ("structure", STRUCTURES), ("broken", BROKEN))
     for name, text in shapes.items()
+}
+
+# Line ends as no RFC has them, and more than we look into.
+LINE_ENDS = {
+    "lines end in LF": _mixed("--b\n\nx\n--b--\n").encode(),
+    "line ends mixed": _mixed("--b\r\n\nx\n--b--\r\n").encode(),
+    "lines end in CR": b"Subject: a\rTo: b\r\rbody\r",
+    "CR in header": b"Subject: a\rb\r\n\r\nx\r\n",
+    "CR CR LF": b"Subject: a\r\r\n\r\r\nx\r\n",
+}
+BOMBS = {
+    "parts 100,000": _mixed("--b\n\nx\n" * 100_000 + "--b--\n").encode().replace(b"\n", b"\r\n"),
+    "nested 200": _nested(200).encode().replace(b"\n", b"\r\n"),
+    "attached 200": _attached(200).encode().replace(b"\n", b"\r\n"),
 }
 
 
