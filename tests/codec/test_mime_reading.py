@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from binascii import b2a_base64
 from datetime import date
 
 import pytest
@@ -263,3 +264,19 @@ def test_parts_and_depth_are_bounded() -> None:
     message = structure.read(many)
     assert len(message.parts) == structure.PARTS
     assert message.parts[-1].end == len(many)
+
+
+@pytest.mark.parametrize(
+    ("octets", "text"),
+    [
+        ("grün".encode("utf-16-be"), "grün"),
+        (b"\xff\xfe" + "grün".encode("utf-16-le"), "grün"),
+        (b"\xfe\xff" + "grün".encode("utf-16-be"), "grün"),
+        (b"\0", "\ufffd"),
+        (b"", ""),
+    ],
+)
+def test_utf_16_is_read_with_and_without_a_byte_order_mark(octets: bytes, text: str) -> None:
+    assert "".join(decoding.body_text(octets, 0, len(octets), b"8bit", b"utf-16")) == text
+    encoded = b2a_base64(octets)
+    assert "".join(decoding.body_text(encoded, 0, len(encoded), b"base64", b"UTF-16")) == text

@@ -64,11 +64,22 @@ def _bare(octets: bytes) -> str:
 
 def body_text(octets: Octets, start: int, end: int, encoding: bytes, charset_name: bytes | None) -> Iterator[str]:
     """The text of octets[start:end], piece by piece; a character is never cut in two."""
-    decoder = codecs.getincrementaldecoder(charset(charset_name))("replace")
+    name = charset(charset_name)
+    decoder: codecs.IncrementalDecoder | None = None
     without = transfer.decoder(encoding) or transfer.Identity()
     for at in range(start, end, CHUNK):
-        yield decoder.decode(without.feed(octets[at : min(at + CHUNK, end)]))
-    yield decoder.decode(without.end(), final=True)
+        piece = without.feed(octets[at : min(at + CHUNK, end)])
+        decoder = decoder or _decoder(name, piece)
+        yield decoder.decode(piece)
+    rest = without.end()
+    yield (decoder or _decoder(name, rest)).decode(rest, final=True)
+
+
+def _decoder(name: str, begin: bytes) -> codecs.IncrementalDecoder:
+    """For a text that begins with these octets: Python refuses UTF-16 without a byte order mark."""
+    if name == "utf-16" and not begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        name = "utf-16-be"  # RFC 2781 section 4.3
+    return codecs.getincrementaldecoder(name)("replace")
 
 
 def _base64(digits: bytes) -> bytes:
