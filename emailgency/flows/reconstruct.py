@@ -9,7 +9,7 @@ from twisted.internet.threads import deferToThreadPool
 from emailgency.flows.progress import Progress
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
-from emailgency.store import layout, summaries
+from emailgency.store import layout, summary_rows
 from emailgency.store.folder import Folder
 from emailgency.store.folders import Folders
 from emailgency.store.searching import database as search_cache
@@ -46,7 +46,7 @@ class Reconstruction:
 
 def forget_summaries(mailbox: str) -> None:
     """The caches of parsed messages and of their texts; they fill again. Blocks."""
-    for file in (summaries.FILE, search_cache.FILE):
+    for file in (summary_rows.FILE, search_cache.FILE):
         for suffix in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(mailbox, file + suffix))

@@ -6,39 +6,19 @@ all folders (10,000 messages take about 12 MB). Nothing here ever fails a comman
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import msgspec
 from twisted.internet.interfaces import IReactorThreads
 from twisted.logger import Logger
 
 from emailgency.background import background
 from emailgency.codec.mime.summary import Summary
-from emailgency.store import layout
+from emailgency.store import layout, summary_rows
 from emailgency.store.cache_files import CacheFiles
 from emailgency.store.folder import UNKNOWN, Folder
 
-FILE = "summaries.sqlite"
-_KEEP = "INSERT OR REPLACE INTO summary VALUES (?, ?, ?, ?)"
-_AND_ONE_MORE = ", (?, ?, ?, ?)"
-VERSION = 2  # grows when the serialised form changes; other versions are thrown away
-_ROWS = 100  # written by one statement, since each lets go of the interpreter's lock and waits for it again
-_TABLES = """
-DROP TABLE IF EXISTS summary;
-DROP TABLE IF EXISTS recent;
-DROP TABLE IF EXISTS preview;
-CREATE TABLE IF NOT EXISTS summary (folder TEXT, uidvalidity INTEGER, uid INTEGER, packed BLOB,
-  PRIMARY KEY (folder, uidvalidity, uid)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS preview (folder TEXT, uidvalidity INTEGER, uid INTEGER, words TEXT,
-  PRIMARY KEY (folder, uidvalidity, uid)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS recent (folder TEXT PRIMARY KEY, uidvalidity INTEGER, told INTEGER) WITHOUT ROWID;
-"""
-
 T = TypeVar("T")
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Summary).decode
 
 
 class Summaries:
@@ -48,7 +28,7 @@ class Summaries:
 
     def __init__(self, reactor: IReactorThreads, held: int = 50_000) -> None:
         """At most `held` summaries stay in memory over all folders, some 1.2 kB each."""
-        self._files = CacheFiles(reactor, _TABLES, VERSION)
+        self._files = CacheFiles(reactor, summary_rows.TABLES, summary_rows.VERSION)
         self._most = held
         self._unusable: set[str] = set()
         self._held: dict[Folder, int] = {}  # how many; the folder used last is the last
@@ -61,11 +41,7 @@ class Summaries:
         key = (folder.path, folder.uidvalidity)
 
         def read(database: sqlite3.Connection) -> tuple[int, list[tuple[int, Summary]]]:
-            rows = database.execute(
-                "SELECT uid, packed FROM summary WHERE folder = ? AND uidvalidity = ? AND uid BETWEEN ? AND ?",
-                (*key, uids[0], uids[-1]),
-            )
-            return _highest(database, key), [(uid, _decode(packed)) for uid, packed in rows]
+            return summary_rows.highest(database, key), summary_rows.read(database, key, uids[0], uids[-1])
 
         folder.summarised, found = await self._read(folder, read) or (0, [])
         gone = []
@@ -75,22 +51,16 @@ class Summaries:
             else:
                 folder.summaries.setdefault(uid, summary)
         if gone:
-            background("forgetting summaries", self.run(folder, _forgetting(key, gone)))
+            background(
+                "forgetting summaries", self.run(folder, lambda database: summary_rows.forget(database, key, gone))
+            )
 
     def keep(self, folder: Folder, summaries: dict[int, Summary]) -> None:
         """These have just been made; they are on the snapshot already."""
         key = (folder.path, folder.uidvalidity)
         folder.summarised = max(folder.summarised, *summaries)
 
-        def write(database: sqlite3.Connection) -> None:
-            database.execute("DELETE FROM summary WHERE folder = ? AND uidvalidity <> ?", key)
-            rows = [(*key, uid, _encode(summary)) for uid, summary in summaries.items()]
-            for at in range(0, len(rows), _ROWS):
-                some = rows[at : at + _ROWS]
-                values = [value for row in some for value in row]
-                database.execute(_KEEP + _AND_ONE_MORE * (len(some) - 1), values)
-
-        background("keeping summaries", self.run(folder, write))
+        background("keeping summaries", self.run(folder, lambda database: summary_rows.write(database, key, summaries)))
 
     async def load_recent(self, folder: Folder) -> None:
         """Set `folder.recent_from` from what sessions were told, else from what nobody has touched yet (new/)."""
@@ -98,7 +68,7 @@ class Summaries:
 
         def read(database: sqlite3.Connection) -> tuple[int, int | None]:
             row = database.execute("SELECT told FROM recent WHERE folder = ? AND uidvalidity = ?", key).fetchone()
-            return _highest(database, key), row[0] if row else None
+            return summary_rows.highest(database, key), row[0] if row else None
 
         folder.summarised, told = await self._read(folder, read) or (0, None)
         if told is None:
@@ -145,19 +115,4 @@ class Summaries:
 
 
 def _path(folder: Folder) -> str:
-    return os.path.join(folder.root, layout.mailbox_of(folder.path), FILE)
-
-
-def _highest(database: sqlite3.Connection, key: tuple[str, int]) -> int:
-    """The highest UID the cache knows of a folder."""
-    row = database.execute("SELECT max(uid) FROM summary WHERE folder = ? AND uidvalidity = ?", key).fetchone()
-    return row[0] or 0
-
-
-def _forgetting(key: tuple[str, int], uids: Iterable[int]) -> Callable[[sqlite3.Connection], None]:
-    def delete(database: sqlite3.Connection) -> None:
-        rows = [(*key, uid) for uid in uids]
-        database.executemany("DELETE FROM summary WHERE folder = ? AND uidvalidity = ? AND uid = ?", rows)
-        database.executemany("DELETE FROM preview WHERE folder = ? AND uidvalidity = ? AND uid = ?", rows)
-
-    return delete
+    return os.path.join(folder.root, layout.mailbox_of(folder.path), summary_rows.FILE)

@@ -1,11 +1,13 @@
 """What the search index answers is what reading the messages answers, at any time, only sooner."""
 
+import contextlib
 import os
 import random
 import sqlite3
 
 from twisted.trial.unittest import TestCase
 
+from emailgency.store import summary_rows
 from emailgency.store.searching import backlog, database
 from emailgency.store.storing.messages import Delivered, Placed
 from tests.support.imap import MESSAGE, Client, Office
@@ -79,6 +81,23 @@ class SearchIndexes(TestCase):
         await self.office.restart()  # from the file
         client = await self.office.member(folder="INBOX")
         self.assertEqual(await self.answers(client), read)
+
+    async def test_what_is_indexed_is_summarised_too_as_fetch_would_have_done_it(self) -> None:
+        for number, message in enumerate([*MESSAGES.values(), *[MESSAGE] * 110]):
+            self.put(f"m{number:04}", message)
+        count = len(os.listdir(f"{self.office.disk()}/cur"))
+        client = await self.office.member(folder="INBOX")
+        await self.filled(client, count)
+        with contextlib.closing(sqlite3.connect(f"{self.office.disk()}/{summary_rows.FILE}")) as cache:
+            self.assertEqual(cache.execute("SELECT count(*) FROM summary").fetchone()[0], count)
+        asked = b"FETCH 1:* (ENVELOPE BODYSTRUCTURE BODY)"
+        self.office.server.summaries.keep = lambda *_: self.fail("parsed again")  # type: ignore[method-assign]
+        kept = await client.ok(asked)
+        del self.office.server.summaries.keep
+        (folder,) = (session.selected.folder for session in self.office.server.sessions if session.selected)
+        folder.summaries.clear()
+        folder.summarised = 0  # as if nothing were in the cache
+        self.assertEqual(await client.ok(asked), kept)
 
     async def test_mail_that_comes_and_goes_while_it_is_searched(self) -> None:
         generator = random.Random(7)

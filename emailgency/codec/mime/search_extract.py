@@ -9,6 +9,7 @@ from msgspec import Struct
 from emailgency.codec.mime import decoding, headers, search_text, sort_keys, structure
 from emailgency.codec.mime.headers import Octets
 from emailgency.codec.mime.sort_keys import SortKeys
+from emailgency.codec.mime.structure import Part
 
 FIELDS = ("bcc", "cc", "from", "message-id", "subject", "to")  # kept apart: these are asked for most
 TEXT = 262144  # characters of the body that are kept
@@ -29,9 +30,9 @@ class Extract(Struct, frozen=True):
     whole: bool
 
 
-def extract(octets: Octets) -> Extract:
-    """Linear; a message with attachments of 20 MB takes some 100 ms."""
-    message = structure.read(octets)
+def extract(octets: Octets, message: Part | None = None) -> Extract:
+    """Linear; a message with attachments of 20 MB takes some 100 ms. `message`: what `structure.read` made of it."""
+    message = message or structure.read(octets)
     header = octets[: min(message.body, headers.LIMIT)]
     whole = message.body <= HEAD
     fields = headers.read(header, 0, len(header), _PATTERN)

@@ -14,8 +14,13 @@ from array import array
 import msgspec
 
 from emailgency.codec import frames
+from emailgency.codec.mime import structure
+from emailgency.codec.mime.headers import Octets
 from emailgency.codec.mime.search_extract import Extract, extract
 from emailgency.codec.mime.sort_keys import SortKeys
+from emailgency.codec.mime.summary import Summary, of_tree
+from emailgency.store import layout, summary_rows
+from emailgency.store.cache_file import CacheFile
 from emailgency.store.searching import database
 from emailgency.store.searching.blocks import Block, Fields, Texts, reopened
 from emailgency.store.searching.messages import Failed, Forget, Index, Indexed, Reply, Request
@@ -84,17 +89,20 @@ class Indexer:
             _drop(cache, request.folder, request.uidvalidity)
             block, replaced = _last_block(cache, request)
             made: list[Fields] = []
+            summaries: dict[int, Summary] = {}
             for uid, name in request.files:
                 one = _read(os.path.join(request.root, request.folder, name))
                 if one is None:
                     continue
-                block.add(uid, one)
+                extracted, summaries[uid] = one
+                block.add(uid, extracted)
                 if block.full:
                     made.append(_store(cache, request, block))
                     block = Block(array("I"), [])
             if block.uids:
                 made.append(_store(cache, request, block))
-            return Indexed(request.number, tuple(made), replaced)
+        _keep(request, summaries)
+        return Indexed(request.number, tuple(made), replaced)
 
     def _make_grams(self, path: str) -> None:
         """Of some blocks."""
@@ -165,17 +173,32 @@ def _searchable(octets: bytes) -> str:
     return (texts.head.octets + b"\n" + texts.body.octets).decode("utf-8", "replace").replace("\0", "\n")
 
 
-def _read(path: str) -> Extract | None:
+def _keep(request: Index, summaries: dict[int, Summary]) -> None:
+    """What FETCH of ENVELOPE and BODYSTRUCTURE will ask for: 15 us a message here, where it is read anyway."""
+    path = os.path.join(request.root, layout.mailbox_of(request.folder), summary_rows.FILE)
+    file = CacheFile(path, summary_rows.TABLES, summary_rows.VERSION)
+    with contextlib.suppress(sqlite3.Error, OSError):
+        key = request.folder, request.uidvalidity
+        file.do(lambda database: summary_rows.write(database, key, summaries))
+    file.close()
+
+
+def _read(path: str) -> tuple[Extract, Summary] | None:
     """None when it cannot be read: not there any more, or not under this name, or something else than a file."""
     try:
         with open(path, "rb", buffering=0, opener=_opener) as file:
             begin = file.read(_SMALL)
             if len(begin) < _SMALL:
-                return extract(begin)
+                return _parsed(begin)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as octets:
-                return extract(octets)
+                return _parsed(octets)
     except OSError:
         return None
+
+
+def _parsed(octets: Octets) -> tuple[Extract, Summary]:
+    message = structure.read(octets)
+    return extract(octets, message), of_tree(octets, message)
 
 
 def _opener(path: str, flags: int) -> int:

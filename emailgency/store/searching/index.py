@@ -22,7 +22,7 @@ from emailgency.codec.mime.search_extract import FIELDS
 from emailgency.codec.mime.sort_keys import SortKeys
 from emailgency.model.errors import Temporary
 from emailgency.store import layout
-from emailgency.store.folder import Folder
+from emailgency.store.folder import UNKNOWN, Folder
 from emailgency.store.searching import database
 from emailgency.store.searching.blocks import Fields, Texts, in_named_field
 from emailgency.store.searching.line import IndexerDied, IndexerLine
@@ -202,6 +202,8 @@ class SearchIndex:
             known.refused.update(uids)
             self._log.error("indexer died with UIDs {uids} of {path!r}", uids=uids[:1] + uids[-1:], path=folder.path)
             return
+        if folder.summarised != UNKNOWN:
+            folder.summarised = max(folder.summarised, *uids)  # these came into that cache, too
         if known.blocks is not None:
             for id in reply.replaced:
                 known.drop(id)
