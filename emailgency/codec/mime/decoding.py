@@ -66,12 +66,18 @@ def body_text(octets: Octets, start: int, end: int, encoding: bytes, charset_nam
     """The text of octets[start:end], piece by piece; a character is never cut in two."""
     name = charset(charset_name)
     decoder: codecs.IncrementalDecoder | None = None
+    begin = b""  # too little to tell how to decode it
     without = transfer.decoder(encoding) or transfer.Identity()
     for at in range(start, end, CHUNK):
         piece = without.feed(octets[at : min(at + CHUNK, end)])
-        decoder = decoder or _decoder(name, piece)
+        if decoder is None:
+            piece, begin = begin + piece, b""
+            if len(piece) < len(codecs.BOM_UTF16):
+                begin = piece
+                continue
+            decoder = _decoder(name, piece)
         yield decoder.decode(piece)
-    rest = without.end()
+    rest = begin + without.end()
     yield (decoder or _decoder(name, rest)).decode(rest, final=True)
 
 
