@@ -171,15 +171,16 @@ class CustomerErrand(Records):
         self._incidents.alert(self._hop.customer, self.name, words)
 
     async def canary(self, queue: Queue, now: float) -> Waiting | None:
-        """For an address that this server took before; else one it has not refused yet; else the oldest."""
+        """One that was not tried yet goes before one that was put off, and that before one that was refused; among
+        these, one for addresses that this server took before.
+        """
         if self._identity is None:
             self._identity = await self._last_good.recall_identity(self._hop)
         candidates = queue.foremost(CANDIDATES, now)
-        fresh = [one for one in candidates if not _was_refused(one)]
-        addresses = {one.live.envelope.id: _addresses(one) for one in fresh}
-        known = await self._known.among(self._hop, [address for some in addresses.values() for address in some])
-        sure = (one for one in fresh if known.issuperset(addresses[one.live.envelope.id]))
-        chosen = next(sure, None) or next(iter(fresh), None) or next(iter(candidates), None)
+        addresses = [_addresses(one) for one in candidates]
+        known = await self._known.among(self._hop, [address for some in addresses for address in some])
+        worth = [(_setback(one), not known.issuperset(some)) for one, some in zip(candidates, addresses, strict=True)]
+        chosen = candidates[worth.index(min(worth))] if worth else None
         found = queue.remove(lambda one: one is chosen) if chosen else []
         return found[0] if found else None  # it may have gone meanwhile
 
@@ -193,9 +194,11 @@ class CustomerErrand(Records):
         return stranger(self._identity, courier.identity)
 
 
-def _was_refused(waiting: Waiting) -> bool:
+def _setback(waiting: Waiting) -> int:
+    """0: it was not tried yet; 1: put off; 2: refused."""
     tried = waiting.live.tried
-    return any(target in tried and tried[target].outcome.code >= 500 for target in waiting.targets)
+    codes = [tried[target].outcome.code for target in waiting.targets if target in tried]
+    return 0 if not codes else 2 if max(codes) >= 500 else 1
 
 
 def _addresses(waiting: Waiting) -> list[str]:
