@@ -25,8 +25,8 @@ def refusal(session: Session, tree: Tree, name: Name, uses: Iterable[str]) -> Co
 
 
 def spelled(uses: Iterable[str]) -> str:
-    """As it is kept; of known uses, in any case."""
-    return " ".join(dict.fromkeys(_SPELLED[use.lower()] for use in uses))
+    """As it is kept. Others than those that clients may give come from the operator's settings."""
+    return " ".join(dict.fromkeys(_SPELLED.get(use.lower(), use) for use in uses))
 
 
 async def give(session: Session, path: str, uses: Iterable[str]) -> None:

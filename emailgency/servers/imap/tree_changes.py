@@ -16,7 +16,8 @@ _RESERVED = no("That name is kept for the mail that could not be delivered.", b"
 
 async def create(session: Session, command: commands.Create) -> Completed:
     """Parents are made too (RFC 3501 section 6.3.3). A separator at the end only announces children."""
-    name = session.name(command.name.removesuffix(session.server.settings.separator))
+    asked = command.name.removesuffix(session.server.settings.separator)
+    name = session.name(asked)
     if not name:
         return no("INBOX is always there.", b"ALREADYEXISTS")
     if name[:1] == names.UNDELIVERED:
@@ -37,6 +38,8 @@ async def create(session: Session, command: commands.Create) -> Completed:
         return _EXISTS
     if command.special_use:
         await special_uses.give(session, path, command.special_use)
+    if names.spell(name, session.server.settings.separator) != asked:
+        await _tell_name(session, asked, name)
     return Completed("The folder is made.", responses.mailbox_id(made.id))
 
 
@@ -96,7 +99,7 @@ async def _rename(session: Session, tree: Tree, old: Name, new: Name, above: lis
     for there, found in uses.items():
         if found:  # it was for something by its old name, and stays so
             await special_uses.give(session, layout.folder(session.mailbox, there), found)
-    await _tell_renamed(session, old, new)
+    await _tell_name(session, names.spell(old, session.server.settings.separator), new)
     return Completed("The folder has its new name.")
 
 
@@ -112,13 +115,13 @@ async def _rename_inbox(session: Session, new: Name, above: list[Name]) -> Compl
     return Completed("The messages of INBOX are there now.")
 
 
-async def _tell_renamed(session: Session, old: Name, new: Name) -> None:
-    """RFC 9051 section 6.3.6: a client of IMAP4rev2 hears under which name the folder is known now."""
+async def _tell_name(session: Session, old: str, new: Name) -> None:
+    """RFC 9051 sections 6.3.4 and 6.3.6: a client of IMAP4rev2 hears by what name the folder is known now."""
     if "IMAP4REV2" in session.enabled:
         separator = session.server.settings.separator
         attributes = Catalogue(session, await _tree(session)).attributes(new, extended=True)
-        spelled, before = names.spell(new, separator), names.spell(old, separator)
-        session.line.write(responses.listed(attributes, separator, spelled, old_name=before, utf8=session.utf8))
+        spelled = names.spell(new, separator)
+        session.line.write(responses.listed(attributes, separator, spelled, old_name=old, utf8=session.utf8))
 
 
 async def subscribe(session: Session, command: commands.Subscribe) -> Completed:
