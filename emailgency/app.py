@@ -236,11 +236,12 @@ class App:
 
     def _open_web(self) -> None:
         if self._bound["http"].sockets or self._bound["https"].sockets:
+            from emailgency.servers.web.proxied import ProxiedFactory
             from emailgency.web import public_site, under_tls
 
             self.web = public_site(self, self._reactor, self._settings, self._bound)
-            self._serve("http", self.web)
-            self._serve("https", under_tls(self.web, self.certificates))
+            for service, factory in (("http", self.web), ("https", under_tls(self.web, self.certificates))):
+                self._serve(service, ProxiedFactory(factory, self.web, self._reactor))
 
     def _load_certificates(self) -> None:
         """Mail goes on with a certificate that nobody knows; without one it would go in clear."""

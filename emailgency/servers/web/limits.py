@@ -4,13 +4,17 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from emailgency.servers.connections import ConnectionLimits
+from emailgency.servers.connections import ConnectionLimits, check_proxies
 
 
 class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """HTTP for everybody: the settings that mail programs look for."""
 
     connections: ConnectionLimits = ConnectionLimits()
+    proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="Addresses of proxies that begin each connection with a PROXY header (version 1 or 2)."),
+    ] = ()
     idle_seconds: Annotated[
         int, Meta(ge=5, le=600, description="Seconds of silence before a connection is closed.")
     ] = 30
@@ -20,3 +24,6 @@ class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     body_octets: Annotated[
         int, Meta(ge=0, le=1 << 30, description="Longest body of a request; a longer one is refused with 413.")
     ] = 65_536
+
+    def __post_init__(self) -> None:
+        check_proxies(self.proxies)
