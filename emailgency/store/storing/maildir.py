@@ -48,6 +48,7 @@ class Maildir:
                 made = True
             self._subfolders[subfolder] = os.open(subfolder, files.FOLDER, dir_fd=self._descriptor)
         uids = Uids.load(self._descriptor)
+        new = uids is None and made
         if uids is None:
             highest = 0 if made else max((maildir.uid_of(name) for _, name in self._scan()), default=0)
             uids = Uids.make(self._descriptor, validities.take(now), min(highest, 0xFFFFFFFE) + 1)
@@ -59,7 +60,7 @@ class Maildir:
             self.modseqs.at_rest(uids.settled.checksum)
         else:
             self.modseqs.reset()
-            self._uncertain = True
+            self._uncertain = not new
         self._roll_back()
         self._times = self._stat()
 
@@ -270,10 +271,9 @@ class Maildir:
         for subfolder in ("cur", "new"):
             if self._exists(subfolder, name):
                 return subfolder, name
-        if self.names is not None and self.changed():
+        if self.names is None or self.changed():
             self.look()
-            return self.names.get(uid)
-        return None
+        return self.names.get(uid) if self.names is not None else None
 
     def token(self) -> str:
         """Changes whenever somebody else changed the folder; our own changes keep it while it is listed."""
