@@ -64,6 +64,8 @@ class Searcher:
             case Numbers(messages, uid):
                 named = set(self._view.positions(messages, uid))
                 return [position for position in positions if position in named]
+            case Header() | Body() | Day(True):
+                return await TextSearch(self._session, self._view).among(key, positions)
         return await self._by_message(key, positions)
 
     async def _by_message(self, key: SearchKey, positions: list[int]) -> list[int]:
@@ -93,7 +95,7 @@ class Searcher:
             case Within(older, seconds):
                 moment = self._session.server.clock() - seconds
                 return await self._by_date(places, lambda at: at <= moment if older else at >= moment)
-        return await TextSearch(self._session, self._view).among(key, positions)
+        raise AssertionError(key)
 
     def _places(self, positions: Sequence[int]) -> list[tuple[int, int]]:
         """(position in the view, place in the folder) of those that still exist."""

@@ -24,7 +24,9 @@ class TextSearch:
             return positions  # the empty text is in every message
         answer = await self._known(key)
         self._session.server.search_index.want(self._view.folder)
-        uids = self._view.uids(positions)
+        view = self._view
+        whole = view.in_step and len(positions) == view.count
+        uids: Sequence[int] = view.folder.uids[: view.count] if whole else view.uids(positions)
         known, covered = answer.found, answer.covered
         found = [at for at, uid in zip(positions, uids, strict=True) if uid in known] if known else []
         if covered >= set(uids):
