@@ -40,6 +40,12 @@ def mailbox(customer: str, mailbox: str) -> str:
     return f"customers/{_checked(customer)}/mailboxes/{_checked(mailbox)}"
 
 
+def is_mailbox(path: str) -> bool:
+    """Whether it is one that `mailbox` made: no folder of one, no catchall."""
+    parts = path.split("/")
+    return len(parts) == 4 and parts[2] == "mailboxes"
+
+
 @lru_cache(4096)
 def catchall(customer: str, address: Address) -> str:
     """The small Maildir of an unknown address."""

@@ -16,6 +16,8 @@ from emailgency.store.storing import delivering
 from emailgency.store.storing.messages import (
     Abort,
     Ballast,
+    CreateFolder,
+    DeleteFolder,
     Delivery,
     Done,
     Failed,
@@ -99,6 +101,18 @@ def test_a_redelivery_ends_what_stands_in_tmp(storer: StorerProcess, data: str) 
     storer.ask(Redeliver(storer.number(), request.id, (Delivery(0, M1),)))
     assert len(opened(storer).names) == 2
     assert os.listdir(os.path.join(data, M1, "tmp")) == []
+
+
+def test_late_mail_does_not_bring_a_removed_mailbox_back(storer: StorerProcess, data: str) -> None:
+    id = storer.deliver(b"early", "m1")
+    assert isinstance(storer.ask(DeleteFolder(storer.number(), M1)), Done)
+    late = storer.ask(Redeliver(storer.number(), id, (Delivery(0, M1), Delivery(1, M2))))
+    assert [(placed.folder, placed.target) for placed in late.placed] == [(M2, 1)]
+    assert [target for target, _ in late.failed] == [0]
+    assert not os.path.exists(os.path.join(data, M1))
+    assert isinstance(storer.ask(CreateFolder(storer.number(), M1)), Opened)
+    (placed,) = storer.ask(Redeliver(storer.number(), id, (Delivery(0, M1),))).placed
+    assert placed.folder == M1
 
 
 def test_half_a_copy_in_tmp_is_made_again(storer: StorerProcess, data: str) -> None:

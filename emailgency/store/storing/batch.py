@@ -120,6 +120,11 @@ class Batch:
         """Whether deliveries wait for their Finished."""
         return bool(self._arriving)
 
+    def maildirs(self) -> set[Maildir]:
+        """Those with a sync or a rename to come."""
+        linked = {linked.maildir for arriving in self._arriving for linked in arriving.linked}
+        return linked | {maildir for maildir, _ in self._owed}
+
     @property
     def urgent(self) -> bool:
         """Whether this turn has to be paid now."""

@@ -137,7 +137,7 @@ class Storer:
             if self._batch.finishing and not self._more(0):
                 self._batch.finish()
                 self._flush()
-            self.maildirs.trim()
+            self.maildirs.trim(self._batch.maildirs)
             self._trash.empty(_TRASH_SLICE)
         self._batch.finish()
         self._batch.finish()

@@ -102,6 +102,8 @@ class Delivering:
         self._present.clear()
 
     def _one(self, id: str, token: str, delivery: Delivery, again: bool) -> Linked:
+        if self._maildirs.was_removed(delivery.folder):
+            raise FileNotFoundError(errno.ENOENT, "the mailbox was removed")  # the spool asks where its mail goes now
         folder = self._maildirs.make(delivery.folder, delivery.address)
         if again:
             subfolder, name = self.present(folder).get(token, ("", ""))

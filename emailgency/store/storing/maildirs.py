@@ -3,13 +3,16 @@
 import contextlib
 import os
 import time
+from collections.abc import Callable, Collection
 
+from emailgency.store import layout
 from emailgency.store.storing import files
 from emailgency.store.storing.maildir import SETTLED, Maildir
 from emailgency.store.storing.uids import Validities
 
 _OPEN = 1024  # folders kept open, 4 descriptors each
 _NAMES = 500_000  # names kept in all lists together, about 200 octets each
+_REMEMBERED = 10_000  # removed mailboxes; mail is late by seconds, not by as many removals
 
 
 class Maildirs:
@@ -21,6 +24,7 @@ class Maildirs:
         self._limit = limit
         self._names = names
         self._open: dict[str, Maildir] = {}
+        self._removed: dict[str, None] = {}  # mailboxes, the latest last
         self.retired: list[Maildir] = []  # out of the cache; closed when nobody's sync needs them any more
 
     def get(self, path: str) -> Maildir | None:
@@ -47,6 +51,7 @@ class Maildirs:
         """The Maildir at `path`, made when missing; `address` goes into the file of that name."""
         found = self.get(path)
         if found is None:
+            self._removed.pop(path, None)
             files.make_folders(self.root, path)
             descriptor = files.open_folder(self.root, path)
             if os.path.basename(path).startswith("."):
@@ -64,11 +69,20 @@ class Maildirs:
                 maildir.settle()
             self.retired.append(maildir)
 
-    def trim(self) -> None:
-        """Close what is beyond the bounds. Called between batches, when no sync is owed."""
-        for maildir in self.retired:
-            maildir.close()
-        self.retired.clear()
+    def remove(self, path: str) -> None:
+        """`path` and all below it are about to be removed. A mailbox comes back only when somebody asks for it."""
+        self.forget(path)
+        if layout.is_mailbox(path):
+            self._removed[path] = None
+            if len(self._removed) > _REMEMBERED:
+                del self._removed[next(iter(self._removed))]
+
+    def was_removed(self, path: str) -> bool:
+        """Whether this is a mailbox that has gone: mail that comes late must not make it anew."""
+        return path in self._removed
+
+    def trim(self, in_use: Callable[[], Collection[Maildir]]) -> None:
+        """Close what is beyond the bounds, but those `in_use` later: their syncs or renames are still to come."""
         total = 0
         for maildir in reversed(list(self._open.values())):
             total += len(maildir.names or ())
@@ -78,7 +92,13 @@ class Maildirs:
             maildir = self._open.pop(next(iter(self._open)))
             with contextlib.suppress(OSError):
                 maildir.settle()
-            maildir.close()
+            self.retired.append(maildir)
+        if self.retired:
+            used = in_use()
+            for maildir in self.retired:
+                if maildir not in used:
+                    maildir.close()
+            self.retired = [maildir for maildir in self.retired if maildir in used]
 
     def settle(self) -> None:
         """A clean stop. Waits until the latest change is old enough for the next one to show in the folder's times."""

@@ -88,7 +88,7 @@ def delete(root: int, maildirs: Maildirs, trash: Trash, request: DeleteFolder) -
     """A folder, or a mailbox with all its folders."""
     if maildirs.get(request.folder) is None:
         return Refused(request.number, "nonexistent")
-    maildirs.forget(request.folder)
+    maildirs.remove(request.folder)
     trash.put(root, request.folder)
     return Done(request.number)
 
