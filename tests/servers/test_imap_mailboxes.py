@@ -70,6 +70,14 @@ class MailboxTests(TestCase):
         await busy.ok(b'SETMETADATA INBOX (/shared/comment "new")')
         assert await old.ok(b"NOOP") == []
 
+    async def test_nobody_hears_of_folders_of_others(self) -> None:
+        """Not even when the id of one mailbox begins like that of another."""
+        first, tenth = await self.office.member("u1"), await self.office.member("u10")
+        await first.ok(b"ENABLE METADATA")
+        await tenth.ok(b'SETMETADATA Sent (/shared/comment "x")')
+        await tenth.ok(b'SETMETADATA "" (/private/comment "x")')
+        assert await first.ok(b"NOOP") == []
+
     async def test_all_administrators_hear_of_changes_of_undelivered(self) -> None:
         boss, chief, paul = [await self.office.member(name) for name in ("boss", "chief", "paul")]
         for client in (chief, paul):
@@ -270,6 +278,20 @@ class MailboxTests(TestCase):
             noops += 1
         assert (await done)[1].startswith(b"OK")
         assert noops >= 3
+
+    async def test_attack_27_quotas_asked_for_without_end_hold_nobody_up(self) -> None:
+        client, other = await self.office.member(), await self.office.member("mary")
+        for number in range(500):
+            os.makedirs(f"{self.office.disk()}/.f{number}/cur")
+            os.makedirs(f"{self.office.disk()}/.f{number}/new")
+        client.send(b"".join(b"q%d GETQUOTAROOT INBOX\r\n" % number for number in range(50)))
+        done = Deferred.fromCoroutine(client.answer(b"q49"))
+        noops = 0
+        while not done.called:
+            await other.ok(b"NOOP")
+            noops += 1
+        assert (await done)[1].startswith(b"OK")
+        assert noops >= 5
 
     async def test_attack_30_no_name_leads_out_of_the_mailbox(self) -> None:
         client = await self.office.member("boss")

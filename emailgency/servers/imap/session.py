@@ -183,11 +183,11 @@ class Session:
 
     def is_shared(self, path: str) -> bool:
         """Whether the folder is the customer's Undelivered, and not this mailbox's own."""
-        return not path.startswith(self.mailbox)
+        return path != self.mailbox and not path.startswith(f"{self.mailbox}/")
 
     def is_in_view(self, path: str) -> bool:
         """Whether this session can name the folder `path`."""
-        return path.startswith(self.mailbox) or path == self.place(names.UNDELIVERED)
+        return path in (self.mailbox, self.place(names.UNDELIVERED)) or path.startswith(f"{self.mailbox}/")
 
     async def open(self, path: str) -> Folder | Refused:
         """A folder as it is now; INBOX is always there, even if its files have just been wiped; so is Undelivered."""
