@@ -4,28 +4,30 @@ from typing import Any, Protocol
 
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from emailgency.console import ConsoleParts, console
 from emailgency.flows.access import MailAccess
 from emailgency.listening import Bound
 from emailgency.servers.web.public import Public
 from emailgency.servers.web.site import PublicSite
 from emailgency.settings import Settings
 from emailgency.store.certificates import Certificates
-from emailgency.store.directory import Directory
 
 __all__ = ["PublicSite", "public_site", "under_tls"]
 
 
-class Parts(Protocol):
+class Parts(ConsoleParts, Protocol):
     """What it rests on."""
 
     certificates: Certificates
-    directory: Directory
 
 
 def public_site(parts: Parts, reactor: Any, settings: Settings, bound: dict[str, Bound]) -> PublicSite:
     listening = {service: one.addresses[0][1] for service, one in bound.items() if one.addresses}
     access = MailAccess(parts.directory, listening, settings.access)
-    return PublicSite(Public(access).app.resource(), reactor, settings.web)
+    public = Public(access)
+    if "https" in listening:
+        console(parts, reactor, settings, access, listening["https"]).put_on(public.app)
+    return PublicSite(public.app.resource(), reactor, settings.web)
 
 
 def under_tls(site: PublicSite, certificates: Certificates) -> TLSMemoryBIOFactory:

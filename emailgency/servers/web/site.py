@@ -5,6 +5,7 @@ one host (row 40), and every answer says what a browser must not do with it (row
 follows from the host he names.
 """
 
+import re
 from math import inf
 from typing import Any
 
@@ -28,12 +29,17 @@ HEADERS = {
 }
 
 
+_LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rb"(?:%b(?:\.%b){0,126}\.?|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?" % (_LABEL, _LABEL))
+
+
 class PublicRequest(Request):
     """One request."""
 
     def process(self) -> None:
         hosts = self.requestHeaders.getRawHeaders(b"host", [])
-        if len(hosts) > 1 or (not hosts and self.clientproto == b"HTTP/1.1"):  # RFC 9112 section 3.2
+        missing = not hosts and self.clientproto == b"HTTP/1.1"
+        if missing or len(hosts) > 1 or not all(map(_HOST.fullmatch, hosts)):  # RFC 9112 section 3.2
             _set_headers(self)
             self.setResponseCode(400)
             self.finish()

@@ -1,0 +1,62 @@
+"""The console, put together: each panel's routes, in one."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from emailgency.flows.access import MailAccess
+from emailgency.flows.addresses import Addresses
+from emailgency.flows.forget_mail import ForgetMail
+from emailgency.flows.login import Login
+from emailgency.flows.mailbox_status import MailboxStatus
+from emailgency.flows.outbound import OutboundFlow
+from emailgency.flows.passwords import Passwords
+from emailgency.flows.pending_view import PendingView
+from emailgency.flows.relay import RelayFlow
+from emailgency.servers.imap.limits import new_folders
+from emailgency.servers.web.console.console import Console
+from emailgency.servers.web.console.login_page import LoginPage
+from emailgency.servers.web.console.mailbox_page import MailboxPage
+from emailgency.servers.web.console.mailbox_panel import MailboxPanel
+from emailgency.servers.web.console.name_panels import NamePanels
+from emailgency.servers.web.console.overview_page import OverviewPage
+from emailgency.servers.web.console.pages import Pages
+from emailgency.settings import Settings
+from emailgency.store.credentials import Credentials
+from emailgency.store.directory import Directory
+from emailgency.store.folders import Folders
+from emailgency.store.redis import Redis
+from emailgency.store.web_sessions import WebSessions
+
+
+class ConsoleParts(Protocol):
+    """What panels work on."""
+
+    clock: Callable[[], float]
+    credentials: Credentials
+    directory: Directory
+    folders: Folders
+    login: Login
+    outbound: OutboundFlow
+    redis: Redis
+    relay: RelayFlow
+
+
+def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailAccess, https_port: int) -> Console:
+    """What HTTPS answers below /eg/."""
+    directory, login = parts.directory, parts.login
+    addresses = Addresses(directory, settings.operator)
+    passwords = Passwords(directory, parts.credentials)
+    status = MailboxStatus(directory, parts.folders)
+    sessions = WebSessions(parts.redis, parts.clock, settings.web.session)
+    forget = ForgetMail(reactor, parts.folders, lambda: new_folders(settings.imap))
+    view = PendingView(parts.relay, parts.outbound)
+    panels = (
+        LoginPage(directory, login, sessions),
+        OverviewPage(directory, view),
+        MailboxPanel(directory, addresses, forget),
+        MailboxPage(directory, addresses, passwords, status, access, login, sessions),
+        NamePanels(directory, addresses),
+    )
+    routes = [route for panel in panels for route in panel.routes()]
+    own = {settings.host_name, settings.service_domain, "localhost"}
+    return Console(directory, login, sessions, Pages("Emailgency"), own.__contains__, routes, https_port)

@@ -1,0 +1,71 @@
+"""Logging in and out (row F3)."""
+
+from emailgency.flows.login import Login, Source
+from emailgency.model.errors import Temporary
+from emailgency.model.verdict import Verdict
+from emailgency.servers.web.console.languages import LANGUAGES
+from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
+from emailgency.store.directory import Directory
+from emailgency.store.web_sessions import WebSessions
+
+
+class LoginPage:
+    def __init__(self, directory: Directory, login: Login, sessions: WebSessions) -> None:
+        self._directory = directory
+        self._login = login
+        self._sessions = sessions
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("GET", "/", Who.USER, self.home),
+            Route("GET", "/login", Who.ANYBODY, self.show),
+            Route("POST", "/login", Who.ANYBODY, self.log_in),
+            Route("POST", "/logout", Who.USER, self.log_out),
+            Route("POST", "/language", Who.USER, self.speak),
+        ]
+
+    async def home(self, visitor: Visitor, asked: Asked) -> Answer:
+        return Away("/overview" if visitor.known.administrator else f"/mailboxes/{visitor.address}")
+
+    async def show(self, visitor: Visitor, asked: Asked) -> Answer:
+        if visitor.session is not None:
+            return Away("/")
+        return await self._form(visitor)
+
+    async def log_in(self, visitor: Visitor, asked: Asked) -> Answer:
+        name = asked.one("name").strip()
+        try:
+            found = await self._login.authenticate(name, asked.one("password"), Source("web", visitor.ip))
+        except Temporary:
+            return await self._form(visitor, name, "trouble", 503)
+        if isinstance(found, Verdict):
+            return await self._form(
+                visitor, name, "many" if found.temporary else "wrong", 429 if found.temporary else 401
+            )
+        if visitor.token:
+            await self._sessions.end(visitor.token)  # a new one for whoever logs in (attack row 39)
+        token = await self._sessions.begin(
+            customer=found.customer,
+            mailbox=found.mailbox,
+            address=found.address,
+            administrator=found.administrator,
+            generation=found.generation,
+            language="",
+        )
+        return Away("/", token)
+
+    async def log_out(self, visitor: Visitor, asked: Asked) -> Answer:
+        await self._sessions.end(visitor.token)
+        return Away("/login", "")
+
+    async def speak(self, visitor: Visitor, asked: Asked) -> Answer:
+        if asked.one("language") in LANGUAGES:
+            visitor.known.language = asked.one("language")
+            await self._sessions.keep(visitor.token, visitor.known)
+        return Away("/")
+
+    async def _form(self, visitor: Visitor, name: str = "", fault: str = "", status: int = 200) -> Answer:
+        domain = await self._directory.domain(visitor.host) if "." in visitor.host else None
+        customer = await self._directory.customer(domain.customer) if domain else None
+        facts: dict[str, object] = {"name": name, "fault": fault, "customer": customer.domain if customer else ""}
+        return Page("login.html", facts, status)

@@ -1,0 +1,105 @@
+"""One mailbox: status, password, forwarding, aliases, lists, hints. Its user sees the same page (row B4)."""
+
+from emailgency.flows.access import MailAccess
+from emailgency.flows.addresses import Addresses
+from emailgency.flows.deciding import mailbox_at
+from emailgency.flows.login import Login, Source
+from emailgency.flows.mailbox_status import MailboxStatus
+from emailgency.flows.passwords import Passwords
+from emailgency.model.directory import Mailbox
+from emailgency.model.errors import Invalid
+from emailgency.model.verdict import Verdict
+from emailgency.servers.web.console.deeds import own
+from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
+from emailgency.store.directory import Directory
+from emailgency.store.web_sessions import WebSessions
+
+
+class MailboxPage:
+    def __init__(
+        self,
+        directory: Directory,
+        addresses: Addresses,
+        passwords: Passwords,
+        status: MailboxStatus,
+        access: MailAccess,
+        login: Login,
+        sessions: WebSessions,
+    ) -> None:
+        self._directory = directory
+        self._addresses = addresses
+        self._passwords = passwords
+        self._status = status
+        self._access = access
+        self._login = login
+        self._sessions = sessions
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("GET", "/mailboxes/<address>", Who.USER, self.show),
+            Route("POST", "/mailboxes/<address>/password", Who.USER, self.set_password),
+            Route("POST", "/mailboxes/<address>/forwarding", Who.USER, self.set_forwarding),
+        ]
+
+    async def show(self, visitor: Visitor, asked: Asked) -> Answer:
+        mailbox = await self._mailbox(visitor, asked)
+        aliases, lists = await self._status.names(mailbox)
+        folders = await self._status.folders(mailbox)
+        customer = await self._directory.customer(mailbox.customer)
+        plan = await self._directory.plan(customer.plan)
+        facts = {
+            "mailbox": mailbox,
+            "own": mailbox.id == visitor.known.mailbox,
+            "aliases": aliases,
+            "lists": lists,
+            "folders": folders,
+            "messages": sum(folder.messages for folder in folders),
+            "unseen": sum(folder.unseen for folder in folders),
+            "size": sum(folder.size for folder in folders),
+            "quota": plan.vip_quota if mailbox.vip else plan.mailbox_quota,
+            "access": await self._access.of_domain(customer.domain),
+        }
+        return Page("mailbox.html", facts)
+
+    async def set_password(self, visitor: Visitor, asked: Asked) -> Answer:
+        """An administrator needs no old password for others; for one's own, who holds the session must know it."""
+        mailbox = await self._mailbox(visitor, asked)
+        new = asked.one("new")
+        if new != asked.one("again"):
+            raise Invalid("The two new passwords differ.")
+        if mailbox.id == visitor.known.mailbox:
+            source = Source("web", visitor.ip)
+            if isinstance(await self._login.authenticate(str(mailbox.address), asked.one("old"), source), Verdict):
+                raise Invalid("The present password is wrong.")
+        changed = await self._passwords.set(visitor.author, mailbox.address, new)
+        if mailbox.id == visitor.known.mailbox:
+            return Away("/", await self._renewed(visitor, changed))
+        visitor.tell("success", str(mailbox.address))
+        return Away(f"/mailboxes/{mailbox.address}")
+
+    async def set_forwarding(self, visitor: Visitor, asked: Asked) -> Answer:
+        mailbox = await self._mailbox(visitor, asked)
+        forwards = [line.strip() for line in asked.one("forwards").splitlines() if line.strip()]
+        keep_copy = asked.one("keep_copy") == "yes" or not forwards
+        await self._addresses.set_mailbox(visitor.author, mailbox.address, forwards=forwards, keep_copy=keep_copy)
+        visitor.tell("success", str(mailbox.address))
+        return Away(f"/mailboxes/{mailbox.address}")
+
+    async def _mailbox(self, visitor: Visitor, asked: Asked) -> Mailbox:
+        """A user's own, or any of the customer for an administrator. Who may not see one does not learn of it."""
+        mailbox = await mailbox_at(self._directory, own(visitor, asked.path["address"]))
+        if not visitor.known.administrator and mailbox.id != visitor.known.mailbox:
+            raise Invalid(f"{asked.path['address']} is no mailbox of yours")
+        return mailbox
+
+    async def _renewed(self, visitor: Visitor, mailbox: Mailbox) -> str:
+        """A new session for who has just changed his own password; all others of the mailbox have ended."""
+        await self._sessions.end(visitor.token)
+        return await self._sessions.begin(
+            customer=mailbox.customer,
+            mailbox=mailbox.id,
+            address=mailbox.address,
+            administrator=mailbox.administrator,
+            generation=mailbox.generation,
+            language=visitor.known.language,
+        )

@@ -1,0 +1,142 @@
+"""The panels Alias, Distribution list and Banished (rows A2, A3, A5): names that stand for something else."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from emailgency.codec.address import parse
+from emailgency.flows.addresses import Addresses
+from emailgency.model.address import Address
+from emailgency.model.directory import Alias, Banished, DistributionList, Mailbox
+from emailgency.model.errors import Invalid
+from emailgency.servers.web.console.deeds import on_ticked, own
+from emailgency.servers.web.console.listing import listed
+from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
+from emailgency.store.directory import Directory
+
+
+class Row(Struct, frozen=True):
+    """`leads_to` are mailboxes, as addresses."""
+
+    address: str
+    leads_to: tuple[str, ...] = ()
+
+
+class NamePanels:
+    def __init__(self, directory: Directory, addresses: Addresses) -> None:
+        self._directory = directory
+        self._addresses = addresses
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("GET", "/aliases", Who.ADMINISTRATOR, self.aliases),
+            Route("POST", "/aliases", Who.ADMINISTRATOR, self.act_on_aliases),
+            Route("POST", "/aliases/add", Who.ADMINISTRATOR, self.add_alias),
+            Route("GET", "/lists", Who.ADMINISTRATOR, self.lists),
+            Route("POST", "/lists", Who.ADMINISTRATOR, self.act_on_lists),
+            Route("POST", "/lists/save", Who.ADMINISTRATOR, self.save_list),
+            Route("GET", "/banished", Who.ADMINISTRATOR, self.banished),
+            Route("POST", "/banished", Who.ADMINISTRATOR, self.act_on_banished),
+            Route("POST", "/banished/add", Who.ADMINISTRATOR, self.banish),
+        ]
+
+    # -- alias ---------------------------------------------------------------------------------------------
+
+    async def aliases(self, visitor: Visitor, asked: Asked) -> Answer:
+        entries = await self._directory.entries(visitor.known.customer)
+        names = {entry.id: str(entry.address) for entry in entries if isinstance(entry, Mailbox)}
+        rows = [
+            Row(str(entry.address), (names.get(entry.mailbox, ""),)) for entry in entries if isinstance(entry, Alias)
+        ]
+        return _panel("aliases.html", rows, asked)
+
+    async def add_alias(self, visitor: Visitor, asked: Asked) -> Answer:
+        alias = await self._addresses.add_alias(
+            visitor.author, _named(visitor, asked.one("address")), _named(visitor, asked.one("mailbox"))
+        )
+        visitor.tell("success", str(alias.address))
+        return Away("/aliases")
+
+    async def act_on_aliases(self, visitor: Visitor, asked: Asked) -> Answer:
+        await self._act(visitor, asked, Alias)
+        return Away("/aliases")
+
+    # -- distribution list -----------------------------------------------------------------------------------
+
+    async def lists(self, visitor: Visitor, asked: Asked) -> Answer:
+        entries = await self._directory.entries(visitor.known.customer)
+        names = {entry.id: str(entry.address) for entry in entries if isinstance(entry, Mailbox)}
+        rows = [
+            Row(str(entry.address), tuple(sorted(names.get(member, "") for member in entry.members)))
+            for entry in entries
+            if isinstance(entry, DistributionList)
+        ]
+        return _panel("lists.html", rows, asked)
+
+    async def save_list(self, visitor: Visitor, asked: Asked) -> Answer:
+        """A new list, or other members of one that is there."""
+        address = _named(visitor, asked.one("address"))
+        members = [_named(visitor, text) for text in asked.one("members").replace(",", "\n").split()]
+        entry = await self._directory.entry(visitor.known.customer, address.local)
+        save = self._addresses.set_list if isinstance(entry, DistributionList) else self._addresses.add_list
+        await save(visitor.author, address, members)
+        visitor.tell("success", str(address))
+        return Away("/lists")
+
+    async def act_on_lists(self, visitor: Visitor, asked: Asked) -> Answer:
+        await self._act(visitor, asked, DistributionList)
+        return Away("/lists")
+
+    # -- banished --------------------------------------------------------------------------------------------
+
+    async def banished(self, visitor: Visitor, asked: Asked) -> Answer:
+        entries = await self._directory.entries(visitor.known.customer)
+        return _panel("banished.html", [Row(str(one.address)) for one in entries if isinstance(one, Banished)], asked)
+
+    async def banish(self, visitor: Visitor, asked: Asked) -> Answer:
+        address = _named(visitor, asked.one("address"))
+        if await self._directory.entry(visitor.known.customer, address.local) is not None:
+            raise Invalid(f"{address} is in use: it is banished where it stands")
+        await self._addresses.banish(visitor.author, address)
+        visitor.tell("success", str(address))
+        return Away("/banished")
+
+    async def act_on_banished(self, visitor: Visitor, asked: Asked) -> Answer:
+        await self._act(visitor, asked, Banished)
+        return Away("/banished")
+
+    # -- all -------------------------------------------------------------------------------------------------
+
+    async def _act(self, visitor: Visitor, asked: Asked, kind: type[Alias | DistributionList | Banished]) -> None:
+        async def remove(address: Address) -> None:
+            entry = await self._directory.entry(visitor.known.customer, address.local)
+            if not isinstance(entry, kind):
+                raise Invalid("it is no longer what this list showed")
+            await self._addresses.remove(visitor.author, address)
+
+        async def banish(address: Address) -> None:
+            entry = await self._directory.entry(visitor.known.customer, address.local)
+            if not isinstance(entry, kind):
+                raise Invalid("it is no longer what this list showed")
+            await self._addresses.banish(visitor.author, address)
+
+        deeds = {"remove": remove, "banish": banish}
+        if asked.one("deed") not in deeds:
+            raise Invalid("Choose what to do.")
+        await on_ticked(visitor, asked, deeds[asked.one("deed")])
+
+
+def _panel(template: str, rows: Sequence[Row], asked: Asked) -> Page:
+    listing = listed(
+        rows,
+        asked,
+        lambda row: " ".join((row.address, *row.leads_to)),
+        {"address": lambda row: row.address, "mailbox": lambda row: row.leads_to},
+    )
+    return Page(template, {"listing": listing})
+
+
+def _named(visitor: Visitor, text: str) -> Address:
+    """An address of the visitor's customer; the domain may be left out."""
+    text = text.strip()
+    return own(visitor, str(parse(text if "@" in text else f"{text}@{visitor.address.domain}")))

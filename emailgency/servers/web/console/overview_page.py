@@ -1,0 +1,42 @@
+"""The overview: is my server up, is mail pending, what needs me."""
+
+from emailgency.flows.pending_view import HopLine, PendingView
+from emailgency.model.directory import Customer, Mailbox, RelayMode
+from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Visitor, Who
+from emailgency.store.directory import Directory
+
+
+class OverviewPage:
+    def __init__(self, directory: Directory, view: PendingView) -> None:
+        self._directory = directory
+        self._view = view
+
+    def routes(self) -> list[Route]:
+        return [Route("GET", "/overview", Who.ADMINISTRATOR, self.show)]
+
+    async def show(self, visitor: Visitor, asked: Asked) -> Answer:
+        customer = await self._directory.customer(visitor.known.customer)
+        mailboxes = [one for one in await self._directory.entries(customer.id) if isinstance(one, Mailbox)]
+        hops = self._view.hops(customer.id)
+        facts = {
+            "customer": customer,
+            "server": _server(customer, hops),
+            "reason": next((hop.reason for hop in hops if hop.state not in ("up", "held")), ""),
+            "pending": sum(hop.pending + hop.carrying for hop in hops),
+            "oldest": min((hop.oldest for hop in hops if hop.oldest), default=None),
+            "mailboxes": len(mailboxes),
+            "without_password": sum(mailbox.password is None for mailbox in mailboxes),
+        }
+        return Page("overview.html", facts)
+
+
+def _server(customer: Customer, hops: list[HopLine]) -> str:
+    """ "none" when he has no server, "idle" before we have had anything for it, else the worst state of his hops."""
+    if customer.relay is RelayMode.NONE:
+        return "none"
+    if customer.relay is RelayMode.HOLD:
+        return "held"
+    if not hops:
+        return "idle"
+    states = [hop.state for hop in hops]
+    return next((state for state in ("down", "recovering", "suspect", "held") if state in states), "up")

@@ -1,0 +1,94 @@
+"""What a route is: a path, a method, who may come by it, and what is done. The tenant matrix is made from these."""
+
+from collections.abc import Awaitable, Callable
+from enum import Enum
+
+from msgspec import Struct
+
+from emailgency.model.address import Address
+from emailgency.store.changes import Author
+from emailgency.store.web_sessions import WebSession
+
+
+class Who(Enum):
+    """Whom a route lets in; the customer is always the visitor's own, whatever host he named."""
+
+    ANYBODY = "anybody"
+    USER = "user"  # of a mailbox, who has logged in
+    ADMINISTRATOR = "administrator"  # of the customer
+
+
+class Visitor(Struct, kw_only=True):
+    """Who asks. `session` None: nobody we know."""
+
+    ip: str
+    host: str  # canonical name he asked for: says what the login page looks like, and nothing else
+    language: str
+    token: str = ""
+    session: WebSession | None = None
+
+    @property
+    def known(self) -> WebSession:
+        """The session; routes for users and administrators have one."""
+        assert self.session is not None
+        return self.session
+
+    @property
+    def address(self) -> Address:
+        return self.known.address
+
+    @property
+    def author(self) -> Author:
+        """How the change journal names him."""
+        return Author(str(self.address), f"console {self.ip}")
+
+    def tell(self, kind: str, words: str) -> None:
+        """Shown on the next page; `kind` is "success", "warning" or "danger"."""
+        self.known.told.append((kind, words))
+
+
+class Asked(Struct, frozen=True):
+    """What came with a request: fields of the address line and of the form, in their order."""
+
+    query: dict[str, list[str]]
+    form: dict[str, list[str]]
+    path: dict[str, str]
+
+    def one(self, name: str) -> str:
+        """A field of the form, "" when it is missing."""
+        return self.form.get(name, [""])[0]
+
+    def many(self, name: str) -> list[str]:
+        return self.form.get(name, [])
+
+    def given(self, name: str) -> str:
+        """A field of the address line."""
+        return self.query.get(name, [""])[0]
+
+
+class Page(Struct, frozen=True):
+    """A template with what it shows."""
+
+    template: str
+    facts: dict[str, object] = {}
+    status: int = 200
+
+
+class Away(Struct, frozen=True):
+    """Go on at another page (303), a path of ours. `token`: a session that begins, "" one that ends."""
+
+    path: str
+    token: str | None = None
+
+
+Answer = Page | Away
+Deed = Callable[[Visitor, Asked], Awaitable[Answer]]
+
+
+class Route(Struct, frozen=True):
+    """`method` is GET (changes nothing) or POST. `path` as Klein writes it, below /eg."""
+
+    method: str
+    path: str
+    who: Who
+    deed: Deed

@@ -1,0 +1,360 @@
+"""The console: who gets where, what is done, and what strangers try."""
+
+import itertools
+from typing import Any, cast
+
+import pytest
+
+from emailgency.servers.web.console.login_page import LoginPage
+from emailgency.servers.web.console.mailbox_page import MailboxPage
+from emailgency.servers.web.console.mailbox_panel import MailboxPanel
+from emailgency.servers.web.console.name_panels import NamePanels
+from emailgency.servers.web.console.overview_page import OverviewPage
+from emailgency.servers.web.console.routes import Route, Who
+from tests.support.browser import Answer, Browser
+from tests.support.server import Server
+
+N = cast(Any, None)
+ROUTES = [
+    route
+    for panel in (
+        LoginPage(N, N, N),
+        OverviewPage(N, N),
+        MailboxPanel(N, N, N),
+        MailboxPage(N, N, N, N, N, N, N),
+        NamePanels(N, N),
+    )
+    for route in panel.routes()
+]
+PASSWORD = "Correct-horse1"
+PEOPLE = {
+    "user": "paul@mydomain.zz",
+    "other user": "ringo@mydomain.zz",
+    "administrator": "postmaster@mydomain.zz",
+    "other administrator": "postmaster@other.zz",
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    settings = {"credentials": {"memory": 64, "passes": 1}, "web": {"connections": {"per_network": 200}}}
+    with Server(tmp_path_factory.mktemp("server"), settings).start() as server:
+        for domain in ("mydomain.zz", "other.zz"):
+            server.command("customer add", domain=domain)
+        for name in ("paul", "ringo"):
+            server.command("mailbox add", address=f"{name}@mydomain.zz")
+        for address in PEOPLE.values():
+            server.command("password", address=address, password=PASSWORD)
+        yield server
+
+
+@pytest.fixture
+def stranger(server: Server) -> Browser:
+    return Browser(server.ports["https"])
+
+
+def known(server: Server, who: str) -> Browser:
+    return Browser(server.ports["https"]).log_in(PEOPLE[who], PASSWORD)
+
+
+# ---- deeds -----------------------------------------------------------------------------------------------------
+
+
+def test_the_right_password_opens_the_overview(server: Server, stranger: Browser) -> None:
+    assert "Mail of mydomain.zz" in stranger.get("/login").text
+    assert stranger.post("/login", {"name": PEOPLE["administrator"], "password": "wrong"}).status == 401
+    stranger.log_in(PEOPLE["administrator"], PASSWORD)
+    assert stranger.get("/").away == "/eg/overview"
+    page = stranger.get("/overview")
+    assert page.status == 200
+    assert "mydomainzz.emailgency.zz" in page.text
+    assert known(server, "user").get("/").away == "/eg/mailboxes/paul@mydomain.zz"
+
+
+def test_mailboxes_are_added_changed_and_removed_with_a_result_for_each(server: Server) -> None:
+    browser = known(server, "administrator")
+    assert browser.post("/mailboxes/add", {"local": "John"}).away == "/eg/mailboxes/john@mydomain.zz"
+    assert "Done" in browser.get("/mailboxes/john@mydomain.zz").text
+    assert "Done" not in browser.get("/mailboxes/john@mydomain.zz").text  # told once
+    ticked = ["john@mydomain.zz", "nobody@mydomain.zz"]
+    assert browser.post("/mailboxes", {"address": ticked, "deed": "deny"}).status == 303
+    page = browser.get("/mailboxes").text
+    assert "may not send" in page
+    assert "nobody@mydomain.zz: " in page
+    assert server.command("mailbox show", address="john@mydomain.zz")["smtp_denied"]
+    assert "Are you sure?" in browser.post("/mailboxes", {"address": ticked[:1], "deed": "remove"}).text
+    assert "john@" in browser.get("/mailboxes").text
+    browser.post("/mailboxes", {"address": ticked[:1], "deed": "remove", "sure": "yes"})
+    assert "john@mydomain.zz</a>" not in browser.get("/mailboxes").text
+
+
+def test_aliases_lists_and_banished_addresses_come_and_go(server: Server) -> None:
+    browser = known(server, "administrator")
+    browser.post("/aliases/add", {"address": "george", "mailbox": "paul"})
+    browser.post("/lists/save", {"address": "beatles", "members": "paul, ringo"})
+    browser.post("/lists/save", {"address": "beatles", "members": "paul"})
+    browser.post("/banished/add", {"address": "i.am.spam"})
+    assert "george@mydomain.zz" in browser.get("/aliases").text
+    assert server.command("list show", address="beatles@mydomain.zz")["members"] == ["paul@mydomain.zz"]
+    assert "i.am.spam@mydomain.zz" in browser.get("/banished").text
+    browser.post("/aliases", {"address": "george@mydomain.zz", "deed": "banish"})
+    assert "george@mydomain.zz" in browser.get("/banished").text
+    for path, address in (("/banished", "george"), ("/banished", "i.am.spam"), ("/lists", "beatles")):
+        browser.post(path, {"address": f"{address}@mydomain.zz", "deed": "remove"})
+        browser.get(path)
+        assert f"{address}@mydomain.zz" not in browser.get(path).text
+
+
+def test_a_user_forwards_and_sets_his_password_knowing_the_old_one(server: Server) -> None:
+    server.command("mailbox add", address="stu@mydomain.zz")
+    server.command("password", address="stu@mydomain.zz", password=PASSWORD)
+    browser = Browser(server.ports["https"]).log_in("stu@mydomain.zz", PASSWORD)
+    other = Browser(server.ports["https"]).log_in("stu@mydomain.zz", PASSWORD)
+    here = "/mailboxes/stu@mydomain.zz"
+    browser.post(f"{here}/forwarding", {"forwards": "stu@home.example\nme@far.example"})
+    shown = server.command("mailbox show", address="stu@mydomain.zz")
+    assert (shown["forward"], shown["keep_copy"]) == (["stu@home.example", "me@far.example"], False)
+    new = {"new": "Another-pass2", "again": "Another-pass2"}
+    assert "is wrong" in browser.post(f"{here}/password", {"old": "guess", **new}).text
+    assert "differ" in browser.post(f"{here}/password", {"old": PASSWORD, "new": "a", "again": "b"}).text
+    assert browser.post(f"{here}/password", {"old": PASSWORD, **new}).status == 303
+    assert browser.get(here).status == 200
+    assert other.get(here).away == "/eg/login"  # attack row 39: others of the mailbox have ended
+    Browser(server.ports["https"]).log_in("stu@mydomain.zz", "Another-pass2")
+
+
+def test_an_administrator_sets_the_password_of_others(server: Server) -> None:
+    server.command("mailbox add", address="yoko@mydomain.zz")
+    browser = known(server, "administrator")
+    fields = {"new": PASSWORD, "again": PASSWORD}
+    assert browser.post("/mailboxes/yoko@mydomain.zz/password", fields).away == "/eg/mailboxes/yoko@mydomain.zz"
+    Browser(server.ports["https"]).log_in("yoko@mydomain.zz", PASSWORD)
+
+
+def test_a_long_list_is_searched_sorted_and_cut(server: Server) -> None:
+    names = [{"address": f"n{number:03}@long.zz", "kind": "banished"} for number in range(250)]
+    server.command("customer add", domain="long.zz")
+    server.command("password", address="postmaster@long.zz", password=PASSWORD)
+    browser = Browser(server.ports["https"]).log_in("postmaster@long.zz", PASSWORD)
+    for row in names[:130]:
+        server.command("banish", address=row["address"])
+    first, second = browser.get("/banished").text, browser.get("/banished?page=2").text
+    assert ("n099@" in first, "n100@" in first, "n100@" in second) == (True, False, True)
+    assert "n129@" in browser.get("/banished?sort=-address").text
+    found = browser.get("/banished?q=N07").text
+    assert ("n070@" in found, "n080@" in found, "10 of 130" in found) == (True, False, True)
+    assert browser.get("/banished?page=99999999999999&sort=nothing&q=%00").status == 200
+
+
+def test_pages_speak_the_visitors_language(server: Server) -> None:
+    browser = known(server, "administrator")
+    french = browser.get("/mailboxes", Accept_Language="fr-CH, en;q=0.5").text
+    assert "Boîtes aux lettres" in french
+    assert "Mailboxes" in browser.get("/mailboxes", Accept_Language="xx, de;q=nonsense").text
+    browser.post("/language", {"language": "fr"})
+    assert "Boîtes aux lettres" in browser.get("/mailboxes").text
+
+
+# ---- who gets where --------------------------------------------------------------------------------------------
+
+# What each visitor may answer for a route of that kind; every route of the table is asked.
+EXPECTED = {
+    Who.ANYBODY: dict.fromkeys(("anonymous", *PEOPLE), "let in"),
+    Who.USER: {"anonymous": "to the login", **dict.fromkeys(PEOPLE, "let in")},
+    Who.ADMINISTRATOR: {
+        "anonymous": "to the login",
+        "user": "forbidden",
+        "other user": "forbidden",
+        "administrator": "let in",
+        "other administrator": "let in",
+    },
+}
+
+
+def verdict(answer: Answer) -> str:
+    if answer.status == 303 and answer.away == "/eg/login":
+        return "to the login"
+    return "forbidden" if answer.status == 403 else "let in"
+
+
+@pytest.mark.parametrize("who", ["anonymous", *PEOPLE])
+def test_attack_18_every_route_lets_in_whom_it_names(server: Server, who: str) -> None:
+    browser = Browser(server.ports["https"]) if who == "anonymous" else known(server, who)
+    for route in ROUTES:
+        if route.path == "/logout":
+            continue
+        path = route.path.replace("<address>", PEOPLE.get(who, "paul@mydomain.zz"))
+        answer = browser.get(path) if route.method == "GET" else browser.post(path)
+        if (route.method, route.path, who) == ("POST", "/login", "anonymous"):
+            assert answer.status == 401
+            continue
+        assert verdict(answer) == EXPECTED[route.who][who], (route.method, route.path, answer.status)
+        assert answer.status < 500
+
+
+@pytest.mark.parametrize("who", ["user", "other administrator"])
+def test_attack_18_nobody_reaches_what_is_anothers_by_naming_it(server: Server, who: str) -> None:
+    browser = known(server, who)
+    before = server.command("mailbox show", address="ringo@mydomain.zz")
+    there = "/mailboxes/ringo@mydomain.zz"
+    fields = {"new": "Stolen-pass3", "again": "Stolen-pass3", "forwards": "thief@x.example"}
+    deeds = {"address": "ringo@mydomain.zz", "deed": "deny"}
+    for answer in (
+        browser.get(there),
+        browser.post(f"{there}/password", fields),
+        browser.post(f"{there}/forwarding", fields),
+        browser.post("/mailboxes", deeds),
+        browser.post("/mailboxes", {**deeds, "deed": "remove", "sure": "yes"}),
+        browser.post("/banished/add", {"address": "ringo@mydomain.zz"}),
+        browser.post("/aliases/add", {"address": "x@mydomain.zz", "mailbox": "ringo@mydomain.zz"}),
+        browser.post("/lists/save", {"address": "x@mydomain.zz", "members": "ringo@mydomain.zz"}),
+    ):
+        assert answer.status in (303, 400, 403)
+        assert "ringo@mydomain.zz</h1>" not in answer.text
+    assert server.command("mailbox show", address="ringo@mydomain.zz") == before
+
+
+# ---- attacks ---------------------------------------------------------------------------------------------------
+
+
+def posts() -> list[Route]:
+    return [route for route in ROUTES if route.method == "POST" and route.path not in ("/login", "/logout")]
+
+
+def test_attack_20_a_form_that_is_not_ours_does_nothing(server: Server) -> None:
+    browser, other = known(server, "administrator"), known(server, "administrator")
+    before = server.command("mailbox list", customer="mydomain.zz")
+    tries = itertools.product(posts(), ("no token", "another session's", "another site", "cross-site", "no origin"))
+    for route, trick in tries:
+        path = route.path.replace("<address>", PEOPLE["user"])
+        fields: dict[str, object] = {
+            "local": "csrf",
+            "new": "Csrf-pass-1",
+            "again": "Csrf-pass-1",
+            "csrf": browser.csrf,
+        }
+        headers = {}
+        if trick == "no token":
+            fields["csrf"] = ""
+        elif trick == "another session's":
+            fields["csrf"] = other.csrf
+        elif trick == "another site":
+            headers["Origin"] = "https://evil.example"
+        elif trick == "cross-site":
+            headers["Sec_Fetch_Site"] = "cross-site"
+        else:
+            headers["Origin"] = "null"
+        assert browser.ask("POST", path, fields, {k.replace("_", "-"): v for k, v in headers.items()}).status == 403
+    assert server.command("mailbox list", customer="mydomain.zz") == before
+
+
+def test_attack_20_get_changes_nothing(server: Server) -> None:
+    browser = known(server, "administrator")
+    for route in posts():
+        answer = browser.get(route.path.replace("<address>", PEOPLE["user"]) + "?deed=remove&sure=yes&local=x")
+        assert answer.status in (200, 400, 404, 405)
+    assert not [
+        one for one in server.command("mailbox list", customer="mydomain.zz") if one["address"].startswith("x@")
+    ]
+
+
+HOSTILE = '"<script>alert(1)</script>"@mydomain.zz'
+
+
+def test_attack_21_names_of_strangers_never_become_markup(server: Server) -> None:
+    browser = known(server, "administrator")
+    server.command("banish", address=HOSTILE)
+    for path in (
+        "/banished",
+        "/banished?q=%3Cscript%3E",
+        "/mailboxes?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&sort=%3Cscript%3E",
+    ):
+        page = browser.get(path)
+        assert page.status == 200
+        assert "<script" not in page.text
+    wrong = Browser(server.ports["https"]).post("/login", {"name": '"><script>alert(1)</script>', "password": "x"})
+    assert "<script" not in wrong.text
+    server.command("banished remove", address=HOSTILE)
+
+
+@pytest.mark.parametrize("path", ["/login", "/", "/overview", "/mailboxes", "/nothing", "/static/theme.css"])
+def test_attack_24_every_answer_says_what_a_browser_must_not_do(server: Server, path: str) -> None:
+    headers = known(server, "administrator").get(path).headers
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] in ("same-origin", "no-referrer")
+    assert (headers["Cache-Control"] or "") == ("" if path.startswith("/static") else "no-store")
+
+
+def test_attack_39_a_session_begins_at_the_login_and_ends_at_the_logout(server: Server) -> None:
+    browser = Browser(server.ports["https"])
+    browser.cookies["__Host-emailgency"] = "chosen-by-somebody-else"
+    answer = browser.post("/login", {"name": PEOPLE["user"], "password": PASSWORD})
+    cookie = answer.headers["Set-Cookie"]
+    assert all(word in cookie for word in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"))
+    assert "chosen-by" not in cookie
+    kept = dict(browser.cookies)
+    browser.get("/mailboxes/paul@mydomain.zz")
+    browser.post("/logout")
+    assert not browser.cookies
+    browser.cookies = kept
+    assert browser.get("/mailboxes/paul@mydomain.zz").away == "/eg/login"
+
+
+def test_attack_39_rights_that_are_taken_away_are_gone_in_open_sessions(server: Server) -> None:
+    server.command("mailbox add", address="brian@mydomain.zz", administrator=True)
+    server.command("password", address="brian@mydomain.zz", password=PASSWORD)
+    browser = Browser(server.ports["https"]).log_in("brian@mydomain.zz", PASSWORD)
+    assert browser.get("/overview").status == 200
+    server.command("mailbox set", address="brian@mydomain.zz", administrator=False)
+    assert browser.get("/overview").away == "/eg/login"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "mydomain.zz", "x.emailgency.zz", "127.0.0.2", "a" * 300])
+def test_attack_40_a_host_that_is_not_ours_is_misdirected(server: Server, host: str) -> None:
+    answer = Browser(server.ports["https"], host).get("/login")
+    assert answer.status == (400 if len(host) == 300 else 421)
+    assert host not in answer.text
+
+
+def test_attack_40_the_host_gives_no_rights(server: Server) -> None:
+    browser = known(server, "other administrator")
+    assert browser.host.startswith("mydomainzz.")
+    assert '<h1 class="mb-3">other.zz</h1>' in browser.get("/overview").text
+
+
+def test_attack_41_a_body_is_refused_before_it_is_read(server: Server) -> None:
+    browser = known(server, "administrator")
+    assert browser.post("/banished/add", {"address": "x" * 70_000}).status == 413
+
+
+def test_in_clear_nothing_is_shown(server: Server) -> None:
+    import http.client
+
+    line = http.client.HTTPConnection("127.0.0.1", server.ports["http"], timeout=20)
+    line.request("GET", "/eg/login?x=1", headers={"Host": "mydomainzz.emailgency.zz"})
+    answer = line.getresponse()
+    assert answer.status == 308
+    assert answer.headers["Location"] == f"https://mydomainzz.emailgency.zz:{server.ports['https']}/eg/login?x=1"
+    line.close()
+
+
+def test_every_word_of_the_pages_is_there_in_french() -> None:
+    import os
+
+    from babel.messages.pofile import read_po
+    from jinja2.ext import babel_extract
+
+    from emailgency.servers.web.console import assets
+
+    with open(os.path.join(assets.folder("locale"), "fr.po"), "rb") as file:
+        catalogue = {message.id: message.string for message in read_po(file, locale="fr") if message.id}
+    said = set()
+    for name in os.listdir(assets.folder("templates")):
+        with open(os.path.join(assets.folder("templates"), name), "rb") as file:
+            for _, _, words, _ in babel_extract(file, ("_", "gettext", "ngettext"), (), {"trim_blocks": "true"}):
+                texts = tuple(filter(None, words)) if isinstance(words, tuple) else (words,)
+                said.add(texts if len(texts) > 1 else texts[0])
+    assert said == catalogue.keys()
+    assert all(catalogue.values())
