@@ -133,8 +133,10 @@ GOOD: dict[str, c.Command] = {
         c.Day(False, c.When.BEFORE, date(1999, 12, 31)),
     ),
     'SEARCH FROM anna HEADER X-Foo ""': _all_of(c.Header("from", "anna"), c.Header("x-foo", "")),
-    "SEARCH CHARSET UTF-8 SUBJECT {5}\r\ngr\xc3\xbcn": _all_of(c.Header("subject", "grün")),
-    'SEARCH CHARSET iso-8859-1 BODY {1}\r\n\xfc TEXT "x"': _all_of(c.Body("ü", header=False), c.Body("x", header=True)),
+    "SEARCH CHARSET UTF-8 SUBJECT {5}\r\ngr\xc3\xbcn": c.Search(c.Header("subject", "grün"), False, charset=True),
+    'SEARCH CHARSET iso-8859-1 BODY {1}\r\n\xfc TEXT "x"': c.Search(
+        c.And((c.Body("ü", header=False), c.Body("x", header=True))), uid=False, charset=True
+    ),
     "UID SEARCH ANSWERED": c.Search(c.HasFlag("\\Answered"), uid=True),
 }
 

@@ -25,7 +25,9 @@ def _returns(*words: str, partial: Partial | None = None, page: bytes = b"") -> 
 
 GOOD: dict[str, c.Command] = {
     "SEARCH RETURN () ALL": c.Search(ALL, uid=False, returns=_returns()),
-    "UID SEARCH return (min MAX Count) CHARSET UTF-8 ALL": c.Search(ALL, True, _returns("MIN", "MAX", "COUNT")),
+    "UID SEARCH return (min MAX Count) CHARSET UTF-8 ALL": c.Search(
+        ALL, True, _returns("MIN", "MAX", "COUNT"), charset=True
+    ),
     "SEARCH RETURN (SAVE ALL) $": c.Search(
         c.Numbers(SequenceSet((), saved=True), False), False, _returns("SAVE", "ALL")
     ),
@@ -99,14 +101,6 @@ def test_what_is_not_in_the_grammar_is_refused(text: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         parser.parse(f"a {text}\r\n".encode())
     assert caught.value.condition == "BAD"
-
-
-def test_another_charset_is_refused_once_utf8_is_enabled() -> None:
-    with pytest.raises(ProtocolError):
-        parser.parse(b"a SEARCH CHARSET ISO-8859-1 ALL\r\n", utf8=True)
-    assert parser.parse(b"a SORT (DATE) UTF-8 ALL\r\n", utf8=True)[1] == c.Sort(
-        (Criterion(Key.DATE, False),), ALL, False
-    )
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.booleans(), st.integers(0, 40))

@@ -414,11 +414,12 @@ SearchKey = (
 
 
 class Search(Struct, frozen=True):
-    """SEARCH and UID SEARCH; nested at most 32 deep."""
+    """SEARCH and UID SEARCH; nested at most 32 deep. `charset`: it was named."""
 
     key: SearchKey
     uid: bool
     returns: Returns | None = None
+    charset: bool = False
 
 
 class Sort(Struct, frozen=True):

@@ -200,7 +200,10 @@ def _search(uid: bool) -> Callable[[Cursor], Command]:
     def read(cursor: Cursor) -> Command:
         cursor.space()
         returns = return_options.read(cursor)
-        return commands.Search(search_keys.read(cursor), uid, returns)
+        if not cursor.skip_word(b"CHARSET"):
+            return commands.Search(search_keys.read(cursor), uid, returns)
+        cursor.space()
+        return commands.Search(search_keys.read_with_charset(cursor), uid, returns, charset=True)
 
     return read
 

@@ -36,7 +36,6 @@ _CHARSETS = {
     b"WINDOWS-1252": "cp1252",
 }
 _OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}+")  # RFC 8474 section 7
-_UTF8 = frozenset({b"US-ASCII", b"ASCII", b"UTF-8"})  # what UTF-8 strings may be called
 _BAD_CHARSET = b"BADCHARSET (US-ASCII UTF-8)"
 
 
@@ -50,19 +49,13 @@ class _RefusedError(Exception):
 
 
 def read(cursor: Cursor) -> SearchKey:
-    """The keys at the cursor up to the end of the command, `CHARSET name` before them included."""
-    if not cursor.skip_word(b"CHARSET"):
-        return _keys(cursor, "utf-8")  # 8-bit literals are UTF-8 or nothing
-    cursor.space()
-    return read_with_charset(cursor)
+    """The keys at the cursor up to the end of the command; 8-bit literals are UTF-8 or nothing."""
+    return _keys(cursor, "utf-8")
 
 
 def read_with_charset(cursor: Cursor) -> SearchKey:
-    """The same behind a charset's name, which SORT and THREAD must have (RFC 5256 section 3)."""
-    name = cursor.astring().upper()
-    if cursor.utf8 and name not in _UTF8:
-        raise ProtocolError("all strings are UTF-8 now")  # RFC 6855 section 3
-    charset = _CHARSETS.get(name)
+    """The same behind the name of their charset, which SORT and THREAD must have (RFC 5256 section 3)."""
+    charset = _CHARSETS.get(cursor.astring().upper())
     cursor.space()
     return _keys(cursor, charset)
 

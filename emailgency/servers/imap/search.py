@@ -7,13 +7,15 @@ from emailgency.codec.imap.return_options import Returns
 from emailgency.servers.imap import modseqs
 from emailgency.servers.imap.searcher import Searcher
 from emailgency.servers.imap.selected import Selected
-from emailgency.servers.imap.session import Completed, Session
+from emailgency.servers.imap.session import Completed, Session, bad
 
 _ALL = Returns(frozenset({"ALL"}))
 
 
 async def search(session: Session, command: commands.Search) -> Completed:
     """SEARCH and UID SEARCH; numbers are those of this session's view, whatever happens to the folder meanwhile."""
+    if command.charset and "UTF8=ACCEPT" in session.enabled:
+        return bad("All strings are UTF-8 now.")  # RFC 6855 section 3
     view = session.view()
     with Saving(view, command.returns) as saving:
         positions = await Searcher(session, view).among(command.key, list(range(view.count)))
