@@ -1,5 +1,6 @@
 """APPEND of several messages and REPLACE in the storer: all or nothing, over refusals, failures and kills."""
 
+import contextlib
 import os
 import select
 import time
@@ -26,6 +27,13 @@ def _new(box: Box, octets: bytes, flags: str = "") -> New:
 
 def _spool(box: Box) -> list[str]:
     return [name for _, _, names in os.walk(os.path.join(box.data, "spool")) for name in names if name.endswith(".msg")]
+
+
+def _sweep(data: str, messages: tuple[New, ...]) -> None:
+    """As the spool does at each start."""
+    for message in messages:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(data, layout.message(message.id)))
 
 
 def _contents(box: Box, folder: str) -> dict[int, bytes]:
@@ -87,6 +95,7 @@ def test_a_storer_killed_at_any_time_stores_all_or_none(box: Box, data: str) -> 
         select.select([], [], [], pause)
         box.storer.kill()
         box.storer = StorerProcess(data)
+        _sweep(data, messages)
         found = len(box.open(ARCHIVE).names)
         assert found in (expected, expected + 200)
         assert os.listdir(os.path.join(data, ARCHIVE, "tmp")) == []
@@ -109,3 +118,19 @@ def test_a_message_that_is_not_there_is_replaced_by_nothing(box: Box) -> None:
     assert reply == Refused(reply.number, "gone")
     assert _contents(box, ARCHIVE) == before
     assert _spool(box) == spool
+
+
+def test_a_storer_killed_while_it_replaces_never_loses_both(box: Box, data: str) -> None:
+    for pause in (0.0, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02):
+        placed = box.storer.ask(Append(box.storer.number(), ARCHIVE, (_new(box, b"old one"),)))
+        assert isinstance(placed, Changed)
+        old = placed.placed[0]
+        message = New(fresh_id(), b"new one", "D", 1e9)
+        box.storer.tell(Append(box.storer.number(), ARCHIVE, (message,), (ARCHIVE, old.uid, old.name)))
+        select.select([], [], [], pause)
+        box.storer.kill()
+        box.storer = StorerProcess(data)
+        _sweep(data, (message,))
+        found = [octets for uid, octets in _contents(box, ARCHIVE).items() if uid >= old.uid]
+        assert found in ([b"old one"], [b"old one", b"new one"], [b"new one"])
+    box.storer.close()
