@@ -9,17 +9,18 @@ from hypothesis import strategies as st
 
 from emailgency.codec.imap import appending, parser
 from emailgency.codec.imap import commands as c
+from emailgency.codec.imap import search_tree as k
 from emailgency.codec.imap.grammar import ProtocolError
 from emailgency.codec.imap.literals import Announcement
 from emailgency.codec.imap.sets import STAR, SequenceSet
 
 ONE = SequenceSet(((1, 1),))
-SEEN = c.HasFlag("\\Seen")
+SEEN = k.HasFlag("\\Seen")
 DATE_SECTION = c.Section((), c.Text.FIELDS, (b"date", b"from"), None, True, b"BODY[HEADER.FIELDS (Date From)]")
 
 
-def _all_of(*keys: c.SearchKey) -> c.Search:
-    return c.Search(c.And(keys) if len(keys) > 1 else keys[0], uid=False)
+def _all_of(*keys: k.SearchKey) -> c.Search:
+    return c.Search(k.And(keys) if len(keys) > 1 else keys[0], uid=False)
 
 
 def _fetch(*items: c.FetchItem, uid: bool = False) -> c.Fetch:
@@ -118,26 +119,26 @@ GOOD: dict[str, c.Command] = {
         _section("RFC822.HEADER", c.Text.HEADER, peek=True),
         _section("RFC822.TEXT", c.Text.TEXT),
     ),
-    "SEARCH ALL": _all_of(c.All()),
-    "SEARCH unseen DELETED": _all_of(c.Not(SEEN), c.HasFlag("\\Deleted")),
-    "SEARCH NEW": _all_of(c.HasFlag("\\Recent"), c.Not(SEEN)),
-    "SEARCH OLD": _all_of(c.Not(c.HasFlag("\\Recent"))),
-    "SEARCH 1 UID *": _all_of(c.Numbers(ONE, uid=False), c.Numbers(SequenceSet(((STAR, STAR),)), uid=True)),
+    "SEARCH ALL": _all_of(k.All()),
+    "SEARCH unseen DELETED": _all_of(k.Not(SEEN), k.HasFlag("\\Deleted")),
+    "SEARCH NEW": _all_of(k.HasFlag("\\Recent"), k.Not(SEEN)),
+    "SEARCH OLD": _all_of(k.Not(k.HasFlag("\\Recent"))),
+    "SEARCH 1 UID *": _all_of(k.Numbers(ONE, uid=False), k.Numbers(SequenceSet(((STAR, STAR),)), uid=True)),
     "SEARCH OR SEEN NOT (SEEN KEYWORD $x)": _all_of(
-        c.Or(SEEN, c.Not(c.And((SEEN, c.HasFlag("$x"))))),
+        k.Or(SEEN, k.Not(k.And((SEEN, k.HasFlag("$x"))))),
     ),
-    "SEARCH UNKEYWORD a LARGER 5 SMALLER 6": _all_of(c.Not(c.HasFlag("a")), c.Size(True, 5), c.Size(False, 6)),
+    "SEARCH UNKEYWORD a LARGER 5 SMALLER 6": _all_of(k.Not(k.HasFlag("a")), k.Size(True, 5), k.Size(False, 6)),
     'SEARCH ON 1-feb-2026 SENTSINCE "28-Feb-2024" BEFORE 31-Dec-1999': _all_of(
-        c.Day(False, c.When.ON, date(2026, 2, 1)),
-        c.Day(True, c.When.SINCE, date(2024, 2, 28)),
-        c.Day(False, c.When.BEFORE, date(1999, 12, 31)),
+        k.Day(False, k.When.ON, date(2026, 2, 1)),
+        k.Day(True, k.When.SINCE, date(2024, 2, 28)),
+        k.Day(False, k.When.BEFORE, date(1999, 12, 31)),
     ),
-    'SEARCH FROM anna HEADER X-Foo ""': _all_of(c.Header("from", "anna"), c.Header("x-foo", "")),
-    "SEARCH CHARSET UTF-8 SUBJECT {5}\r\ngr\xc3\xbcn": c.Search(c.Header("subject", "grün"), False, charset=True),
+    'SEARCH FROM anna HEADER X-Foo ""': _all_of(k.Header("from", "anna"), k.Header("x-foo", "")),
+    "SEARCH CHARSET UTF-8 SUBJECT {5}\r\ngr\xc3\xbcn": c.Search(k.Header("subject", "grün"), False, charset=True),
     'SEARCH CHARSET iso-8859-1 BODY {1}\r\n\xfc TEXT "x"': c.Search(
-        c.And((c.Body("ü", header=False), c.Body("x", header=True))), uid=False, charset=True
+        k.And((k.Body("ü", header=False), k.Body("x", header=True))), uid=False, charset=True
     ),
-    "UID SEARCH ANSWERED": c.Search(c.HasFlag("\\Answered"), uid=True),
+    "UID SEARCH ANSWERED": c.Search(k.HasFlag("\\Answered"), uid=True),
 }
 
 BAD = (
@@ -285,7 +286,7 @@ def test_a_malformed_tag_is_refused(tag: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["idna", "utf-7", "nonsense", "unicode_escape"])
 def test_an_unknown_charset_is_refused_with_badcharset(name: str) -> None:
-    refused = c.Unsearchable("the charset is not supported", b"BADCHARSET (US-ASCII UTF-8)")
+    refused = k.Unsearchable("the charset is not supported", b"BADCHARSET (US-ASCII UTF-8)")
     for octets in (f"SEARCH CHARSET {name} ((", f"SORT (SUBJECT) {name} ALL", f"UID THREAD REFERENCES {name} ALL"):
         command = parser.parse(f"a {octets}\r\n".encode())[1]
         assert isinstance(command, c.Search | c.Sort | c.Thread)
@@ -328,7 +329,7 @@ def test_search_is_at_most_32_deep() -> None:
     parser.parse(b"a SEARCH " + b"(" * 32 + b"SEEN" + b")" * 32 + b"\r\n")
     for opening in (b"(", b"NOT ", b"OR SEEN "):
         command = parser.parse(b"a SEARCH " + opening * 5000 + b"SEEN\r\n")[1]
-        assert command == c.Search(c.Unsearchable("the search is too complex", b"LIMIT"), uid=False)
+        assert command == c.Search(k.Unsearchable("the search is too complex", b"LIMIT"), uid=False)
 
 
 _WORDS = st.sampled_from(

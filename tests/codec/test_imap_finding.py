@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from emailgency.codec.imap import commands as c
 from emailgency.codec.imap import found, parser
+from emailgency.codec.imap import search_tree as k
 from emailgency.codec.imap.fetch_modifiers import FetchModifiers
 from emailgency.codec.imap.grammar import ProtocolError
 from emailgency.codec.imap.return_options import Partial, Returns
@@ -15,7 +16,7 @@ from emailgency.codec.imap.sets import SequenceSet
 from emailgency.codec.imap.sort_criteria import Algorithm, Criterion, Key
 from tests.support.growth import grows_linearly
 
-ALL = c.All()
+ALL = k.All()
 ONE = SequenceSet(((1, 1),))
 
 
@@ -29,7 +30,7 @@ GOOD: dict[str, c.Command] = {
         ALL, True, _returns("MIN", "MAX", "COUNT"), charset=True
     ),
     "SEARCH RETURN (SAVE ALL) $": c.Search(
-        c.Numbers(SequenceSet((), saved=True), False), False, _returns("SAVE", "ALL")
+        k.Numbers(SequenceSet((), saved=True), False), False, _returns("SAVE", "ALL")
     ),
     "SEARCH RETURN (PARTIAL 1:500) ALL": c.Search(
         ALL, False, _returns(partial=Partial(1, 500, backwards=False), page=b"1:500")
@@ -37,7 +38,7 @@ GOOD: dict[str, c.Command] = {
     "SEARCH RETURN (COUNT PARTIAL -100:-1 SAVE) ALL": c.Search(
         ALL, False, _returns("COUNT", "SAVE", partial=Partial(1, 100, backwards=True), page=b"-100:-1")
     ),
-    "SEARCH OLDER 5 YOUNGER 4294967295": c.Search(c.And((c.Within(True, 5), c.Within(False, 4294967295))), False),
+    "SEARCH OLDER 5 YOUNGER 4294967295": c.Search(k.And((k.Within(True, 5), k.Within(False, 4294967295))), False),
     "SORT (SUBJECT) UTF-8 ALL": c.Sort((Criterion(Key.SUBJECT, False),), ALL, uid=False),
     "UID SORT (REVERSE DATE ARRIVAL reverse date) US-ASCII ALL": c.Sort(
         (Criterion(Key.DATE, True), Criterion(Key.ARRIVAL, False)), ALL, uid=True

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 
 from emailgency.codec.imap import arguments, modseqs
-from emailgency.codec.imap.commands import (
+from emailgency.codec.imap.grammar import Cursor, ProtocolError
+from emailgency.codec.imap.search_tree import (
     All,
     And,
     Body,
@@ -21,7 +22,6 @@ from emailgency.codec.imap.commands import (
     When,
     Within,
 )
-from emailgency.codec.imap.grammar import Cursor, ProtocolError
 from emailgency.codec.imap.state_keys import EmailId, Modseq, ThreadId
 
 _DEPTH_LIMIT = 32

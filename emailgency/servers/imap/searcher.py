@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from emailgency.codec import maildir
-from emailgency.codec.imap.commands import (
+from emailgency.codec.imap.search_tree import (
     All,
     And,
     Body,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from emailgency.codec.imap.commands import Body, Day, Header, SearchKey, When
+from emailgency.codec.imap.search_tree import Body, Day, Header, SearchKey, When
 from emailgency.codec.mime import search_text
 from emailgency.servers.imap.haystack import Needle
 from emailgency.servers.imap.message_file import MessageFile
