@@ -1,4 +1,4 @@
-"""Mod-sequences (RFC 7162): they grow over every end of the storer, and when something is not known, all has changed."""
+"""Mod-sequences (RFC 7162): they grow over every end of the storer; when something is uncertain, all has changed."""
 
 import os
 import shutil
@@ -187,7 +187,8 @@ def test_the_memory_of_expunges_is_bounded(tmp_path):
         known.gone((uid,), known.numbers.take_modseq())
     assert known.vanished(known.floor) is None
     left = known.vanished(known.since)
-    assert left is not None and list(left)[-1] == modseqs.GONE + 1
+    assert left is not None
+    assert list(left)[-1] == modseqs.GONE + 1
     assert len(left) == modseqs.GONE // 2
     known.put_away()
     assert known.vanished(known.numbers.highest - 1) is not None

@@ -17,16 +17,24 @@ async def idle(session: Session, command: commands.Idle) -> Completed:
         elif not line.blocked:  # a client that does not read hears all of it when it does
             session.tell_news(expunges=True, with_uid=False)
 
+    watch = session.watch
     if view is not None:
         tell()
-        view.woken = line.relieved = tell
+        if watch is None or not watch.tells_selected:
+            view.woken = line.relieved = tell
     line.at_rest = True
+    if watch is not None:  # it may speak now, as between commands
+        watch.lock.release()
+        watch.wake()
     try:
         event = await line.event()
     finally:
+        if watch is not None:
+            await watch.lock.acquire()
         line.at_rest = False
         if view is not None:
-            view.woken = line.relieved = None
+            view.woken = None
+        line.relieved = None
     if isinstance(event, Line) and event.octets.upper() == b"DONE":
         return Completed("Done.")
     return bad("Only DONE ends IDLE.")

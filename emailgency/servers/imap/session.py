@@ -118,6 +118,7 @@ class Watching(Protocol):
     """What a conversation knows of `watch.Watch`."""
 
     lock: DeferredLock
+    tells_selected: bool  # of the selected folder, too
 
     def wake(self) -> None:
         """A command has ended."""

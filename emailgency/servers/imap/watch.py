@@ -34,6 +34,7 @@ class Watch:
         self.lock = DeferredLock()
         self.groups = tuple(groups)
         self.selected = next((group for group in self.groups if group.scope in (SELECTED, DELAYED)), None)
+        self.tells_selected = self.selected is not None
         self._session = session
         self._owed: dict[str, set[str]] = {}  # path -> events
         self._before: dict[str, str] = {}  # path -> the name it had
@@ -80,6 +81,7 @@ class Watch:
     async def _pay(self) -> None:
         line = self._session.line
         await self.lock.acquire()
+        deadline = line.deadline  # for the client's next command, which is waited for all the while
         try:
             line.at_rest = False
             if self._full:  # section 5.8: from now on as after NOTIFY NONE
@@ -95,6 +97,7 @@ class Watch:
             self._session.log.warn("imap {number}: NOTIFY: {error}", number=self._session.number, error=str(error))
         finally:
             line.at_rest = True
+            line.deadline = deadline
             self._paying = False
             self.lock.release()
 
