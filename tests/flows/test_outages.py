@@ -1,9 +1,12 @@
 """Many outages in fake time against the real rules and flows; `python -m tests.support.outages` is the long run."""
 
 import pytest
+from msgspec.structs import replace
 
+from emailgency.model.envelope import Relay
 from emailgency.rules import guard
-from tests.support.outages import KINDS, Story
+from tests.support.null_spool import envelope
+from tests.support.outages import DEAD, EPOCH, KINDS, TARPIT, WELL, Line, Peer, Story
 
 SEED = 1
 
@@ -41,3 +44,26 @@ def test_a_dead_server_costs_one_probe_at_a_time_however_much_is_pending():
     assert len(story.spool.live) > 100
     assert story.peer.visits < 12 * 3600 / 250 + 10, "the longest wait between probes is 300 s"
     assert not story.spool.attempts
+
+
+def given_to_others(trouble, seconds=5.0):
+    """Messages that nine servers got in so many seconds while the tenth had this trouble; 600 wait for each."""
+    story = Story("dead", 0.0, SEED)
+    made, clock = story.flow._means, story.clock
+    peers = {f"c{number}": Peer(clock, story.chance) for number in range(10)}
+    peers["c0"].trouble = trouble
+    made.couriers = lambda cargo, *_: Line(peers[cargo._errand._hop.customer], cargo, clock)
+    customer = story.flow.directory.by_id.pop("acme")
+    for id in peers:
+        story.flow.directory.by_id[id] = replace(customer, id=id)
+    story.flow.start()
+    for number in range(6_000):
+        plan = (Relay(customer=f"c{number % 10}", address="user@mydomain.zz", recipient=0),)
+        story.spool.accept(envelope(f"m{number}", plan, received_at=EPOCH))
+    story._advance(seconds)
+    return sum(len(peer.given) for id, peer in peers.items() if id != "c0")
+
+
+@pytest.mark.parametrize("trouble", [DEAD, TARPIT])
+def test_one_bad_host_among_ten_costs_the_others_less_than_a_twentieth(trouble):
+    assert given_to_others(trouble) > 0.95 * given_to_others(WELL) > 0

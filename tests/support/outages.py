@@ -49,6 +49,7 @@ DEAD, BANNER, DENIES, FORGETFUL, PARANOID, FULL, BUSY, GREY, CUTS, STRANGER = (
     "cut after the dot",
     "another server",
 )
+TARPIT = "says nothing for minutes"
 WELL = "well"
 
 KINDS = {
@@ -171,6 +172,9 @@ class Line:
 
     def _answer(self):
         if self._over.called:
+            return
+        if self._peer.trouble == TARPIT:
+            self._clock.callLater(300.0, self._end, "timeout waiting for end of data")
             return
         parcel = self._parcel
         envelope = parcel.token.waiting.live.envelope
