@@ -108,7 +108,7 @@ class FindingAttacks(TestCase):
     # ---- 27 ------------------------------------------------------------------------------------------------
 
     async def test_attack_27_long_commands_come_back_to_the_reactor_often(self) -> None:
-        """Each of these takes 100 ms at least; a slice is 6 ms."""
+        """Each of these takes 50 ms at least, a slice 6 ms."""
         for number in range(3000):
             references = b" ".join(b"<%d@x>" % (number * 7 % 3001 + at) for at in range(30))
             self.put(
@@ -124,19 +124,19 @@ class FindingAttacks(TestCase):
             b"THREAD REFERENCES UTF-8 ALL",
             b"THREAD ORDEREDSUBJECT UTF-8 ALL",
         ):
-            assert await self.turns(client, command) > 8, command
+            assert await self.turns(client, command) > 4, command
         del self.office.server.search_index.want
         await self.office.server.look()
         await self.filled(3000)
-        assert await self.turns(client, b"THREAD REFERENCES UTF-8 ALL") > 3  # from the index
+        assert await self.turns(client, b"THREAD REFERENCES UTF-8 ALL") > 2  # from the index
 
     async def test_attack_27_a_search_by_many_keys_waits_its_turn(self) -> None:
         for number in range(1000):
             self.put(number, MESSAGE)
         client = await self.office.member(folder="INBOX")
         await self.filled(1000)
-        assert await self.turns(client, b"SEARCH " + b"OR TEXT a " * 30 + b"TEXT b") > 8
-        assert await self.turns(client, b"SEARCH " + b"HEADER Subject v " * 900 + b"ALL") > 8
+        assert await self.turns(client, b"SEARCH " + b"OR TEXT a " * 30 + b"TEXT b") > 4
+        assert await self.turns(client, b"SEARCH " + b"HEADER Subject v " * 900 + b"ALL") > 4
 
     # ---- 28 ------------------------------------------------------------------------------------------------
 
