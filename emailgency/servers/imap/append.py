@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from emailgency.codec.imap import commands, responses
 from emailgency.codec.imap.connection import AppendEnd, BadCommand, Event, Fatal, LiteralChunk, NextMessage
-from emailgency.servers.imap import flags
+from emailgency.servers.imap import flags, modseqs
 from emailgency.servers.imap.quota import room_for
 from emailgency.servers.imap.session import Completed, Session, bad, no, no_such_folder
 from emailgency.store.arrival import Arrival
@@ -69,7 +69,7 @@ async def replace(session: Session, command: commands.Replace) -> Completed:
         return _GONE if stored.reason == "gone" else no_such_folder(create=True)
     code = responses.append_uid(upload.folder.uidvalidity, [stored])
     session.line.write(responses.untagged("OK", "The new message is stored.", code))
-    return Completed("The message is replaced.")
+    return Completed("The message is replaced.", modseqs.code_after_expunge(session, view.folder))
 
 
 async def _begin(session: Session, name: str, freed: int = 0) -> Upload | Completed:

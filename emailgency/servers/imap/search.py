@@ -24,14 +24,20 @@ async def search(session: Session, command: commands.Search) -> Completed:
     returns = command.returns
     if returns is None and "IMAP4REV2" in session.enabled:
         returns = _ALL  # RFC 9051 section 6.4.4: the untagged SEARCH response is gone
-    modseq = 0
-    if modseqs.asked_for(command.key):
-        modseq = modseqs.highest_found(session, view, positions if returns is None else kept(returns, positions))
+    modseq = highest(session, view, command, positions)
     if returns is None:
         await session.line.say(responses.search(numbers, modseq))
     else:
         await tell(session, command.uid, returns, numbers, modseq)
     return Completed("That is what I found.")
+
+
+def highest(session: Session, view: Selected, command: commands.Search | commands.Sort, positions: list[int]) -> int:
+    """The highest mod-sequence of what is told, when the client asked for mod-sequences (RFC 7162 section 3.1.5)."""
+    if not modseqs.asked_for(command.key):
+        return 0
+    told = positions if command.returns is None else kept(command.returns, positions)
+    return modseqs.highest_found(session, view, told)
 
 
 async def tell(session: Session, uid: bool, returns: Returns, numbers: Sequence[int], modseq: int = 0) -> None:

@@ -12,7 +12,7 @@ from emailgency.codec.imap.sort_criteria import Algorithm, Criterion, Key
 from emailgency.codec.mime.sort_keys import SortKeys
 from emailgency.rules import threads
 from emailgency.rules.threads import Letter, Steps
-from emailgency.servers.imap.search import Saving, numbered, tell
+from emailgency.servers.imap.search import Saving, highest, numbered, tell
 from emailgency.servers.imap.searcher import Searcher
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Completed, Session
@@ -44,10 +44,11 @@ async def sort(session: Session, command: commands.Sort) -> Completed:
         positions = await in_order(session, view, positions, command.criteria)
         saving.keep(positions)
     numbers = numbered(view, positions, command.uid)
+    modseq = highest(session, view, command, positions)
     if command.returns is None:
-        await session.line.say(found.sorted_numbers(numbers))
+        await session.line.say(found.sorted_numbers(numbers, modseq))
     else:
-        await tell(session, command.uid, command.returns, numbers)
+        await tell(session, command.uid, command.returns, numbers, modseq)
     return Completed("That is their order.")
 
 
