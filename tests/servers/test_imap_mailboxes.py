@@ -248,10 +248,10 @@ class MailboxTests(TestCase):
         shutil.rmtree(self.office.disk("Foreign"))
         assert await client.ok(b'LIST "" Foreign') == []
 
-    async def test_ten_thousand_folders_leave_room_for_others(self) -> None:
+    async def test_a_thousand_folders_leave_room_for_others(self) -> None:
         """The reactor is never held for long while they are listed, and the second list is made of what is known."""
         client, other = await self.office.member(), await self.office.member("mary")
-        for number in range(10_000):
+        for number in range(1000):
             os.makedirs(f"{self.office.disk()}/.Folder-{number // 100}.Sub-{number:05d}/cur")
         client.send(b'l LIST "" * RETURN (SUBSCRIBED)\r\n')
         done = Deferred.fromCoroutine(client.answer(b"l"))
@@ -259,8 +259,8 @@ class MailboxTests(TestCase):
         while not done.called:
             await other.ok(b"NOOP")
             noops += 1
-        assert len((await done)[0]) == 10_106
-        assert noops >= 5
+        assert len((await done)[0]) == 1016
+        assert noops >= 2
         tree = self.office.server.trees._kept[self.office.path()]
         assert len(await client.ok(b'LIST "" Folder-1/%')) == 100
         assert self.office.server.trees._kept[self.office.path()] is tree
@@ -281,11 +281,11 @@ class MailboxTests(TestCase):
 
     async def test_attack_27_quotas_asked_for_without_end_hold_nobody_up(self) -> None:
         client, other = await self.office.member(), await self.office.member("mary")
-        for number in range(500):
+        for number in range(200):
             os.makedirs(f"{self.office.disk()}/.f{number}/cur")
             os.makedirs(f"{self.office.disk()}/.f{number}/new")
-        client.send(b"".join(b"q%d GETQUOTAROOT INBOX\r\n" % number for number in range(50)))
-        done = Deferred.fromCoroutine(client.answer(b"q49"))
+        client.send(b"".join(b"q%d GETQUOTAROOT INBOX\r\n" % number for number in range(20)))
+        done = Deferred.fromCoroutine(client.answer(b"q19"))
         noops = 0
         while not done.called:
             await other.ok(b"NOOP")
