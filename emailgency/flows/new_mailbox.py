@@ -15,7 +15,8 @@ async def furnish(folders: Folders, mailbox: str, names: Sequence[tuple[str, ...
     subscription, where we were killed on the way.
     """
     listing = await folders.listing(mailbox)
-    await folders.create(mailbox, quiet=True)
+    if mailbox not in listing.folders:  # to list 10,000 messages takes 50 ms: not for nothing
+        await folders.create(mailbox, quiet=True)
     wanted = [layout.folder(mailbox, name) for name in names]
     if listing.subscriptions or not set(listing.folders) <= {mailbox, *wanted}:
         return
