@@ -13,7 +13,7 @@ FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 
 
 class Transcripts(TestCase):
-    """`@ fill N` stores N messages in paul's INBOX, `@ fill N Folder` elsewhere, `@ undelivered N` there; `@ settings` never."""
+    """`@ fill N` stores N messages in paul's INBOX, `@ fill N Folder` elsewhere, `@ undelivered N` there."""
 
     office: Office
     names: ClassVar[list[str]] = sorted(name for name in os.listdir(FOLDER) if name.endswith(".txt"))

@@ -76,7 +76,9 @@ class Dovecot:
         shutil.rmtree(self._home)
 
 
-_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"|~?\{(\d+)\}\r\n|(\()|(\))|([^\s()"{~\[]+(?:\[[^\]]*\](?:<\d+>)?)?)', re.DOTALL)
+_TOKEN = re.compile(
+    rb'"((?:[^"\\]|\\.)*)"|~?\{(\d+)\}\r\n|(\()|(\))|([^\s()"{~\[]+(?:\[[^\]]*\](?:<\d+>)?)?)', re.DOTALL
+)
 
 
 def parse(octets: bytes, at: int = 0) -> tuple[object, int]:
