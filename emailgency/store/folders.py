@@ -7,7 +7,7 @@ What cannot be is returned, not raised: `Refused("nonexistent" | "exists" | "lim
 Trouble raises `Temporary`.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from twisted.internet.defer import Deferred
@@ -15,39 +15,28 @@ from twisted.internet.defer import Deferred
 from emailgency.codec.maildir import flags_of
 from emailgency.store.arrival import Arrival
 from emailgency.store.folder import UNKNOWN, Folder, Listener, keyword_letters
+from emailgency.store.folder_tree import FolderTree, refused
 from emailgency.store.ids import Ids
-from emailgency.store.snapshots import Snapshots
 from emailgency.store.storing.line import Storer
 from emailgency.store.storing.messages import (
-    Annotate,
-    Annotations,
     Append,
     Changed,
     Copy,
-    CreateFolder,
-    DeleteFolder,
     Expunge,
-    FolderList,
     Gone,
     KeywordList,
     Keywords,
     New,
-    Opened,
-    ReadAnnotations,
     Refused,
-    RenameFolders,
     Reply,
     SetFlags,
-    Subscriptions,
-    Unchanged,
     Vanished,
 )
-from emailgency.store.storing.messages import Folders as ListFolders
 
 BATCH = 500  # messages a request: some 5 ms of the storer's time, so that deliveries come in between
 
 
-class Folders(Snapshots):
+class Folders(FolderTree):
     """The verbs. UIDs that have gone meanwhile are passed over."""
 
     def __init__(self, storer: Storer, root: str, idle_messages: int = 200_000) -> None:
@@ -117,7 +106,7 @@ class Folders(Snapshots):
         """All or nothing, over any kill: the UIDs of the messages, in their order. Arguments as of `append`."""
         reply = await self._ask(self._append(folder, coming), folder)
         if not isinstance(reply, Changed):
-            return _refused(reply)
+            return refused(reply)
         self._arrived(reply.placed)
         return [placed.uid for placed in reply.placed]
 
@@ -133,7 +122,7 @@ class Folders(Snapshots):
             request = self._append(folder, (coming,), (source.path, *files[0]))
             reply = await self._ask(request, folder, source)
             if not isinstance(reply, Changed):
-                return _refused(reply)
+                return refused(reply)
             self._arrived(reply.placed)
             self._gone(source, reply)
             return reply.placed[0].uid
@@ -168,67 +157,6 @@ class Folders(Snapshots):
         """UIDs that went behind a mod-sequence, ascending; None when nobody remembers back to it."""
         reply = await self._ask(Vanished(self._storer.number(), folder.path, since), folder)
         return reply.uids if isinstance(reply, Gone) and reply.known else None
-
-    # -- the tree of one mailbox ---------------------------------------------------------------------------
-
-    async def listing(self, mailbox: str, known: FolderList | None = None) -> FolderList:
-        """`known` itself when it is still true."""
-        reply = await self._ask(ListFolders(self._storer.number(), mailbox, known.token if known else ""))
-        if isinstance(reply, Unchanged) and known is not None:
-            return known
-        assert isinstance(reply, FolderList)
-        return reply
-
-    async def create(self, path: str, quiet: bool = False) -> Folder | Refused:
-        """A new folder; with `quiet` an existing one will do."""
-        reply = await self._ask(CreateFolder(self._storer.number(), path, quiet))
-        if not isinstance(reply, Opened):
-            return _refused(reply)
-        folder = self._loaded(reply)
-        if reply.uidnext == 1:
-            self.happened(path, "MAILBOXNAME")
-        return folder
-
-    async def delete(self, path: str) -> Refused | None:
-        """The folder and its messages, not the folders below it."""
-        reply = await self._ask(DeleteFolder(self._storer.number(), path))
-        if isinstance(reply, Refused):
-            return reply
-        self._lost(path)
-        self.happened(path, "MAILBOXNAME")
-        return None
-
-    async def rename(self, pairs: Sequence[tuple[str, str]]) -> Refused | None:
-        """Rename folders, (old path, new path) each, all or none. Their readers keep reading."""
-        reply = await self._ask(RenameFolders(self._storer.number(), tuple(pairs)))
-        if isinstance(reply, Refused):
-            return reply
-        for old, new in pairs:
-            folder = self._known.pop(old, None)
-            if folder is not None:
-                folder.path = new
-                folder.token = ""
-                self._known[new] = folder
-        for old, new in pairs:
-            self.happened(new, "MAILBOXNAME", old)
-        return None
-
-    async def subscribe(self, mailbox: str, names: Iterable[str]) -> None:
-        """Replace the list of subscribed names."""
-        await self._ask(Subscriptions(self._storer.number(), mailbox, tuple(sorted(set(names)))))
-
-    async def annotations(self, path: str, server: bool = False) -> dict[str, bytes] | Refused:
-        """What clients have noted about a folder; with `server` about the server, in the folder INBOX."""
-        reply = await self._ask(ReadAnnotations(self._storer.number(), path, server))
-        return dict(reply.entries) if isinstance(reply, Annotations) else _refused(reply)
-
-    async def annotate(
-        self, path: str, entries: Mapping[str, bytes | None], bounds: tuple[int, int], server: bool = False
-    ) -> Refused | None:
-        """Note entries, or take them away (None); `bounds` are most entries and octets of the folder's."""
-        request = Annotate(self._storer.number(), path, tuple(entries.items()), *bounds, server)
-        reply = await self._ask(request)
-        return reply if isinstance(reply, Refused) else None
 
     # -- requests ------------------------------------------------------------------------------------------
 
@@ -285,7 +213,7 @@ class Folders(Snapshots):
         request = Copy(self._storer.number(), source.path, destination.path, files, move)
         reply = await self._ask(request, source, destination)
         if not isinstance(reply, Changed):
-            return _refused(reply)
+            return refused(reply)
         self._arrived(reply.placed)
         self._gone(source, reply)
         if any(not flags_of(placed.name).isupper() for placed in reply.placed if flags_of(placed.name)):
@@ -304,11 +232,6 @@ def _unchanged(folder: Folder, uids: Iterable[int], since: int | None) -> tuple[
         at = folder.index(uid)
         (modified if at != UNKNOWN and folder.modseqs[at] > since else same).append(uid)
     return same, modified
-
-
-def _refused(reply: Reply) -> Refused:
-    assert isinstance(reply, Refused), reply
-    return reply
 
 
 @asynccontextmanager
