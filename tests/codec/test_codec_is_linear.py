@@ -48,6 +48,9 @@ def _search(message: bytes) -> object:
 
 # What is done -> the input of a size. Sizes are chosen for some milliseconds.
 CASES: dict[str, tuple[Callable[[bytes], object], Callable[[int], bytes], int]] = {
+    "notify names": (_command, lambda n: b"NOTIFY SET (MAILBOXES (" + b"a " * n, 20000),
+    "modseq entry": (_command, lambda n: b'SEARCH MODSEQ "/flags/' + b'\\"' * n, 15000),
+    "sequence match data": (_command, lambda n: b"SELECT a (QRESYNC (1 2 (" + b"1:2," * n + b"3 3)))", 5000),
     "set of commas": (sets.parse, lambda n: b"1,2,3," * n + b"1", 5000),
     "set that breaks off": (sets.parse, lambda n: b"1,2,3," * n, 5000),
     "set of stars": (sets.parse, lambda n: b"*," * n + b"*", 5000),

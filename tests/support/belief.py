@@ -36,9 +36,8 @@ def expand(text: bytes) -> list[int]:
 class Belief:
     """Of the selected folder. `uids[i]` is None where the client has not asked yet."""
 
-    def __init__(self, meaning: Meaning, condstore: bool, qresync: bool) -> None:
+    def __init__(self, meaning: Meaning, qresync: bool) -> None:
         self.meaning = meaning
-        self.condstore = condstore
         self.qresync = qresync
         self.validity = 0
         self.uids: list[int | None] = []
@@ -57,6 +56,8 @@ class Belief:
     def opened(self, told: list[bytes], kept: dict[str, Any] | None) -> None:
         """SELECT was answered; `kept` is what QRESYNC was told, if it was used."""
         self.uids, self.flags, self.modseqs, self.validity, self._heard = [], {}, {}, 0, 0
+        closed = next((at for at, line in enumerate(told) if b"[CLOSED]" in line), -1)
+        told = told[closed + 1 :]  # before that it is of the folder that was left
         exists, highest, rest, news = -1, 0, [], []
         for line in told:
             match = _EXISTS.fullmatch(line)

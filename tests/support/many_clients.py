@@ -12,11 +12,17 @@ from tests.support.imap import MESSAGE, PASSWORD, Client, Office
 FOLDERS = (b"INBOX", b"Archive")
 _FLAGS = (b"\\Seen", b"\\Flagged", b"\\Answered", b"\\Deleted", b"\\Deleted", b"$Work")
 _CALM = ("UNAVAILABLE", "EXPUNGEISSUED", "NONEXISTENT", "TRYCREATE")
+_NOTIFY = (
+    b"NOTIFY SET (SELECTED (MessageNew MessageExpunge FlagChange))"
+    b" (PERSONAL (MessageNew MessageExpunge FlagChange MailboxName))"
+)
 _FULL = 60  # messages: from here on more go than come
 
 
 class Somebody:
-    """One mail program. `kind` is "plain", "condstore" or "qresync"; `chance` decides all it does."""
+    """One mail program. `chance` decides all it does; `kind` is "plain", "condstore", "qresync", or "watching": that
+    one has asked by NOTIFY to be told at any time, and so can use UIDs only (RFC 5465 section 5.3).
+    """
 
     def __init__(self, office: Office, name: str, kind: str, chance: random.Random, meaning: Meaning) -> None:
         self.office = office
@@ -24,7 +30,7 @@ class Somebody:
         self.kind = kind
         self.chance = chance
         self.meaning = meaning
-        self.belief = Belief(meaning, kind != "plain", kind == "qresync")
+        self.belief = Belief(meaning, kind == "qresync")
         self.kept: dict[bytes, dict[str, Any]] = {}  # by folder, what it wrote down when it left
         self.folder = b""
         self.client: Client | None = None
@@ -58,7 +64,9 @@ class Somebody:
             await self.client.line()
             while not (await self.client.command(b"LOGIN paul " + PASSWORD.encode()))[1].startswith(b"OK"):
                 await self.office.until(lambda: True)  # while a new storer starts
-            if self.kind != "plain":
+            if self.kind == "watching":
+                await self.say(_NOTIFY, heed=False)
+            elif self.kind != "plain":
                 await self.say(b"ENABLE " + self.kind.upper().encode(), heed=False)
 
     async def select(self, folder: bytes) -> None:
@@ -128,23 +136,31 @@ class Somebody:
             b"%d" % one for one in self.chance.sample(list(known), min(len(known), self.chance.randint(1, 4)))
         )
 
+    @property
+    def by_uid(self) -> bool:
+        """Whether the next command goes by UID."""
+        return self.kind == "watching" or self.chance.random() < 0.5
+
+    @property
+    def old(self) -> bool:
+        """Knows nothing of mod-sequences."""
+        return self.kind in ("plain", "watching")
+
     async def noop(self) -> None:
         await self.say(b"NOOP")
 
     async def look(self) -> None:
         if not self.belief.uids:
             return
-        items = self.chance.choice(
-            (b"(UID FLAGS)", b"FLAGS", b"(UID FLAGS)" if self.kind == "plain" else b"(UID FLAGS MODSEQ)")
-        )
-        if self.chance.random() < 0.5:
+        items = self.chance.choice((b"(UID FLAGS)", b"FLAGS", b"(UID FLAGS)" if self.old else b"(UID FLAGS MODSEQ)"))
+        if self.by_uid:
             await self.say(b"UID FETCH 1:* " + items)
         else:
             await self.say(b"FETCH %b %b" % (self.some(False), items), numbers_stand=True)
 
     async def changes(self) -> None:
         """What has changed since a moment ago, when mod-sequences are known."""
-        if self.kind == "plain" or not self.belief.highest:
+        if self.old or not self.belief.highest:
             return
         more = b" VANISHED" if self.kind == "qresync" and self.chance.random() < 0.5 else b""
         told, _ = await self.say(b"UID FETCH 1:* (FLAGS) (CHANGEDSINCE %d%b)" % (self.belief.highest, more))
@@ -152,7 +168,7 @@ class Somebody:
             raise Disagreement("CHANGEDSINCE without MODSEQ")
 
     async def store(self) -> None:
-        by_uid = self.chance.random() < 0.5
+        by_uid = self.by_uid
         if not self.belief.uids:
             return
         silent, sign, flag = (
@@ -161,7 +177,7 @@ class Somebody:
             self.chance.choice(_FLAGS),
         )
         since = b""
-        if self.kind != "plain" and self.chance.random() < 0.4:
+        if not self.old and self.chance.random() < 0.4:
             since = b"(UNCHANGEDSINCE %d) " % max(0, self.belief.highest - self.chance.choice((0, 0, 10**6)))
         chosen = self.some(by_uid)
         if silent:  # what they are then it computes only if it is alone: here it forgets them
@@ -200,7 +216,7 @@ class Somebody:
 
     async def transfer(self) -> None:
         """COPY or MOVE, to the other folder or to the same."""
-        verb, by_uid = self.chance.choice((b"COPY", b"MOVE")), self.chance.random() < 0.6
+        verb, by_uid = self.chance.choice((b"COPY", b"MOVE")), self.by_uid
         if not self.belief.uids or (verb == b"COPY" and self.crowded()):
             return
         chosen = self.some(by_uid)

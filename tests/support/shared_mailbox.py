@@ -23,7 +23,7 @@ from tests.support.imap import MESSAGE, Office, all_of
 from tests.support.many_clients import FOLDERS, Somebody
 from tests.support.storer import envelope_of
 
-KINDS = ("plain", "condstore", "qresync", "qresync", "plain")
+KINDS = ("plain", "condstore", "qresync", "qresync", "watching")
 _DEEDS = 25  # of each client in a round
 _SHOWN = {"R": b"\\Answered", "F": b"\\Flagged", "T": b"\\Deleted", "S": b"\\Seen", "D": b"\\Draft"}
 
