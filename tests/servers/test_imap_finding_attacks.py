@@ -7,12 +7,14 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from emailgency.store.searching import index
 from tests.support.imap import MESSAGE, Client, Office
 from tests.support.resident import resident
 
 
 class FindingAttacks(TestCase):
     async def setUp(self) -> None:
+        self.patch(index, "FEW", 100)
         self.office = await Office(stalled_seconds=10, bad_commands=1000).start()
         await self.office.folders.create(self.office.path(), quiet=True)
 

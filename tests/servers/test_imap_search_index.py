@@ -8,7 +8,7 @@ import sqlite3
 from twisted.trial.unittest import TestCase
 
 from emailgency.store import summary_rows
-from emailgency.store.searching import backlog, database
+from emailgency.store.searching import backlog, database, index
 from emailgency.store.storing.messages import Delivered, Placed
 from tests.support.imap import MESSAGE, Client, Office
 from tests.support.mime_corpus import MESSAGES
@@ -30,6 +30,7 @@ def quoted(needle: str) -> bytes:
 
 class SearchIndexes(TestCase):
     async def setUp(self) -> None:
+        self.patch(index, "FEW", 100)
         self.office = await Office().start()
         await self.office.folders.create(self.office.path(), quiet=True)
 
