@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from emailgency.store.spool import Live
 
 
+_NONE: dict[int, Outcome] = {}  # nothing failed, as nearly always
+
+
 class Carried(Struct, eq=False):
     """A message on its way: the token of its parcel. `pass_` is of `Guard.begin`."""
 
@@ -66,8 +69,12 @@ class Settling:
     @property
     def in_debt(self) -> bool:
         """A connection is over whose last result is not on stable storage."""
-        if self._given:
-            self._given = {given for given in self._given if not given.failed or given.live.recording}
+        for given in self._given:
+            if given.failed or not given.courier.greeted:
+                break
+        else:
+            return False
+        self._given = {given for given in self._given if not given.failed or given.live.recording}
         return any(given.failed or not given.courier.greeted for given in self._given)
 
     async def settle(
@@ -79,10 +86,16 @@ class Settling:
         given = Given(courier, waiting.live)
         self._given.add(given)
         try:
-            taken, failures = await self._sorted(courier, carried, results)
+            taken, failures = list(waiting.targets), _NONE
+            if all(result.reply.code < 300 for result in results):
+                self._guard.taken(carried.pass_, courier.waited, courier)
+            else:
+                taken, failures = await self._sorted(courier, carried, results)
             if taken:
                 accepted = results[waiting.targets.index(taken[0])]
-                await self._taken(waiting, taken, outcome_of("relayed", accepted, courier), courier)
+                outcome = outcome_of("relayed", accepted, courier)
+                await self._errand.taken(waiting, taken, outcome, courier)
+                self._tell(waiting, tuple(taken), outcome)
             if failures:
                 await self._failed(waiting, failures)
         except BaseException:
@@ -104,10 +117,6 @@ class Settling:
     ) -> tuple[list[int], dict[int, Outcome]]:
         """The targets that were taken, and those that failed for good."""
         waiting = carried.waiting
-        if all(result.reply.code < 300 for result in results):
-            stranger = self._errand.stranger(courier) if self._guard.probing else ""
-            self._guard.told(Told(Said.TAKEN, carried.pass_, courier.waited, ""), stranger)
-            return list(waiting.targets), {}
         found = list(zip(waiting.targets, results, strict=True))
         known = await self._known(waiting, found)
         says: dict[int, Said] = {}
@@ -239,17 +248,14 @@ class Settling:
             self.put_back(waiting, waiting.targets, self._means.retry.message_first)
             raise
 
-    async def _taken(self, waiting: Waiting, targets: list[int], outcome: Outcome, courier: Courier) -> None:
-        await self._errand.taken(waiting, targets, outcome, courier)
-        self._tell(waiting, tuple(targets), outcome)
-
     async def _failed(self, waiting: Waiting, failures: dict[int, Outcome]) -> None:
         await self._errand.give_up(waiting, failures)
         for target, outcome in failures.items():
             self._tell(waiting, (target,), outcome)
 
     def _tell(self, waiting: Waiting, targets: tuple[int, ...], outcome: Outcome) -> None:
-        self._means.attempts.tell(Attempt(waiting.live, self._hop, targets, outcome, self._means.clock()))
+        if self._means.attempts.listeners or outcome.word == "doubtful":
+            self._means.attempts.tell(Attempt(waiting.live, self._hop, targets, outcome, self._means.clock()))
 
 
 def _is_refusal(code: int) -> bool:
