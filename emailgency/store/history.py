@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from emailgency.background import background
 from emailgency.codec import records
 from emailgency.model.incident import Event, Incident, Turn
+from emailgency.store import layout
 
 TURNS = 100  # kept of each next hop
 INCIDENTS = 50  # kept of each customer
@@ -34,7 +35,7 @@ class History:
 
     def __init__(self, reactor: Any, data: str) -> None:
         self._reactor = reactor
-        self._path = os.path.join(data, "history")
+        self._path = os.path.join(data, layout.HISTORY)
         self._turns: dict[tuple[str, str], deque[Turn]] = {}
         self._incidents: dict[str, dict[str, Incident]] = {}
         self._unwritten: list[Event] = []

@@ -18,6 +18,7 @@ BALLAST = "spool/ballast"
 SPOOL = "spool"
 TRASH = "spool/trash"
 UIDVALIDITY = "uidvalidity"
+HISTORY = "history"  # of customers' servers
 SECRET = "secret"  # noqa: S105 -- where it lies
 SIGNING = "signing"  # keys that mail is signed with
 SUBFOLDERS = ("tmp", "new", "cur")
