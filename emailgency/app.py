@@ -66,6 +66,7 @@ from emailgency.store.spool import Spool
 from emailgency.store.storing.line import Storer
 
 if TYPE_CHECKING:
+    from emailgency.flows.candidates import CandidateFlow
     from emailgency.servers.imap.server import ImapServer
     from emailgency.servers.pop3.server import Pop3Server
     from emailgency.web import PublicSite
@@ -189,6 +190,7 @@ class App:
         self.imap: ImapServer | None = None
         self.pop3: Pop3Server | None = None
         self.web: PublicSite | None = None
+        self.candidates: CandidateFlow | None = None
         self.control = Control(data, {})
         self.stall = Stall(reactor)
         self.loops = [Periodic(reactor, "looking at certificates", DAY, self.certificates.warn)]
@@ -231,6 +233,10 @@ class App:
         self.pop3 = pop3_server(self, self._reactor, self._settings)
         for service, secure in (("pop3", False), ("pop3s", True)):
             self._serve(service, Pop3Factory(self.pop3, secure))
+        from emailgency.catchall import TIDY, candidate_flow
+
+        self.candidates = candidate_flow(self, self._reactor, self._settings)
+        self.loops.append(Periodic(self._reactor, "tidying the catchall", TIDY, self.candidates.tidy_all))
         self._open_web()
         self._asleep.discard("mailboxes")
 

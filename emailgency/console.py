@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from emailgency.flows.access import MailAccess
 from emailgency.flows.addresses import Addresses
+from emailgency.flows.candidates import CandidateFlow
 from emailgency.flows.forget_mail import ForgetMail
 from emailgency.flows.login import Login
 from emailgency.flows.mailbox_status import MailboxStatus
@@ -13,6 +14,7 @@ from emailgency.flows.passwords import Passwords
 from emailgency.flows.pending_view import PendingView
 from emailgency.flows.relay import RelayFlow
 from emailgency.servers.imap.limits import new_folders
+from emailgency.servers.web.console.candidate_panel import CandidatePanel
 from emailgency.servers.web.console.console import Console
 from emailgency.servers.web.console.login_page import LoginPage
 from emailgency.servers.web.console.mailbox_page import MailboxPage
@@ -31,6 +33,7 @@ from emailgency.store.web_sessions import WebSessions
 class ConsoleParts(Protocol):
     """What panels work on."""
 
+    candidates: CandidateFlow | None
     clock: Callable[[], float]
     credentials: Credentials
     directory: Directory
@@ -44,6 +47,7 @@ class ConsoleParts(Protocol):
 def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailAccess, https_port: int) -> Console:
     """What HTTPS answers below /eg/."""
     directory, login = parts.directory, parts.login
+    assert parts.candidates is not None  # awake before the web
     addresses = Addresses(directory, settings.operator)
     passwords = Passwords(directory, parts.credentials)
     status = MailboxStatus(directory, parts.folders)
@@ -53,6 +57,7 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
     panels = (
         LoginPage(directory, login, sessions),
         OverviewPage(directory, view),
+        CandidatePanel(parts.candidates),
         MailboxPanel(directory, addresses, forget),
         MailboxPage(directory, addresses, passwords, status, access, login, sessions),
         NamePanels(directory, addresses),

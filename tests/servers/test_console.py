@@ -1,10 +1,12 @@
 """The console: who gets where, what is done, and what strangers try."""
 
 import itertools
+import smtplib
 from typing import Any, cast
 
 import pytest
 
+from emailgency.servers.web.console.candidate_panel import CandidatePanel
 from emailgency.servers.web.console.login_page import LoginPage
 from emailgency.servers.web.console.mailbox_page import MailboxPage
 from emailgency.servers.web.console.mailbox_panel import MailboxPanel
@@ -20,6 +22,7 @@ ROUTES = [
     for panel in (
         LoginPage(N, N, N),
         OverviewPage(N, N),
+        CandidatePanel(N),
         MailboxPanel(N, N, N),
         MailboxPage(N, N, N, N, N, N, N),
         NamePanels(N, N),
@@ -103,6 +106,50 @@ def test_aliases_lists_and_banished_addresses_come_and_go(server: Server) -> Non
         browser.post(path, {"address": f"{address}@mydomain.zz", "deed": "remove"})
         browser.get(path)
         assert f"{address}@mydomain.zz" not in browser.get(path).text
+
+
+def incoming(server: Server, recipient: str, subject: str = "hello", sender: str = "bert@far.example") -> None:
+    with smtplib.SMTP("127.0.0.1", server.ports["smtp"], timeout=20) as client:
+        text = f"From: Bert <{sender}>\r\nTo: {recipient}\r\nSubject: {subject}\r\n\r\nDear {recipient}\r\n"
+        client.sendmail(sender, [recipient], text)
+
+
+def kept(server: Server, address: str) -> int:
+    return sum(folder["messages"] for folder in server.command("mailbox show", address=address)["folders"])
+
+
+def test_a_candidate_becomes_a_mailbox_or_an_alias_and_its_mail_comes_along(server: Server) -> None:
+    browser = known(server, "administrator")
+    for name, count in (("new.one", 3), ("other.name", 2), ("all.of.us", 1), ("spam", 2)):
+        for number in range(count):
+            incoming(server, f"{name}@mydomain.zz", f"letter {number} to {name}")
+    server.wait(
+        lambda: all(
+            browser.post("/candidates/tidy").status == 303 and f"{name}@mydomain.zz" in browser.get("/candidates").text
+            for name in ("new.one", "other.name", "all.of.us", "spam")
+        )
+    )
+    page = browser.get("/candidates?sort=-messages").text
+    assert "Bert &lt;bert@far.example&gt;" in page
+    assert page.index("new.one@") < page.index("all.of.us@")
+    looked = browser.get("/received/new.one@mydomain.zz").text
+    assert "letter 2 to new.one" in looked
+    assert "Dear new.one@mydomain.zz" in looked
+    browser.post("/candidates", {"address": "new.one@mydomain.zz", "deed": "mailbox"})
+    assert kept(server, "new.one@mydomain.zz") == 3
+    before = kept(server, "paul@mydomain.zz")
+    browser.post("/candidates", {"address": "other.name@mydomain.zz", "deed": "alias", "mailbox": "paul"})
+    assert kept(server, "paul@mydomain.zz") == before + 2
+    browser.post("/candidates", {"address": "all.of.us@mydomain.zz", "deed": "list", "members": "paul, ringo"})
+    assert kept(server, "paul@mydomain.zz") == before + 2  # row A4: to a list it does not move
+    assert "letter 0 to all.of.us" in browser.get("/received/all.of.us@mydomain.zz").text
+    pending = len(server.command("pending list", customer="mydomain.zz")["messages"])
+    assert "Are you sure?" in browser.post("/candidates", {"address": "spam@mydomain.zz", "deed": "banish"}).text
+    browser.post("/candidates", {"address": "spam@mydomain.zz", "deed": "banish", "sure": "yes"})
+    assert len(server.command("pending list", customer="mydomain.zz")["messages"]) == pending - 2
+    assert "Nothing is kept" in browser.get("/received/spam@mydomain.zz").text
+    incoming(server, "new.one@mydomain.zz", "the next goes straight in")
+    server.wait(lambda: kept(server, "new.one@mydomain.zz") == 4)
 
 
 def test_a_user_forwards_and_sets_his_password_knowing_the_old_one(server: Server) -> None:
@@ -256,6 +303,16 @@ def test_attack_20_get_changes_nothing(server: Server) -> None:
     assert not [
         one for one in server.command("mailbox list", customer="mydomain.zz") if one["address"].startswith("x@")
     ]
+
+
+def test_attack_21_letters_of_strangers_never_become_markup(server: Server) -> None:
+    browser = known(server, "administrator")
+    incoming(server, "watched@mydomain.zz", "<script>alert(1)</script>", '"<img/src=x/onerror=alert(1)>"@x.example')
+    server.wait(lambda: browser.post("/candidates/tidy") and "watched@" in browser.get("/candidates").text)
+    for path in ("/candidates", "/received/watched@mydomain.zz"):
+        page = browser.get(path).text
+        assert "watched@" in page
+        assert not [mark for mark in ("<script", "<img") if mark in page]
 
 
 HOSTILE = '"<script>alert(1)</script>"@mydomain.zz'

@@ -3,6 +3,7 @@
 import gzip
 import os
 from hashlib import sha256
+from importlib.metadata import distribution
 
 from msgspec import Struct
 
@@ -35,11 +36,8 @@ class StaticFiles:
         return self._by_name.get(name)
 
     def _paths(self) -> list[str]:
-        import bootstrap
-
         own = assets.folder("static")
-        wheel = next(iter(bootstrap.__path__))
         return [
-            os.path.join(wheel, "css", "bootstrap.min.css"),
+            str(distribution("bootstrap-wrapper").locate_file("bootstrap/css/bootstrap.min.css")),
             *(os.path.join(own, name) for name in sorted(os.listdir(own))),
         ]

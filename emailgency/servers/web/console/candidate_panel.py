@@ -1,0 +1,84 @@
+"""The panel Candidate: unknown addresses that have had mail, and what becomes of them (rows A4 to A6, F1)."""
+
+from msgspec import Struct
+
+from emailgency.codec.address import parse
+from emailgency.flows.candidates import CandidateFlow
+from emailgency.model.address import Address
+from emailgency.model.errors import Invalid
+from emailgency.servers.web.console.deeds import on_ticked, own
+from emailgency.servers.web.console.listing import listed
+from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
+from emailgency.store.catchall import Candidate
+
+
+class Row(Struct, frozen=True):
+    candidate: Candidate
+    sender: str
+
+
+class CandidatePanel:
+    def __init__(self, candidates: CandidateFlow) -> None:
+        self._candidates = candidates
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("GET", "/candidates", Who.ADMINISTRATOR, self.show),
+            Route("POST", "/candidates", Who.ADMINISTRATOR, self.act),
+            Route("POST", "/candidates/tidy", Who.ADMINISTRATOR, self.tidy),
+            Route("GET", "/received/<address>", Who.ADMINISTRATOR, self.received),
+        ]
+
+    async def show(self, visitor: Visitor, asked: Asked) -> Answer:
+        listing = listed(
+            await self._candidates.of(visitor.known.customer),
+            asked,
+            lambda one: str(one.address),
+            {
+                "address": lambda one: str(one.address),
+                "messages": lambda one: one.messages,
+                "size": lambda one: one.size,
+                "last": lambda one: one.last_at,
+            },
+        )
+        senders = await self._candidates.senders(listing.rows)
+        rows = [Row(one, sender) for one, sender in zip(listing.rows, senders, strict=True)]
+        return Page("candidates.html", {"listing": listing, "rows": rows})
+
+    async def tidy(self, visitor: Visitor, asked: Asked) -> Answer:
+        await self._candidates.tidy(visitor.known.customer)
+        return Away("/candidates")
+
+    async def received(self, visitor: Visitor, asked: Asked) -> Answer:
+        address = own(visitor, asked.path["address"])
+        letters = await self._candidates.letters(visitor.known.customer, address)
+        return Page("received.html", {"address": address, "letters": letters})
+
+    async def act(self, visitor: Visitor, asked: Asked) -> Answer:
+        flow, deed, ticked = self._candidates, asked.one("deed"), asked.many("address")
+
+        async def to_mailbox(address: Address) -> None:
+            await flow.to_mailbox(visitor.author, address)
+
+        async def to_alias(address: Address) -> None:
+            await flow.to_alias(visitor.author, address, _member(visitor, asked.one("mailbox")))
+
+        async def to_list(address: Address) -> None:
+            members = [_member(visitor, text) for text in asked.one("members").replace(",", " ").split()]
+            await flow.to_list(visitor.author, address, members)
+
+        async def banish(address: Address) -> None:
+            await flow.banish(visitor.author, address)
+
+        deeds = {"mailbox": to_mailbox, "alias": to_alias, "list": to_list, "banish": banish}
+        if deed not in deeds:
+            raise Invalid("Choose what to do.")
+        if deed == "banish" and ticked and not asked.one("sure"):
+            return Page("sure.html", {"addresses": ticked, "deed": deed, "path": "/candidates"})
+        await on_ticked(visitor, asked, deeds[deed])
+        return Away("/candidates")
+
+
+def _member(visitor: Visitor, text: str) -> Address:
+    text = text.strip()
+    return own(visitor, str(parse(text if "@" in text else f"{text}@{visitor.address.domain}")))
