@@ -181,7 +181,8 @@ class RelayFlow(Lanes):
         for id in customers - self._removed:
             await self._refresh(id)
         for lane in list(self._lanes.values()):
-            if lane.hop.customer in self._removed and lane.forgettable:
+            if lane.hop.customer in self._removed and lane.empty:
+                await lane.stop()
                 del self._lanes[lane.hop]
                 continue
             customer = self._customers.get(lane.hop.customer)

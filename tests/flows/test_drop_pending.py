@@ -65,11 +65,11 @@ class DroppedMail(TestCase):
         self.start()
         (lane,) = self.flow.lanes()
         on_its_way = lane.queue.take(self.clock.seconds())
-        lane.carrying += 1
+        lane.settling.carrying += 1
         del self.customers["acme"]
         assert await self.drop() == 2
         assert list(self.spool.live) == [on_its_way.live.envelope.id]
-        lane.carrying -= 1
+        lane.settling.carrying -= 1
         lane.add(on_its_way)
         self.clock.advance(self.flow.settings.refresh)
         assert not self.spool.live

@@ -2,6 +2,7 @@
 
 import tempfile
 
+from msgspec.structs import replace
 from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred
 
@@ -318,6 +319,24 @@ class OverARestart(GuardCase):
         flow = relay(self.spool, reactor, server.port)
         self.addCleanup(lambda: ensureDeferred(self.finish(flow, server)))
         return flow
+
+
+class Leaving(GuardCase):
+    @run
+    async def test_a_dead_server_that_no_mail_goes_to_any_more_is_probed_no_more_and_its_incident_ends(self):
+        for leave in ("removed", "another way"):
+            server = self.server()
+            self.accept(leave)
+            flow, _ = await self.down(server, refresh=0.02)
+            if leave == "removed":
+                await flow.drop("acme")
+            else:
+                customer = flow.directory.by_id["acme"]
+                flow.directory.by_id["acme"] = replace(customer, smtp_transport=None)
+            await until(lambda flow=flow: not any(lane.hop == HOP for lane in flow.lanes()))
+            if leave == "removed":
+                await until(lambda flow=flow: flow.incidents.current("acme") is None)
+            self.spool.live.clear()
 
 
 class ForPeople(GuardCase):

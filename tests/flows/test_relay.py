@@ -337,12 +337,14 @@ class DeadServer(RelayCase):
         assert not self.spool.ended
 
     @run
-    async def test_expired_mail_is_given_up_while_the_server_is_down(self):
+    async def test_expired_mail_is_given_up_while_the_server_does_not_answer_and_no_incident_is_open(self):
         server = ScriptedServer()
         await server.down()
         self.accept(0, received_at=reactor.seconds() - 31 * 86400)
         self.accept(1)
-        flow = self.start(server, refresh=0.02)
+        slow = means(self.spool, reactor, ports=(server.port,))
+        slow = replace(slow, retry=replace(slow.retry, probe_first=1000.0, probe_longest=1000.0))
+        flow = self.start(server, refresh=0.02, means_=slow)
         await until(lambda: self.spool.ended)
         assert list(self.spool.live) == ["m1"]
         ((_, outcome),) = self.spool.ended["m0"]
