@@ -210,3 +210,14 @@ class SearchIndexes(TestCase):
         index = self.office.server.search_index
         await self.office.until(lambda: any(len(known.uids) == backlog.LARGE for known in index._known.values()), 60)
         self.assertEqual(len(self.known()), 1)
+
+    async def test_a_cache_that_cannot_be_written_or_read_fails_no_search(self) -> None:
+        for number in range(120):
+            self.put(f"m{number:04}", MESSAGE + b"number%dend\r\n" % number)
+        os.mkdir(os.path.join(self.office.disk(), database.FILE))
+        client = await self.office.member(folder="INBOX")
+        for _ in range(2):
+            self.assertEqual(await client.ok(b"SEARCH BODY number77end"), [b"* SEARCH 78"])
+            self.assertEqual(await client.ok(b"SEARCH SUBJECT invoice NOT 2:*"), [b"* SEARCH 1"])
+            self.assertEqual((await client.ok(b"SORT (SUBJECT) UTF-8 1:3")), [b"* SORT 1 2 3"])
+            await self.office.until(lambda: not any(one.filling for one in self.known()), 60)

@@ -240,9 +240,9 @@ class SearchIndex:
         path = self._path(folder)
         try:
             return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), _with, path, work)
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             self._told(path, error)  # busy or unreadable, not damaged
-        except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
+        except (sqlite3.DatabaseError, msgspec.DecodeError, ValueError, IndexError) as error:
             self._told(path, error)
             self._use(folder).reset()
             await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), database.wipe, path)
