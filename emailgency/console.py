@@ -6,25 +6,36 @@ from typing import Any, Protocol
 from emailgency.flows.access import MailAccess
 from emailgency.flows.addresses import Addresses
 from emailgency.flows.candidates import CandidateFlow
+from emailgency.flows.customer_accounts import CustomerAccounts
+from emailgency.flows.domain_settings import DomainSettings
+from emailgency.flows.exchanges import Exchanges
+from emailgency.flows.flush import Flush
 from emailgency.flows.forget_mail import ForgetMail
+from emailgency.flows.incidents import Incidents
 from emailgency.flows.login import Login
 from emailgency.flows.mailbox_status import MailboxStatus
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.passwords import Passwords
 from emailgency.flows.pending_view import PendingView
 from emailgency.flows.relay import RelayFlow
+from emailgency.flows.server_view import ServerView
+from emailgency.flows.transport_check import TransportCheck
+from emailgency.net.egress import Egress
 from emailgency.servers.imap.limits import new_folders
 from emailgency.servers.web.console.candidate_panel import CandidatePanel
 from emailgency.servers.web.console.console import Console
+from emailgency.servers.web.console.domain_page import DomainPage
 from emailgency.servers.web.console.login_page import LoginPage
 from emailgency.servers.web.console.mailbox_page import MailboxPage
 from emailgency.servers.web.console.mailbox_panel import MailboxPanel
 from emailgency.servers.web.console.name_panels import NamePanels
 from emailgency.servers.web.console.overview_page import OverviewPage
 from emailgency.servers.web.console.pages import Pages
+from emailgency.servers.web.console.pending_page import PendingPage
 from emailgency.settings import Settings
 from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
+from emailgency.store.disk import room
 from emailgency.store.folders import Folders
 from emailgency.store.redis import Redis
 from emailgency.store.web_sessions import WebSessions
@@ -37,7 +48,11 @@ class ConsoleParts(Protocol):
     clock: Callable[[], float]
     credentials: Credentials
     directory: Directory
+    egress: Egress
+    exchanges: Exchanges
+    flush: Flush
     folders: Folders
+    incidents: Incidents
     login: Login
     outbound: OutboundFlow
     redis: Redis
@@ -54,6 +69,9 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
     sessions = WebSessions(parts.redis, parts.clock, settings.web.session)
     forget = ForgetMail(reactor, parts.folders, lambda: new_folders(settings.imap))
     view = PendingView(parts.relay, parts.outbound)
+    accounts = CustomerAccounts(directory, settings.service_domain, settings.operator)
+    own_settings = DomainSettings(directory, accounts, TransportCheck(parts.exchanges, parts.egress))
+    servers = ServerView(parts.relay, parts.incidents, lambda: room(settings.data, settings.disk), parts.clock)
     panels = (
         LoginPage(directory, login, sessions),
         OverviewPage(directory, view),
@@ -61,6 +79,8 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
         MailboxPanel(directory, addresses, forget),
         MailboxPage(directory, addresses, passwords, status, access, login, sessions),
         NamePanels(directory, addresses),
+        DomainPage(directory, own_settings, parts.flush, view),
+        PendingPage(view, servers),
     )
     routes = [route for panel in panels for route in panel.routes()]
     own = {settings.host_name, settings.service_domain, "localhost"}

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from emailgency.codec.address import parse_domain
 from emailgency.flows.deciding import check_plan, entry_edits
 from emailgency.model.address import Address
-from emailgency.model.directory import Customer, Domain, DomainKind, Mailbox, Plan, RelayMode, Role
+from emailgency.model.directory import LANGUAGES, Customer, Domain, DomainKind, Mailbox, Plan, RelayMode, Role
 from emailgency.model.errors import Invalid
 from emailgency.rules.labels import labels
 from emailgency.rules.next_hop import parse_transport
@@ -29,6 +29,7 @@ CHANGEABLE = frozenset(
         "smtp_denied",
         "banished_refused",
         "pending_lifetime",
+        "language",
     }
 )
 
@@ -178,6 +179,8 @@ def _check_against(plan: Plan, customer: Customer) -> None:
         raise Invalid(f"{customer.domain} is the main domain, it cannot be an alias of itself")
     if customer.pending_lifetime is not None and not 1 <= customer.pending_lifetime <= 365:
         raise Invalid("pending mail lives from 1 to 365 days")
+    if customer.language not in LANGUAGES:
+        raise Invalid(f"the languages are {', '.join(LANGUAGES)}")
     if customer.smtp_transport is not None:
         parse_transport(customer.smtp_transport)
 

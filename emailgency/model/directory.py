@@ -11,6 +11,7 @@ from msgspec import Struct
 from emailgency.model.address import Address
 
 OPERATOR = "operator"  # where the id of a customer stands (26 letters and digits): whoever runs the server
+LANGUAGES = ("en", "fr")  # of pages, and of mail that we write to people
 HARD_MESSAGE_LIMIT = 20_971_520  # octets as SIZE counts, product row B7
 
 
@@ -78,6 +79,7 @@ class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     smtp_denied: bool = False  # row B8, for all mailboxes at once
     banished_refused: bool = False  # row A5: 550 instead of 250-and-gone
     pending_lifetime: int | None = None  # days; None: the plan's
+    language: str = "en"  # one of LANGUAGES: of the mail we write to his people
 
 
 class DomainKind(Enum):

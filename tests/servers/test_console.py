@@ -7,11 +7,13 @@ from typing import Any, cast
 import pytest
 
 from emailgency.servers.web.console.candidate_panel import CandidatePanel
+from emailgency.servers.web.console.domain_page import DomainPage
 from emailgency.servers.web.console.login_page import LoginPage
 from emailgency.servers.web.console.mailbox_page import MailboxPage
 from emailgency.servers.web.console.mailbox_panel import MailboxPanel
 from emailgency.servers.web.console.name_panels import NamePanels
 from emailgency.servers.web.console.overview_page import OverviewPage
+from emailgency.servers.web.console.pending_page import PendingPage
 from emailgency.servers.web.console.routes import Route, Who
 from tests.support.browser import Answer, Browser
 from tests.support.server import Server
@@ -26,6 +28,8 @@ ROUTES = [
         MailboxPanel(N, N, N),
         MailboxPage(N, N, N, N, N, N, N),
         NamePanels(N, N),
+        DomainPage(N, N, N, N),
+        PendingPage(N, N),
     )
     for route in panel.routes()
 ]
