@@ -1,9 +1,12 @@
 """APPEND of several messages and REPLACE in the storer: all or nothing, over refusals, failures and kills."""
 
 import contextlib
+import itertools
 import os
 import select
+import signal
 import time
+from typing import Any
 
 import pytest
 
@@ -83,6 +86,37 @@ def test_a_batch_that_was_half_renamed_has_not_happened(box: Box, data: str) -> 
     box.storer = StorerProcess(data)
     assert _contents(box, ARCHIVE) == {}
     assert os.listdir(os.path.join(path, "tmp")) == []
+    box.storer.close()
+
+
+def _ends_at_rename(count: int, now: float) -> None:
+    """For a storer: the clock stands still, and it is killed instead of renaming for the `count`-th time."""
+    rename, renames = os.rename, itertools.count(1)
+
+    def renamed(*arguments: Any, **keywords: Any) -> None:
+        if next(renames) == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+        rename(*arguments, **keywords)
+
+    os.rename = renamed
+    time.time = lambda: now
+
+
+def test_what_is_taken_back_is_nothing_that_another_storer_finished_in_the_same_second(box: Box, data: str) -> None:
+    now = time.time()
+    for killed_at in (1000, 3, 2):
+        box.storer.close()
+        box.storer = StorerProcess(data, lambda at=killed_at: _ends_at_rename(at, now))
+        messages = tuple(New(fresh_id(), b"x", "", now) for _ in range(3))
+        request = Append(box.storer.number(), ARCHIVE, messages)
+        box.storer.tell(request)
+        if killed_at == 1000:
+            assert isinstance(box.storer.reply(request.number), Changed)
+        else:
+            box.storer.wait()
+        _sweep(data, messages)
+    box.storer = StorerProcess(data)
+    assert len(box.open(ARCHIVE).names) == 3
     box.storer.close()
 
 

@@ -19,9 +19,8 @@ from emailgency.model.envelope import Client, Envelope, Recipient, Target
 from emailgency.model.errors import Temporary
 from emailgency.store import layout
 from emailgency.store.disk import DiskSettings
-from emailgency.store.ids import Ids
 from emailgency.store.spool import Spool
-from emailgency.store.storing import child, together
+from emailgency.store.storing import child
 from emailgency.store.storing.line import Storer, _Line
 from emailgency.store.storing.messages import Open
 from emailgency.store.verify import maildirs, verify
@@ -48,7 +47,6 @@ class ForkedStorer(Storer):
         if self._pid == 0:
             try:
                 _keep_only(theirs.fileno())
-                together._ids = Ids()  # as a process that was not forked has them: of its own
                 sys.stderr = open(os.devnull, "w")  # noqa: SIM115
                 child.Storer(theirs, self._data, self.settings.segment_size).run()
             finally:

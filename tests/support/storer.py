@@ -19,7 +19,6 @@ from emailgency.store import spool_records
 from emailgency.store.ids import Ids
 from emailgency.store.live import deliveries
 from emailgency.store.spool_records import Accepted
-from emailgency.store.storing import together
 from emailgency.store.storing.child import Storer
 from emailgency.store.storing.messages import Asking, Commit, Delivered, Done, Failed, Reply, Stop, Telling
 
@@ -49,7 +48,6 @@ class StorerProcess:
             code = 1
             try:
                 ours.close()
-                together._ids = Ids()  # as a process that was not forked has them: of its own
                 sys.stderr = open(os.devnull, "w")  # noqa: SIM115
                 prepare()
                 Storer(theirs, data, segment_size).run()
@@ -118,6 +116,7 @@ class StorerProcess:
             self.wait()
 
     def kill(self) -> None:
+        assert self.pid  # 0 would be our own group
         os.kill(self.pid, signal.SIGKILL)
         self.wait()
 

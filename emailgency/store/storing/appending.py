@@ -12,18 +12,23 @@ from emailgency.store.storing import delivering, files, together
 from emailgency.store.storing.changing import Result, expunge
 from emailgency.store.storing.maildir import Maildir
 from emailgency.store.storing.messages import Append, Changed, Expunge, New, Placed, Refused
-from emailgency.store.storing.together import Coming
+from emailgency.store.storing.together import Coming, Origin
 
 
 def append(
-    request: Append, hour: Callable[[str], int], sizes: list[int], folder: Maildir, source: Maildir | None, host: str
+    request: Append,
+    hour: Callable[[str], int],
+    sizes: list[int],
+    folder: Maildir,
+    source: Maildir | None,
+    origin: Origin,
 ) -> Result:
     """`hour` gives the descriptor of the folder a spool file lies in; `source` holds the message to be replaced."""
     if request.replaced is not None:
         _, uid, name = request.replaced
         if source is None or source.find(uid, name) is None:
             return Refused(request.number, "gone"), ()
-    placed = _place(request, hour, sizes, folder, host)
+    placed = _place(request, hour, sizes, folder, origin)
     touched = {(folder, one.subfolder): None for one in placed}
     changed = Changed(request.number, folder.path, folder.uids.next, placed)
     if request.replaced is None or source is None:
@@ -32,16 +37,16 @@ def append(
 
 
 def _place(
-    request: Append, hour: Callable[[str], int], sizes: list[int], folder: Maildir, host: str
+    request: Append, hour: Callable[[str], int], sizes: list[int], folder: Maildir, origin: Origin
 ) -> tuple[Placed, ...]:
     if len(request.messages) == 1:
         message = request.messages[0]
-        return (_rename(message, hour(message.id), sizes[0], folder, host),)
+        return (_rename(message, hour(message.id), sizes[0], folder, origin.host),)
     coming = [
         Coming(hour(message.id), f"{message.id}.msg", size, message.flags, "cur" if message.flags else "new")
         for message, size in zip(request.messages, sizes, strict=True)
     ]
-    placed = together.place(coming, folder, host)
+    placed = together.place(coming, folder, origin)
     for one in coming:
         with contextlib.suppress(OSError):  # start-up sweeps
             os.unlink(one.name, dir_fd=one.directory)

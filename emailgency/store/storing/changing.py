@@ -12,7 +12,7 @@ from emailgency.codec import maildir
 from emailgency.store.storing import keywords, together
 from emailgency.store.storing.maildir import Maildir, Subfolder
 from emailgency.store.storing.messages import Changed, Copy, Expunge, Placed, Refused, SetFlags
-from emailgency.store.storing.together import Coming
+from emailgency.store.storing.together import Coming, Origin
 
 _TRIES = 5  # to catch a file that another program renames at the same time
 
@@ -80,7 +80,7 @@ def set_flags(request: SetFlags, folder: Maildir) -> Result:
     return Changed(request.number, folder.path, renamed=tuple(renamed), modseq=modseq), tuple(touched)
 
 
-def copy(request: Copy, source: Maildir, destination: Maildir, host: str) -> Result:
+def copy(request: Copy, source: Maildir, destination: Maildir, origin: Origin) -> Result:
     """COPY and MOVE. Refused when one of the messages is not there."""
     found = []
     for uid, name in request.messages:
@@ -90,17 +90,19 @@ def copy(request: Copy, source: Maildir, destination: Maildir, host: str) -> Res
         found.append((uid, *place))
     if request.move:
         return _move(request, found, source, destination)
-    return _copy(request, found, source, destination, host)
+    return _copy(request, found, source, destination, origin)
 
 
-def _copy(request: Copy, found: list[tuple[int, str, str]], source: Maildir, destination: Maildir, host: str) -> Result:
+def _copy(
+    request: Copy, found: list[tuple[int, str, str]], source: Maildir, destination: Maildir, origin: Origin
+) -> Result:
     coming = []
     for uid, subfolder, old in found:
         taken = maildir.parse(old)
         letters = keywords.translate(taken.flags, source, destination)
         others = (f"E={maildir.email_id_of(taken)}",)
         coming.append(Coming(source.subfolder(subfolder), old, taken.size, letters, subfolder, uid, others))
-    placed = together.place(coming, destination, host)
+    placed = together.place(coming, destination, origin)
     touched = {(destination, one.subfolder): None for one in placed}
     return Changed(request.number, destination.path, destination.uids.next, tuple(placed)), tuple(touched)
 

@@ -17,6 +17,7 @@ import msgspec
 
 from emailgency.codec import frames, maildir
 from emailgency.store import layout
+from emailgency.store.ids import Ids
 from emailgency.store.storing import annotations, appending, ballast, changing, files, keywords, tree
 from emailgency.store.storing.batch import Batch
 from emailgency.store.storing.delivering import Delivering
@@ -60,6 +61,7 @@ from emailgency.store.storing.messages import (
 from emailgency.store.storing.reconstructing import reconstruct
 from emailgency.store.storing.segments import Segments
 from emailgency.store.storing.syncing import Syncing
+from emailgency.store.storing.together import Origin
 
 SEGMENT_SIZE = 16 << 20  # octets; replayed in about half a second
 _RECEIVE = 1 << 20
@@ -85,11 +87,11 @@ class Storer:
         self._stopping: int | None = None
         self.maildirs = Maildirs(self._root)
         self._incoming = Incoming(self._root)
-        self._host = maildir.safe_host(socket.gethostname())
+        self._origin = Origin(maildir.safe_host(socket.gethostname()), Ids())
         self._trash = tree.Trash(self._root)
         self._listings = Listings(self._root)
         tree.finish_renames(self._root)
-        self._delivering = Delivering(self.maildirs, self._incoming, self._host)
+        self._delivering = Delivering(self.maildirs, self._incoming, self._origin.host)
         segments = Segments(self._root, segment_size)
         self._batch = Batch(Syncing(self._root), segments, self._incoming, self._delivering, self._append, self._answer)
         self._deeds: dict[type[Any], Any] = {
@@ -191,14 +193,14 @@ class Storer:
         if folder is None:
             return Refused(request.number, "nonexistent"), ()
         source = None if request.replaced is None else self.maildirs.get(request.replaced[0])
-        return appending.append(request, self._incoming.hour, sizes, folder, source, self._host)
+        return appending.append(request, self._incoming.hour, sizes, folder, source, self._origin)
 
     def _copy(self, request: Copy) -> None:
         source, destination = self.maildirs.get(request.source), self.maildirs.get(request.destination)
         if source is None or destination is None:
             self._answer(Refused(request.number, "nonexistent"))
         else:
-            reply, subfolders = changing.copy(request, source, destination, self._host)
+            reply, subfolders = changing.copy(request, source, destination, self._origin)
             self._batch.promise(reply, request.number, subfolders)
 
     def _expunge(self, request: Expunge) -> None:

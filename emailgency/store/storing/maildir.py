@@ -55,13 +55,13 @@ class Maildir:
         elif made:
             os.fsync(self._descriptor)
         self.uids = uids
+        self._roll_back()
         self.modseqs = Modseqs(self._descriptor, uids)
         if uids.settled is not None and uids.settled.looks == self._looks():
             self.modseqs.at_rest(uids.settled.checksum)
         else:
             self.modseqs.reset()
             self._uncertain = not new
-        self._roll_back()
         self._times = self._stat()
 
     def settle(self) -> None:

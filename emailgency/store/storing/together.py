@@ -16,7 +16,14 @@ from emailgency.store.storing import delivering
 from emailgency.store.storing.maildir import COPYING, Maildir
 from emailgency.store.storing.messages import Placed
 
-_ids = Ids()
+
+class Origin(Struct):
+    """What the names of new files tell of where they were made. `ids` are of one process: two that gave the same to
+    their batches would take back each other's.
+    """
+
+    host: str
+    ids: Ids
 
 
 class Coming(Struct):
@@ -31,16 +38,16 @@ class Coming(Struct):
     others: tuple[str, ...] = ()  # fields of its name, besides size and UID
 
 
-def place(files: list[Coming], folder: Maildir, host: str) -> list[Placed]:
+def place(files: list[Coming], folder: Maildir, origin: Origin) -> list[Placed]:
     """In the order of `files`; the caller sees to it that `new` and `cur` are synced. OSError: nothing was done."""
     now, modseq = time.time(), folder.begin()
-    batch = f"{COPYING}{_ids.fresh(now)}"
+    batch = f"{COPYING}{origin.ids.fresh(now)}"
     tmp = folder.subfolder("tmp")
     linked: list[tuple[Coming, str]] = []
     placed: list[Placed] = []
     try:
         for index, file in enumerate(files):
-            unique = maildir.unique(int(now), f"{batch}_{index}", host)
+            unique = maildir.unique(int(now), f"{batch}_{index}", origin.host)
             parts = maildir.Name(unique, file.size, 0, file.letters, file.others)
             name = maildir.compose(parts, info=file.subfolder == "cur")
             delivering.link_or_copy(file.directory, file.name, tmp, name)
@@ -56,11 +63,10 @@ def place(files: list[Coming], folder: Maildir, host: str) -> list[Placed]:
             folder.touched()
             placed.append(Placed(folder.path, uid, file.subfolder, new, source_uid=file.source_uid, modseq=modseq))
     except OSError:
-        for one in placed:
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # what cannot go now goes with the next start: tmp/, the sign, is last
+            for one in placed:
                 os.unlink(one.name, dir_fd=folder.subfolder(one.subfolder))
-        for _, name in linked:
-            with contextlib.suppress(OSError):
+            for _, name in linked[len(placed) :]:
                 os.unlink(name, dir_fd=tmp)
         raise
     for one in placed:
