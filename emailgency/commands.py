@@ -17,8 +17,8 @@ from emailgency.flows.passwords import Passwords
 from emailgency.flows.pending_view import PendingView
 from emailgency.flows.reconstruct import Reconstruction
 from emailgency.flows.relay import RelayFlow
-from emailgency.flows.signing import Signing
 from emailgency.flows.server_view import ServerView
+from emailgency.flows.signing import Signing
 from emailgency.flows.transport_check import TransportCheck
 from emailgency.net.egress import Egress
 from emailgency.servers.control.address_commands import AddressCommands

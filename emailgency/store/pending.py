@@ -44,9 +44,7 @@ class Waiting(Struct):
         return self.live.envelope.received_at
 
 
-def waitings(
-    live: "Live", targets: list[int], sender: str | None = None, fields: bytes = b""
-) -> Iterator[Waiting]:
+def waitings(live: "Live", targets: list[int], sender: str | None = None, fields: bytes = b"") -> Iterator[Waiting]:
     """Split targets of one message and hop into transactions; what was tried before goes on with its own schedule."""
     schedules: dict[tuple[float, float], list[int]] = {}
     for target in targets:

@@ -111,7 +111,9 @@ class Exim:
 
     def start(self):
         self._process = subprocess.Popen(
-            [self._program, "-C", f"{self.folder}/exim.conf", "-bdf", "-q1m"], stderr=subprocess.PIPE, start_new_session=True
+            [self._program, "-C", f"{self.folder}/exim.conf", "-bdf", "-q1m"],
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and self._process.poll() is None:
