@@ -1,5 +1,6 @@
 """The console, put together: each panel's routes, in one."""
 
+import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ from emailgency.flows.server_view import ServerView
 from emailgency.flows.transport_check import TransportCheck
 from emailgency.net.egress import Egress
 from emailgency.servers.imap.limits import new_folders
+from emailgency.servers.web.console.audit_page import AuditPanel
 from emailgency.servers.web.console.candidate_panel import CandidatePanel
 from emailgency.servers.web.console.console import Console
 from emailgency.servers.web.console.domain_page import DomainPage
@@ -33,6 +35,7 @@ from emailgency.servers.web.console.overview_page import OverviewPage
 from emailgency.servers.web.console.pages import Pages
 from emailgency.servers.web.console.pending_page import PendingPage
 from emailgency.settings import Settings
+from emailgency.store.audit import Audit
 from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
 from emailgency.store.disk import room
@@ -81,6 +84,7 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
         NamePanels(directory, addresses),
         DomainPage(directory, own_settings, parts.flush, view),
         PendingPage(view, servers),
+        AuditPanel(Audit(reactor, os.path.join(settings.data, "journal"))),
     )
     routes = [route for panel in panels for route in panel.routes()]
     own = {settings.host_name, settings.service_domain, "localhost"}

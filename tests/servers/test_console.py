@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from emailgency.servers.web.console.audit_page import AuditPanel
 from emailgency.servers.web.console.candidate_panel import CandidatePanel
 from emailgency.servers.web.console.domain_page import DomainPage
 from emailgency.servers.web.console.login_page import LoginPage
@@ -30,6 +31,7 @@ ROUTES = [
         NamePanels(N, N),
         DomainPage(N, N, N, N),
         PendingPage(N, N),
+        AuditPanel(N),
     )
     for route in panel.routes()
 ]

@@ -129,3 +129,23 @@ def test_attack_21_envelopes_of_strangers_never_become_markup(server: Server, br
     server.wait(lambda: "onerror" in browser.get("/pending").text)
     page = browser.get("/pending").text
     assert not [mark for mark in ("<script", "<img") if mark in page]
+
+
+def test_the_audit_log_tells_who_changed_what_and_no_secret(server: Server, browser: Browser, sink: Sink) -> None:
+    server.command("password", address="paul@mydomain.zz", password=PASSWORD)
+    server.command("mailbox set", address="paul@mydomain.zz", forward=["paul@home.example"])
+    browser.post("/domain/door", {"stealth": "yes"})
+    page = browser.get("/audit").text
+    assert "postmaster@mydomain.zz" in page
+    assert "console 127.0.0.1" in page
+    assert page.index("stealth") < page.index("paul@home.example") < page.index("password of paul@mydomain.zz set")
+    assert not [secret for secret in ("argon2", PASSWORD, "generation", "other.zz") if secret in page]
+    for _ in range(30):
+        browser.post("/domain/door", {"stealth": "yes"})
+        browser.post("/domain/door", {})
+    first = browser.get("/audit").text
+    assert first.count("<tr>") == 51
+    older = browser.get(first.split('href="?before=')[1].split('"')[0].join(("/audit?before=", ""))).text
+    assert "customer mydomain.zz added" in older
+    for nonsense in ("x", "-1", "9" * 4000, "%00", "1"):
+        assert browser.get(f"/audit?before={nonsense}").status == 200
