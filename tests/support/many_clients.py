@@ -189,11 +189,12 @@ class Somebody:
         )
 
     def forget(self, chosen: bytes, by_uid: bool) -> None:
-        if chosen == b"1:*":
+        named = [] if chosen == b"1:*" else [int(one) for one in chosen.split(b",")]
+        uids = named if by_uid else [self.belief.uids[one - 1] for one in named]
+        if not named or None in uids:  # it cannot say which these are
             self.belief.flags.clear()
-            return
-        for one in map(int, chosen.split(b",")):
-            self.belief.flags.pop(one if by_uid else self.belief.uids[one - 1] or 0, None)
+        for uid in uids:
+            self.belief.flags.pop(uid or 0, None)
 
     async def expunge(self) -> None:
         known = [uid for uid in self.belief.uids if uid is not None]
