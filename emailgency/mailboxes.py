@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from emailgency.flows.login import Login
-from emailgency.servers.imap.protocol import ImapFactory
-from emailgency.servers.imap.server import LOOK, ImapServer
+from emailgency.servers.imap.server import LOOK, ImapFactory, ImapServer
 from emailgency.servers.periodic import Periodic
 from emailgency.servers.pop3 import server as pop3
 from emailgency.servers.pop3.server import Pop3Factory, Pop3Server

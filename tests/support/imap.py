@@ -20,8 +20,7 @@ from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.servers.connections import ConnectionLimits
 from emailgency.servers.imap.limits import Imap
-from emailgency.servers.imap.protocol import ImapFactory
-from emailgency.servers.imap.server import ImapServer
+from emailgency.servers.imap.server import ImapFactory, ImapServer
 from emailgency.store import layout
 from emailgency.store.folders import Folders
 from emailgency.store.storing.line import Storer

@@ -14,9 +14,8 @@ from emailgency.codec.mime.headers import LIMIT as HEADER_LIMIT
 from emailgency.codec.mime.sections import Places
 from emailgency.codec.mime.transfer import Decoder
 from emailgency.servers.imap.gathering import Gathering
-from emailgency.servers.imap.limits import READ
 from emailgency.servers.imap.line import Line
-from emailgency.servers.imap.message_file import MessageFile
+from emailgency.servers.message_file import READ, MessageFile
 
 _SMALL = 4 * READ  # encoded octets
 

@@ -1,6 +1,7 @@
 """FETCH of text: BODY[…] and its kin, the octets exactly as they are stored; BINARY[…] without their encoding."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from emailgency.codec.imap import responses
 from emailgency.codec.imap.commands import Binary, FetchItem, Section, Text
@@ -10,11 +11,9 @@ from emailgency.codec.mime.sections import Places
 from emailgency.servers.imap.fetch_binary import Decoding, UnknownEncoding
 from emailgency.servers.imap.fetch_columns import maker
 from emailgency.servers.imap.gathering import Gathering
-from emailgency.servers.imap.limits import READ
-from emailgency.servers.imap.message_file import MessageFile
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Refusal, Session, no
-from emailgency.store.folder import UNKNOWN
+from emailgency.servers.message_file import READ, MessageFile, open_message
 
 _UNKNOWN_ENCODING = no("I do not know how to decode that part.", b"UNKNOWN-CTE")
 
@@ -47,19 +46,12 @@ class TextTeller:
         return told
 
     async def _tell_one(self, position: int) -> bool:
-        folder = self._view.folder
-        for _ in range(2):
-            place = self._view.place(position)
-            if place == UNKNOWN:
-                break
-            try:
-                message = MessageFile(folder.full_path(place))
-            except FileNotFoundError:
-                await self._session.server.folders.refresh(folder)  # renamed by another program, or gone
-                continue
-            with message:
-                return await self._tell_message(message, position, place)
-        return False
+        view = self._view
+        message = await open_message(self._session.server.folders, view.folder, partial(view.place, position))
+        if message is None:
+            return False
+        with message:
+            return await self._tell_message(message, position, view.place(position))
 
     async def _tell_message(self, message: MessageFile, position: int, place: int) -> bool:
         places = await self._places(message, self._view.uid(position))

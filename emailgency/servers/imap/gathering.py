@@ -1,7 +1,7 @@
 """What is to be written, gathered until it is worth a write."""
 
-from emailgency.servers.imap.limits import READ
 from emailgency.servers.imap.session import Session
+from emailgency.servers.message_file import READ
 
 
 class Gathering:

@@ -1,4 +1,4 @@
-"""What an operator can set about IMAP, and how much of a file is read at once."""
+"""What an operator can set about IMAP."""
 
 from typing import Annotated, Literal
 
@@ -8,8 +8,6 @@ from emailgency.model.directory import HARD_MESSAGE_LIMIT
 from emailgency.model.errors import Invalid
 from emailgency.servers.connections import ConnectionLimits, check_proxies
 from emailgency.servers.imap.names import Name, parse
-
-READ = 65536  # octets read from a file at once (docs/architecture.md: at most this much in the reactor)
 
 Use = Literal["", "all", "archive", "drafts", "flagged", "junk", "sent", "trash"]
 

@@ -1,15 +1,16 @@
 """Previews of messages for FETCH (RFC 8970), from the cache or made from the beginning of the message."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from twisted.internet.threads import deferToThreadPool
 
 from emailgency.codec.imap.commands import Attribute
 from emailgency.codec.mime.preview import HEAD, preview
-from emailgency.servers.imap.message_file import MessageFile
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Session
-from emailgency.store.folder import UNKNOWN, Folder
+from emailgency.servers.message_file import MessageFile, open_message
+from emailgency.store.folder import Folder
 
 PREVIEWS = frozenset({Attribute.PREVIEW, Attribute.PREVIEW_IF_KNOWN})
 
@@ -32,16 +33,11 @@ async def prepare(session: Session, view: Selected, uids: Sequence[int], make: b
 
 
 async def _words(session: Session, folder: Folder, uid: int) -> str | None:
-    for _ in range(2):
-        place = folder.index(uid)
-        if place == UNKNOWN:
-            return None
-        try:
-            with MessageFile(folder.full_path(place)) as message:
-                return await _preview(session, message)
-        except FileNotFoundError:
-            await session.server.folders.refresh(folder)  # another program renamed it, or took it away
-    return None
+    message = await open_message(session.server.folders, folder, partial(folder.index, uid))
+    if message is None:
+        return None
+    with message:
+        return await _preview(session, message)
 
 
 async def _preview(session: Session, message: MessageFile) -> str:

@@ -16,6 +16,7 @@ from emailgency.servers.imap.session import ServerReactor, Session
 from emailgency.servers.imap.tree import Trees
 from emailgency.servers.imap.watch import Watches
 from emailgency.servers.line import Transport
+from emailgency.servers.line_protocol import LineFactory
 from emailgency.servers.sessions import GRACE, Sessions
 from emailgency.store.counts import Counts
 from emailgency.store.directory import Directory
@@ -25,6 +26,10 @@ from emailgency.store.searching.index import SearchIndex
 from emailgency.store.summaries import Summaries
 
 LOOK = 10.0  # seconds between looks at folders in use (another Maildir program) and at the rights of who is logged in
+
+
+class ImapFactory(LineFactory[Line]):
+    """The connections of one port of an `ImapServer`."""
 
 
 class ImapServer(Sessions[Session, Line]):

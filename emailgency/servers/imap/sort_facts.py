@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from emailgency.codec.mime import sort_keys
 from emailgency.codec.mime.sort_keys import SortKeys
-from emailgency.servers.imap.message_file import MessageFile
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Session
+from emailgency.servers.message_file import MessageFile
 from emailgency.store.folder import UNKNOWN
 
 _SOME = 200  # messages that are known, between two breaths

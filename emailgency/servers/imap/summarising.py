@@ -1,11 +1,12 @@
 """Summaries of messages, from the cache or by parsing, so that FETCH can answer from memory."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from emailgency.codec.mime.summary import Summary
-from emailgency.servers.imap.message_file import MessageFile
 from emailgency.servers.imap.session import Session
-from emailgency.store.folder import UNKNOWN, Folder
+from emailgency.servers.message_file import open_message
+from emailgency.store.folder import Folder
 
 
 async def summarise(session: Session, folder: Folder, uids: Sequence[int]) -> None:
@@ -30,13 +31,8 @@ async def summarise(session: Session, folder: Folder, uids: Sequence[int]) -> No
 
 
 async def _parse(session: Session, folder: Folder, uid: int) -> Summary | None:
-    for _ in range(2):
-        place = folder.index(uid)
-        if place == UNKNOWN:
-            return None
-        try:
-            with MessageFile(folder.full_path(place)) as message:
-                return await message.summary(session.server.reactor)
-        except FileNotFoundError:
-            await session.server.folders.refresh(folder)  # another program renamed it, or took it away
-    return None
+    message = await open_message(session.server.folders, folder, partial(folder.index, uid))
+    if message is None:
+        return None
+    with message:
+        return await message.summary(session.server.reactor)

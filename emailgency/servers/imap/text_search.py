@@ -1,14 +1,14 @@
 """Keys that need what a message says: looked up in the search index, and read where it does not know yet."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from emailgency.codec.imap.search_tree import Body, Day, Header, SearchKey, When
 from emailgency.codec.mime import search_text
 from emailgency.servers.imap.haystack import Needle
-from emailgency.servers.imap.message_file import MessageFile
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Session
-from emailgency.store.folder import UNKNOWN
+from emailgency.servers.message_file import MessageFile, open_message
 from emailgency.store.searching.index import Answer
 
 
@@ -59,16 +59,12 @@ class TextSearch:
         return found
 
     async def _read(self, key: SearchKey, needle: Needle, position: int) -> bool:
-        for _ in range(2):
-            place = self._view.place(position)
-            if place == UNKNOWN:
-                return False
-            try:
-                with MessageFile(self._view.folder.full_path(place)) as message:
-                    return await self._holds(key, needle, message)
-            except FileNotFoundError:
-                await self._session.server.folders.refresh(self._view.folder)  # renamed by another program, or gone
-        return False
+        view = self._view
+        message = await open_message(self._session.server.folders, view.folder, partial(view.place, position))
+        if message is None:
+            return False
+        with message:
+            return await self._holds(key, needle, message)
 
     async def _holds(self, key: SearchKey, needle: Needle, message: MessageFile) -> bool:
         match key:

@@ -15,7 +15,7 @@ from emailgency.codec.imap import responses
 from emailgency.codec.imap.commands import Group
 from emailgency.codec.imap.notify import DELAYED, EXPUNGE, FLAGS, NAME, NEW, SELECTED, SUBSCRIPTION
 from emailgency.model.errors import Temporary
-from emailgency.servers.imap import messages, names
+from emailgency.servers.imap import fetch, names
 from emailgency.servers.imap.listing import Catalogue
 from emailgency.servers.imap.names import Name
 from emailgency.servers.imap.selected import Selected
@@ -130,7 +130,7 @@ class Watch:
         known, self._known = (self._known if self._view is view else self._last()), self._last()
         fresh = [at for at in range(view.count) if view.uid(at) > known]
         if group.items and fresh:
-            await messages.tell(session, view, fresh, group.items)
+            await fetch.tell(session, view, fresh, group.items)
 
     def _last(self) -> int:
         """The highest UID the client knows in the selected folder."""

@@ -1,13 +1,13 @@
 """The maildrop: STAT, LIST, UIDL, RETR, TOP, DELE, RSET, and QUIT, at which what was removed goes."""
 
 from collections.abc import Callable
+from functools import partial
 
 from emailgency.codec.pop3 import commands, responses
 from emailgency.codec.pop3.top import Top
 from emailgency.codec.smtp.dot_stuffing import DotStuffer
 from emailgency.model.errors import Temporary
-from emailgency.servers.imap.limits import READ
-from emailgency.servers.imap.message_file import MessageFile
+from emailgency.servers.message_file import READ, MessageFile, open_message
 from emailgency.servers.pop3.maildrop import Maildrop
 from emailgency.servers.pop3.session import Answer, Session, State, err, ok
 from emailgency.store.folder import UNKNOWN
@@ -135,15 +135,7 @@ def _position(view: Maildrop, message: int) -> int:
 async def _file(session: Session, position: int) -> MessageFile | None:
     """Its file, opened; None when it has gone."""
     view = session.view()
-    for _ in range(2):
-        place = view.place(position)
-        if place == UNKNOWN:
-            break
-        try:
-            return MessageFile(view.folder.full_path(place))
-        except FileNotFoundError:
-            await session.server.folders.refresh(view.folder)  # renamed by another program, or gone
-    return None
+    return await open_message(session.server.folders, view.folder, partial(view.place, position))
 
 
 async def _send(session: Session, message: MessageFile, first: bytes, top: Top | None) -> None:

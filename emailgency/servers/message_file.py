@@ -1,7 +1,8 @@
-"""One message's file while a command reads it: at most 64 KiB at a time, and parsed where it does no harm."""
+"""One message's file while a command of IMAP or POP3 reads it: 64 KiB at a time, parsed where it does no harm."""
 
 import mmap
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 
@@ -11,8 +12,10 @@ from twisted.internet.threads import deferToThreadPool
 from emailgency.codec.mime import headers
 from emailgency.codec.mime.headers import Octets
 from emailgency.codec.mime.summary import Summary, summarise
-from emailgency.servers.imap.limits import READ
+from emailgency.store.folder import UNKNOWN, Folder
+from emailgency.store.folders import Folders
 
+READ = 65536  # octets read from a file at once: more would keep the reactor from others
 LARGE = 1 << 20  # octets; parsing this much takes some 3 ms, more than that goes to a thread
 
 
@@ -76,3 +79,19 @@ class MessageFile:
 
     def _mapped(self) -> mmap.mmap:
         return mmap.mmap(self._descriptor, 0, access=mmap.ACCESS_READ)
+
+
+async def open_message(folders: Folders, folder: Folder, place: Callable[[], int]) -> MessageFile | None:
+    """A message by its index in `folder`, None when it has gone. Raises Temporary.
+
+    Another program may rename it at any time: `place` is asked again after a look at the folder.
+    """
+    for _ in range(2):
+        at = place()
+        if at == UNKNOWN:
+            return None
+        try:
+            return MessageFile(folder.full_path(at))
+        except FileNotFoundError:
+            await folders.refresh(folder)
+    return None
