@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, gatherResults
 
+from emailgency.model.errors import Invalid
 from emailgency.net.dns import Answer, Dns, Status
 from emailgency.net.egress import Egress
 from emailgency.rules.next_hop import MX_LIMIT, Destination, Exchange, Lack, choose, parse_transport
@@ -47,10 +48,10 @@ class Exchanges:
         return [Destination(exchange.host, ip) for exchange in choice.hosts for ip in exchange.addresses]
 
     async def of_transport(self, transport: str) -> list[Destination]:
-        """`host[:port]` of the customer's settings. Raises Unroutable; Invalid when it is not well-formed."""
+        """`host[:port]` of the customer's settings. Raises Unroutable; Invalid when it is not well-formed, or ours."""
         target = parse_transport(transport)
         if not target.literal and self._our_names(target.host):  # an alternate domain pointed back, say (row G7)
-            raise Unroutable(f"SMTP transport {target.host} is a name of ours: mail would come back", "5.4.6")
+            raise Invalid(f"SMTP transport {target.host} is a name of ours: mail would come back")
         if target.literal:
             return [Destination(target.host, target.host, target.port)]
         answer = await self._dns.addresses(target.host)

@@ -8,6 +8,7 @@ from twisted.internet.defer import ensureDeferred
 
 from emailgency.flows.incidents import Incidents
 from emailgency.flows.server_view import ServerView
+from emailgency.model.directory import Customer
 from emailgency.rules.guard import GuardSettings
 from emailgency.rules.health import State
 from emailgency.store.history import History
@@ -253,6 +254,21 @@ class ComingBack(GuardCase):
         await until(lambda: lane.health.state is State.DOWN)
         assert "mail would come back to us" in lane.health.reason
         assert not any(command.startswith(b"MAIL") for command in server.commands)
+
+    @run
+    async def test_attack_13_an_smtp_transport_that_is_a_name_of_ours_gets_nothing_and_says_why(self):
+        customer = Customer(
+            id="acme",
+            domain="mydomain.zz",
+            alternate_domain="mydomainzz.emailgency.test",
+            smtp_transport="mydomainzz.emailgency.test",
+        )
+        self.accept()
+        flow = self.start(None, customer=customer)
+        lane = await self.lane(flow)
+        await until(lambda: lane.health.state is State.DOWN)
+        assert "a name of ours: mail would come back" in lane.health.reason
+        assert flow.incidents.current("acme")
 
 
 class OverARestart(GuardCase):
