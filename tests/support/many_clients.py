@@ -187,6 +187,8 @@ class Somebody:
             % (b"UID " if by_uid else b"", chosen, since, sign, b".SILENT" if silent else b"", flag),
             numbers_stand=not by_uid,
         )
+        if silent and self.kind == "watching":  # what it was told just before the command ran is not true any more
+            self.forget(chosen, by_uid)
 
     def forget(self, chosen: bytes, by_uid: bool) -> None:
         named = [] if chosen == b"1:*" else [int(one) for one in chosen.split(b",")]
