@@ -23,6 +23,8 @@ REFUSED = b"550 5.1.1 who is that?\r\n"
 
 
 class GuardCase(RelayCase):
+    timeout = 60
+
     def setUp(self):
         super().setUp()
         self.alerts = []

@@ -35,7 +35,7 @@ BODY = b"Subject: hello\r\n\r\n.dot\r\n..two\r\nend\r\n"
 
 
 class RelayCase(TestCase):
-    timeout = 10
+    timeout = 40
 
     def setUp(self):
         self.folder = tempfile.mkdtemp()
