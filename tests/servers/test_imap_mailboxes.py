@@ -40,6 +40,16 @@ class MailboxTests(TestCase):
         ]
         assert await client.ok(b'LIST (SPECIAL-USE) "" W*') == [b'* LIST (\\HasNoChildren \\Junk) "/" Work']
 
+    async def test_all_that_was_noted_is_asked_for_at_once(self) -> None:
+        client = await self.office.member()
+        await client.ok(b'SETMETADATA INBOX (/private/comment "mine" /private/vendor/x "deep" /shared/comment "ours")')
+        told = await client.ok(b"GETMETADATA (DEPTH infinity) INBOX (/private /Shared)")
+        assert told == [b'* METADATA INBOX (/private/comment "mine" /private/vendor/x "deep" /shared/comment "ours")']
+        assert await client.ok(b"GETMETADATA (DEPTH 1) INBOX /private") == [
+            b'* METADATA INBOX (/private/comment "mine")'
+        ]
+        assert await client.ok(b"GETMETADATA INBOX /private") == [b"* METADATA INBOX (/private NIL)"]
+
     async def test_another_user_sees_nothing_of_them(self) -> None:
         paul, mary = await self.office.member(), await self.office.member("mary")
         await paul.ok(b'SETMETADATA INBOX (/shared/comment "paul\'s")')

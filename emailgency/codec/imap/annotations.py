@@ -13,6 +13,7 @@ ENTRIES = 128  # of one command
 NAME_LIMIT = 255  # octets of an entry name
 # §3.2.1: components between slashes, none empty, without wildcards and control characters
 _ENTRY = re.compile(rb"/(?:private|shared)(?:/[!-$&-)+-.0-~]+)+", re.IGNORECASE)
+_ROOTS = (b"/private", b"/shared")  # they have no value, but with DEPTH one asks for all that is below
 _LITERAL8 = re.compile(rb"~\{([0-9]{1,9})\+?\}\r\n")
 _OPTION = re.compile(rb"(MAXSIZE|DEPTH) ", re.IGNORECASE)
 
@@ -88,21 +89,21 @@ def _options(cursor: Cursor) -> tuple[int, int | None] | None:
 
 def _entries(cursor: Cursor) -> tuple[str, ...]:
     if not cursor.skip(b"("):
-        return (_entry(cursor),)
-    found = {_entry(cursor): None}
+        return (_entry(cursor, _ROOTS),)
+    found = {_entry(cursor, _ROOTS): None}
     while cursor.skip(b" "):
-        found[_entry(cursor)] = None
+        found[_entry(cursor, _ROOTS)] = None
         if len(found) > ENTRIES:
             raise ProtocolError("too many entries")
     cursor.need(b")")
     return tuple(found)
 
 
-def _entry(cursor: Cursor) -> str:
+def _entry(cursor: Cursor, besides: tuple[bytes, ...] = ()) -> str:
     octets = cursor.astring()
     if len(octets) > NAME_LIMIT:
         raise ProtocolError("an entry name is too long", "NO", b"LIMIT")
-    if not _ENTRY.fullmatch(octets):
+    if not _ENTRY.fullmatch(octets) and octets.lower() not in besides:
         raise ProtocolError("an entry begins with /private/ or /shared/ and has no empty part")
     return octets.decode("ascii").lower()
 
