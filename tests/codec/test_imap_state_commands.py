@@ -14,8 +14,8 @@ from emailgency.codec.imap.connection import BadCommand, Connection, Request
 from emailgency.codec.imap.fetch_modifiers import FetchModifiers
 from emailgency.codec.imap.grammar import ProtocolError
 from emailgency.codec.imap.modseqs import Resync
+from emailgency.codec.imap.search_tree import EmailId, Modseq, ThreadId
 from emailgency.codec.imap.sets import SequenceSet
-from emailgency.codec.imap.state_keys import EmailId, Modseq, ThreadId
 
 UID_FLAGS = (c.Attribute.UID, c.Attribute.FLAGS)
 MESSAGES = frozenset({"MESSAGENEW", "MESSAGEEXPUNGE"})

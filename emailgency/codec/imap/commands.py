@@ -335,6 +335,9 @@ class Thread(Struct, frozen=True):
     uid: bool
 
 
+# ---- NOTIFY (RFC 5465) -------------------------------------------------------------------------------------
+
+
 class Group(Struct, frozen=True):
     """Events of some mailboxes; `scope` in capitals, `names` of SUBTREE and MAILBOXES, `items` go with MessageNew."""
 

@@ -10,19 +10,21 @@ from emailgency.codec.imap.search_tree import (
     And,
     Body,
     Day,
+    EmailId,
     HasFlag,
     Header,
+    Modseq,
     Not,
     Numbers,
     Or,
     SavedDay,
     SearchKey,
     Size,
+    ThreadId,
     Unsearchable,
     When,
     Within,
 )
-from emailgency.codec.imap.state_keys import EmailId, Modseq, ThreadId
 
 _DEPTH_LIMIT = 32
 _KEY_LIMIT = 1000  # keys of one command: a message is held against each

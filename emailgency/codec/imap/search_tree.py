@@ -6,7 +6,6 @@ from datetime import date
 from msgspec import Struct
 
 from emailgency.codec.imap.sets import SequenceSet
-from emailgency.codec.imap.state_keys import EmailId, Modseq, ThreadId
 
 
 class All(Struct, frozen=True):
@@ -80,6 +79,24 @@ class SavedDay(Struct, frozen=True):
 
     when: When
     day: date
+
+
+class Modseq(Struct, frozen=True):
+    """MODSEQ: changed at this mod-sequence or behind it (RFC 7162)."""
+
+    at_least: int
+
+
+class EmailId(Struct, frozen=True):
+    """EMAILID (RFC 8474)."""
+
+    id: bytes
+
+
+class ThreadId(Struct, frozen=True):
+    """THREADID (RFC 8474); we give none, so it finds nothing."""
+
+    id: bytes
 
 
 class Header(Struct, frozen=True):

@@ -11,17 +11,6 @@ from emailgency.servers.imap.quota import settle
 from emailgency.servers.imap.session import Completed, Refusal, Session, State, bad, no
 from emailgency.servers.imap.table import TABLE
 
-_BY_UID = (
-    commands.Fetch,
-    commands.Store,
-    commands.Copy,
-    commands.Move,
-    commands.Replace,
-    commands.Search,
-    commands.Sort,
-    commands.Thread,
-)
-
 
 async def converse(session: Session) -> None:
     """From the greeting to the end of the connection."""
@@ -87,7 +76,7 @@ async def _do(session: Session, tag: bytes, command: commands.Command) -> None:
     else:
         completed = bad(f"{_verb(command)} is not possible now: the state is {session.state.value}.")
     session.line.connection.refuse_literal()  # one that the command has not taken
-    by_uid = isinstance(command, _BY_UID) and command.uid
+    by_uid = getattr(command, "uid", False)  # only commands with a UID variant have it
     view = session.selected
     if view is not None and view.folder.gone:
         session.line.close("The folder has been deleted or made anew.")

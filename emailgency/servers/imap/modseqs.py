@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from emailgency.codec.imap import responses
 from emailgency.codec.imap.modseqs import Resync
-from emailgency.codec.imap.search_tree import And, Not, Or, SearchKey
+from emailgency.codec.imap.search_tree import And, Modseq, Not, Or, SearchKey
 from emailgency.codec.imap.sets import SequenceSet
-from emailgency.codec.imap.state_keys import Modseq
 from emailgency.servers.imap import flags
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Session

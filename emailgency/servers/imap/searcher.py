@@ -13,19 +13,21 @@ from emailgency.codec.imap.search_tree import (
     And,
     Body,
     Day,
+    EmailId,
     HasFlag,
     Header,
+    Modseq,
     Not,
     Numbers,
     Or,
     SavedDay,
     SearchKey,
     Size,
+    ThreadId,
     Unsearchable,
     When,
     Within,
 )
-from emailgency.codec.imap.state_keys import EmailId, Modseq, ThreadId
 from emailgency.servers.imap import flags, modseqs
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Refusal, Session, no

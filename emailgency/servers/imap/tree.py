@@ -65,9 +65,6 @@ class Tree:
     def has_children(self, name: Name) -> bool:
         return name in self._parents
 
-    def has_subscribed_child(self, name: Name) -> bool:
-        return name in self._subscribed_parents
-
     def under(self, name: Name) -> list[Name]:
         """The folder itself, if it exists, and all below it."""
         depth = len(name)
