@@ -1,4 +1,4 @@
-"""Who is there: CAPA, STLS, UTF8, USER and PASS, AUTH, and what is said in any state."""
+"""Who is there: STLS, UTF8, USER and PASS, AUTH."""
 
 from math import inf
 
@@ -7,41 +7,16 @@ from emailgency.codec.pop3 import commands, responses
 from emailgency.codec.pop3.connection import Line as LineEvent
 from emailgency.flows.login import Principal, Source
 from emailgency.model.verdict import Verdict
-from emailgency.rules.networks import is_loopback
+from emailgency.servers.pop3.capabilities import may_log_in
 from emailgency.servers.pop3.maildrop import Maildrop
 from emailgency.servers.pop3.session import Answer, Session, State, err, ok
 from emailgency.store import layout
 from emailgency.store.storing.messages import Refused
 
-_ALWAYS = ("TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "UTF8 USER")
 _SERVICE = "pop3"
 _MEASURED = 1000  # messages whose sizes are noted at once: some 2 ms
 
 _IN_CLEAR = err("Passwords only under TLS.")
-
-
-def may_log_in(session: Session) -> bool:
-    """Whether a password may be said on this connection."""
-    line = session.line
-    return line.secure or (session.server.settings.clear_login and bool(line.ip) and is_loopback(line.ip))
-
-
-def capabilities(session: Session) -> list[str]:
-    """What works in the present state (RFC 2449 section 6). The version is nobody's business."""
-    shown = [*_ALWAYS, "IMPLEMENTATION Emailgency"]
-    if may_log_in(session):
-        shown += ["USER", "SASL " + " ".join(sasl.MECHANISMS)]
-    if session.state is State.GUEST and not session.line.secure and session.server.tls is not None:
-        shown.append("STLS")
-    return shown
-
-
-async def capa(session: Session, command: commands.Capa) -> Answer:
-    return Answer(responses.many("That is what I can.", capabilities(session)))
-
-
-async def noop(session: Session, command: commands.Noop) -> Answer:
-    return ok("Nothing done.")
 
 
 async def utf8(session: Session, command: commands.Utf8) -> Answer:

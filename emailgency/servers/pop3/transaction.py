@@ -1,4 +1,4 @@
-"""The maildrop: STAT, LIST, UIDL, RETR, TOP, DELE, RSET, and QUIT, at which what was removed goes."""
+"""The maildrop: STAT, LIST, UIDL, RETR, TOP, DELE, RSET, NOOP, and QUIT, at which what was removed goes."""
 
 from collections.abc import Callable
 from functools import partial
@@ -86,6 +86,10 @@ async def rset(session: Session, command: commands.Rset) -> Answer:
     view.removed.clear()
     messages, octets = view.total()
     return ok(f"Nothing is removed: {messages} messages, {octets} octets.")
+
+
+async def noop(session: Session, command: commands.Noop) -> Answer:
+    return ok("Nothing done.")
 
 
 async def leave(session: Session, command: commands.Quit) -> Answer:
