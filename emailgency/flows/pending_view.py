@@ -1,6 +1,6 @@
 """What is pending, for people: a line a next hop, and the messages behind it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -19,11 +19,11 @@ class HopLine(Struct, frozen=True, kw_only=True):
     """One next hop. Times are seconds since the epoch; `customer` "" is mail to the rest of the world."""
 
     customer: str
-    domain: str  # "": the customer's SMTP transport
+    domain: str | None  # "": the customer's SMTP transport; None: the directory has not told yet
     pending: int  # transactions waiting
     carrying: int  # on their way now
     oldest: float | None
-    state: str  # "up", "suspect", "down", "recovering", "held"
+    state: str  # "up", "suspect", "down", "recovering", "held"; "unknown" without a next hop
     since: float
     next_probe: float | None  # None: not waiting for one
     reason: str  # of the last failure
@@ -53,23 +53,48 @@ class PendingView:
     def hops(self, customer: str | None = None) -> list[HopLine]:
         """Of one customer, or all with outbound mail behind them; the hop with the oldest mail first."""
         lines = [_hop_line(lane) for lane in self._lanes(customer)]
+        lines += [_homeless_line(id, waiting) for id, waiting in self._homeless(customer)]
         return sorted(lines, key=lambda line: line.oldest or float("inf"))
 
     def messages(self, customer: str | None = None, limit: int = 1000) -> list[MessageLine]:
         """Oldest first, at most `limit`."""
-        found = ((one, lane) for lane in self._lanes(customer) for one in lane.queue)
-        waiting = sorted(found, key=lambda pair: pair[0].received_at)
+        waiting = sorted(self._waiting(customer), key=lambda pair: pair[0].received_at)
         return [_message_line(one, lane) for one, lane in islice(waiting, limit)]
 
     def show(self, id: str) -> list[MessageLine]:
         """What waits of one message; empty when nothing does."""
-        lanes = self._lanes(None)
-        return [_message_line(one, lane) for lane in lanes for one in lane.queue if one.live.envelope.id == id]
+        return [_message_line(one, lane) for one, lane in self._waiting(None) if one.live.envelope.id == id]
+
+    def _waiting(self, customer: str | None) -> Iterator[tuple["Waiting", Lane | None]]:
+        for lane in self._lanes(customer):
+            yield from ((one, lane) for one in lane.queue)
+        for _, waiting in self._homeless(customer):
+            yield from ((one, None) for one in waiting)
 
     def _lanes(self, customer: str | None) -> Iterable[Lane]:
         yield from self._relay.lanes(customer)
         if customer is None:
             yield from self._outbound.lanes()
+
+    def _homeless(self, customer: str | None) -> list[tuple[str, list["Waiting"]]]:
+        """What has no lane, since the directory has not told of its customer."""
+        return [(id, waiting) for id, waiting in self._relay.homeless.items() if waiting and customer in (None, id)]
+
+
+def _homeless_line(customer: str, waiting: list["Waiting"]) -> HopLine:
+    oldest = min(one.received_at for one in waiting)
+    return HopLine(
+        customer=customer,
+        domain=None,
+        pending=len(waiting),
+        carrying=0,
+        oldest=oldest,
+        state="unknown",
+        since=oldest,
+        next_probe=None,
+        reason="the directory has not told yet where it goes",
+        expires_at=None,
+    )
 
 
 def _hop_line(lane: Lane) -> HopLine:
@@ -88,7 +113,7 @@ def _hop_line(lane: Lane) -> HopLine:
     )
 
 
-def _message_line(waiting: "Waiting", lane: Lane) -> MessageLine:
+def _message_line(waiting: "Waiting", lane: Lane | None) -> MessageLine:
     envelope = waiting.live.envelope
     targets = [envelope.plan[index] for index in waiting.targets]
     tried = waiting.live.tried.get(waiting.targets[0])
@@ -100,5 +125,5 @@ def _message_line(waiting: "Waiting", lane: Lane) -> MessageLine:
         size=envelope.size,
         due=waiting.due,
         last=f"{tried.outcome.code or ''} {tried.outcome.reply}".strip() if tried else "",
-        expires_at=lane.expires_at(envelope.received_at),
+        expires_at=None if lane is None else lane.expires_at(envelope.received_at),
     )

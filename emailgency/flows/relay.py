@@ -61,7 +61,7 @@ class RelayFlow(Lanes):
         self._bounces = bounces
         self._experience = experience
         self.settings = settings
-        self._homeless: dict[str, list[Waiting]] = {}  # by customer, while the directory does not answer
+        self.homeless: dict[str, list[Waiting]] = {}  # by customer, while the directory does not answer
         self._removed: set[str] = set()  # customers whose mail is dropped, also what comes back from its way
         self._ill: list[Hop] = []  # were not up when we were stopped: they are probed, mail or not
         self._told: dict[str, str] = {}  # why, as far as the log has it
@@ -104,7 +104,7 @@ class RelayFlow(Lanes):
     def pending(self, customer: str) -> int:
         """Transactions that wait or are on their way, also those whose lane is not known yet."""
         in_lanes = sum(len(lane.queue) + lane.carrying for lane in self.lanes(customer))
-        return in_lanes + len(self._homeless.get(customer, ()))
+        return in_lanes + len(self.homeless.get(customer, ()))
 
     async def drop(self, customer: str) -> int:
         """Give up what waits for a customer who was removed; how many.
@@ -113,7 +113,7 @@ class RelayFlow(Lanes):
         the disk does not record now counts as done all the same, and the spool records it later.
         """
         self._removed.add(customer)
-        waiting = self._homeless.pop(customer, [])
+        waiting = self.homeless.pop(customer, [])
         for lane in self.lanes(customer):
             waiting += lane.queue.remove(lambda _: True)
         finished = self._means.spool.finished  # all are begun before the first is awaited
@@ -126,8 +126,8 @@ class RelayFlow(Lanes):
     def _place(self, id: str, waiting: Iterable[Waiting]) -> None:
         customer = self._customers.get(id)
         if customer is None:
-            known = id in self._homeless
-            self._homeless.setdefault(id, []).extend(waiting)
+            known = id in self.homeless
+            self.homeless.setdefault(id, []).extend(waiting)
             if not known:
                 background("looking up the customer of pending mail", self._house(id))
             return
@@ -164,7 +164,7 @@ class RelayFlow(Lanes):
                 self._log.warn("customer {customer} of pending mail unknown for now: {error}", customer=id, error=error)
             return
         self._told.pop(id, None)
-        self._place(id, self._homeless.pop(id, []))
+        self._place(id, self.homeless.pop(id, []))
 
     # ---- now and then --------------------------------------------------------------------------------------
 
@@ -173,10 +173,10 @@ class RelayFlow(Lanes):
 
     async def _look_after(self) -> None:
         await self._visit_the_ill()
-        for id in list(self._homeless):
+        for id in list(self.homeless):
             await self._house(id)
         customers = {hop.customer for hop in self._lanes}
-        for id in self._removed & {*customers, *self._homeless}:
+        for id in self._removed & {*customers, *self.homeless}:
             await self.drop(id)
         for id in customers - self._removed:
             await self._refresh(id)
@@ -208,7 +208,7 @@ class RelayFlow(Lanes):
             if lane.quiet:
                 lane.guard.quiet()
         ill = {hop.customer for hop, lane in self._lanes.items() if lane.guard.probing or not lane.quiet or lane.held}
-        ill |= {hop.customer for hop in self._ill} | set(self._homeless)
+        ill |= {hop.customer for hop in self._ill} | set(self.homeless)
         for customer in self._experience.incidents.ongoing() - ill:
             self._experience.incidents.close(customer)
 

@@ -171,6 +171,24 @@ class GivingBack(RelayCase):
         flow.directory.by_id["acme"] = replace(held, relay=RelayMode.ON)
         await until(lambda: not self.spool.live)
 
+    @run
+    async def test_mail_whose_customer_the_directory_does_not_tell_of_is_listed_until_it_has_a_lane(self):
+        flow = self.start(None, refresh=0.02)
+        held = replace(flow.directory.by_id.pop("acme"), relay=RelayMode.HOLD)
+        self.accept(0, recipients=2)
+        self.accept(1)
+        view = PendingView(flow, self.outbound())
+        for hop in (*view.hops(), *view.hops("acme")):
+            assert (hop.customer, hop.domain, hop.state, hop.pending) == ("acme", None, "unknown", 2)
+            assert hop.oldest == min(line.received_at for line in view.messages())
+            assert hop.expires_at is None
+        assert sorted(line.id for line in view.messages("acme")) == ["m0", "m1"]
+        assert view.show("m0")[0].recipients == ("u0@mydomain.zz", "u1@mydomain.zz")
+        assert view.hops("other") == view.messages("other") == []
+        flow.directory.by_id["acme"] = held
+        await until(lambda: [(hop.state, hop.pending) for hop in view.hops()] == [("held", 2)])
+        assert len(view.messages()) == 2
+
     def outbound(self):
         made = means(self.spool, reactor)
         return OutboundFlow(None, None, None, RecordedBounces(self.spool), made, OutboundSettings())

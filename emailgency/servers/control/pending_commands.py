@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from emailgency.flows.customer_accounts import CustomerAccounts
 from emailgency.flows.flush import Flush
 from emailgency.flows.pending_view import HopLine, MessageLine, PendingView
-from emailgency.model.errors import Invalid
+from emailgency.model.errors import Invalid, Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.servers.control.command import Asker, Command, Commands
 from emailgency.store.directory import Directory, Gone
@@ -65,11 +65,11 @@ class PendingCommands:
     async def _hop(self, hop: HopLine) -> dict[str, Any]:
         try:
             customer = (await self._directory.customer(hop.customer)).domain if hop.customer else None
-        except Gone:
+        except (Gone, Temporary):  # mail of his that waits for the directory is listed above all then
             customer = hop.customer
         return {
             "customer": customer,
-            "next_hop": hop.domain or "SMTP transport",
+            "next_hop": "unknown" if hop.domain is None else hop.domain or "SMTP transport",
             "state": hop.state,
             "pending": hop.pending,
             "carrying": hop.carrying,
