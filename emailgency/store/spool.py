@@ -52,7 +52,7 @@ _RETOLD_AT_ONCE = 200  # messages; about a millisecond of the reactor's time
 
 
 class Spool:
-    """See docs/architecture.md, "Interfaces between the rooms"."""
+    """See docs/interfaces.md."""
 
     _log = Logger()
 
