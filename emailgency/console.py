@@ -12,9 +12,12 @@ from emailgency.flows.domain_settings import DomainSettings
 from emailgency.flows.exchanges import Exchanges
 from emailgency.flows.flush import Flush
 from emailgency.flows.forget_mail import ForgetMail
+from emailgency.flows.hand_over import HandOver
 from emailgency.flows.incidents import Incidents
+from emailgency.flows.invitations import Invitations
 from emailgency.flows.login import Login
 from emailgency.flows.mailbox_status import MailboxStatus
+from emailgency.flows.means import Means
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.passwords import Passwords
 from emailgency.flows.pending_view import PendingView
@@ -25,7 +28,7 @@ from emailgency.net.egress import Egress
 from emailgency.servers.imap.limits import new_folders
 from emailgency.servers.web.console.audit_page import AuditPanel
 from emailgency.servers.web.console.candidate_panel import CandidatePanel
-from emailgency.servers.web.console.console import Console
+from emailgency.servers.web.console.console import ROOT, Console
 from emailgency.servers.web.console.domain_page import DomainPage
 from emailgency.servers.web.console.login_page import LoginPage
 from emailgency.servers.web.console.mailbox_page import MailboxPage
@@ -33,6 +36,8 @@ from emailgency.servers.web.console.mailbox_panel import MailboxPanel
 from emailgency.servers.web.console.name_panels import NamePanels
 from emailgency.servers.web.console.overview_page import OverviewPage
 from emailgency.servers.web.console.pages import Pages
+from emailgency.servers.web.console.password_letters import PasswordLetters
+from emailgency.servers.web.console.password_pages import PasswordPages
 from emailgency.servers.web.console.pending_page import PendingPage
 from emailgency.settings import Settings
 from emailgency.store.audit import Audit
@@ -40,6 +45,7 @@ from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
 from emailgency.store.disk import room
 from emailgency.store.folders import Folders
+from emailgency.store.password_links import PasswordLinks
 from emailgency.store.redis import Redis
 from emailgency.store.web_sessions import WebSessions
 
@@ -57,6 +63,7 @@ class ConsoleParts(Protocol):
     folders: Folders
     incidents: Incidents
     login: Login
+    means: Means
     outbound: OutboundFlow
     redis: Redis
     relay: RelayFlow
@@ -75,12 +82,23 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
     accounts = CustomerAccounts(directory, settings.service_domain, settings.operator)
     own_settings = DomainSettings(directory, accounts, TransportCheck(parts.exchanges, parts.egress))
     servers = ServerView(parts.relay, parts.incidents, lambda: room(settings.data, settings.disk), parts.clock)
+    pages = Pages("Emailgency")
+    invitations = Invitations(
+        directory,
+        passwords,
+        PasswordLinks(parts.redis, parts.clock),
+        HandOver(parts.exchanges, parts.relay, parts.means),
+        PasswordLetters(pages, ROOT, https_port),
+        settings.host_name,
+        settings.web.password_links,
+    )
     panels = (
         LoginPage(directory, login, sessions),
         OverviewPage(directory, view),
         CandidatePanel(parts.candidates),
-        MailboxPanel(directory, addresses, forget),
+        MailboxPanel(directory, addresses, forget, invitations, parts.clock),
         MailboxPage(directory, addresses, passwords, status, access, login, sessions),
+        PasswordPages(invitations, parts.clock),
         NamePanels(directory, addresses),
         DomainPage(directory, own_settings, parts.flush, view),
         PendingPage(view, servers),
@@ -88,4 +106,4 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
     )
     routes = [route for panel in panels for route in panel.routes()]
     own = {settings.host_name, settings.service_domain, "localhost"}
-    return Console(directory, login, sessions, Pages("Emailgency"), own.__contains__, routes, https_port)
+    return Console(directory, login, sessions, pages, own.__contains__, routes, https_port)

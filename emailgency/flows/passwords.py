@@ -28,9 +28,14 @@ class Passwords:
 
     async def set(self, author: Author, address: Address, password: str) -> Mailbox:
         """Open sessions of the mailbox end at their next look: its generation grows."""
-        encoded = await self.hashed(password)
+        return await self.put(author, address, await self.hashed(password))
+
+    async def put(self, author: Author, address: Address, encoded: str, generation: int | None = None) -> Mailbox:
+        """`encoded` is what `hashed` gave. With `generation`: Invalid when the mailbox has another one by now."""
         async with self._directory.deciding:
             before = await mailbox_at(self._directory, address)
+            if generation is not None and before.generation != generation:
+                raise Invalid(f"{before.address} was changed by somebody else meanwhile")
             after = msgspec.structs.replace(before, password=encoded, generation=before.generation + 1)
             what = f"password of {after.address} set"
             await self._directory.change(author, what, entry_edits(before, after), after.customer)

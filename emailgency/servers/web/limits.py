@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from emailgency.servers.connections import ConnectionLimits, check_proxies
+from emailgency.store.password_links import PasswordLinkSettings
 from emailgency.store.web_sessions import WebSessionSettings
 
 
@@ -23,6 +24,7 @@ class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int, Meta(ge=10, le=86400, description="Age at which a connection is closed, whatever it does.")
     ] = 120
     session: WebSessionSettings = WebSessionSettings()
+    password_links: PasswordLinkSettings = PasswordLinkSettings()
     body_octets: Annotated[
         int, Meta(ge=0, le=1 << 30, description="Longest body of a request; a longer one is refused with 413.")
     ] = 65_536

@@ -101,8 +101,8 @@ class Console:
             return self._go(request, visitor, Away("/login"))
         if route.who is Who.ADMINISTRATOR and not visitor.known.administrator:
             return self._page(request, visitor, Page("forbidden.html", status=403))
-        asked = Asked(_fields(_query(request)), _fields(request.args or {}), path)
-        if route.method == "POST" and not _is_meant(request, visitor, asked):
+        asked = Asked(_query(request), _fields(request.args or {}), path)
+        if route.method == "POST" and not route.proof and not _is_meant(request, visitor, asked):
             return self._page(request, visitor, Page("not_meant.html", status=403))
         before = list(visitor.session.told) if visitor.session else []
         try:
@@ -166,6 +166,8 @@ class Console:
             **page.facts,
         }
         html = self._pages.html(page.template, visitor.language, facts)
+        if page.secret:
+            request.setHeader(b"Referrer-Policy", b"no-referrer")
         request.setHeader(b"Content-Type", b"text/html; charset=utf-8")
         request.setHeader(b"Vary", b"Accept-Encoding, Accept-Language, Cookie")
         if len(html) > _SMALL and _takes_gzip(request):
@@ -212,8 +214,14 @@ def _is_meant(request: Request, visitor: Visitor, asked: Asked) -> bool:
     return hmac.compare_digest(asked.one("csrf").encode(), visitor.session.csrf.encode())
 
 
-def _query(request: Request) -> dict[bytes, list[bytes]]:
-    return parse_qs(request.uri.partition(b"?")[2], keep_blank_values=True, max_num_fields=100)
+def _query(request: Request) -> dict[str, list[str]]:
+    """What stands behind the question mark; more than any page of ours asks is nothing."""
+    text = request.uri.partition(b"?")[2].decode("utf-8", "replace")
+    try:
+        found = parse_qs(text, keep_blank_values=True, errors="replace", max_num_fields=100)
+    except ValueError:
+        return {}
+    return {name: [value.replace("\0", "") for value in values] for name, values in found.items()}
 
 
 def _fields(given: dict[bytes, list[bytes]]) -> dict[str, list[str]]:

@@ -13,11 +13,7 @@ _SHOWN = 10  # results that are told one by one
 
 async def on_ticked(visitor: Visitor, asked: Asked, deed: Callable[[Address], Awaitable[object]]) -> None:
     """Do it to each of `address`; tells what was done and, in the words of each refusal, what was not."""
-    given = dict.fromkeys(asked.many("address"))
-    if not given:
-        raise Invalid("Nothing is ticked.")
-    if len(given) > MOST:
-        raise Invalid(f"At most {MOST} addresses in one go.")
+    given = ticked(asked)
     done: list[str] = []
     refused: list[str] = []
     for text in given:
@@ -27,11 +23,21 @@ async def on_ticked(visitor: Visitor, asked: Asked, deed: Callable[[Address], Aw
         except Invalid as error:
             refused.append(f"{text}: {error}")
     if done:
-        visitor.tell("success", _named(done))
+        visitor.tell("success", named(done))
     for words in refused[:_SHOWN]:
         visitor.tell("danger", words)
     if len(refused) > _SHOWN:
         visitor.tell("danger", f"+ {len(refused) - _SHOWN}")
+
+
+def ticked(asked: Asked) -> list[str]:
+    """What `address` names, each once."""
+    given = list(dict.fromkeys(asked.many("address")))
+    if not given:
+        raise Invalid("Nothing is ticked.")
+    if len(given) > MOST:
+        raise Invalid(f"At most {MOST} addresses in one go.")
+    return given
 
 
 def own(visitor: Visitor, text: str) -> Address:
@@ -42,6 +48,7 @@ def own(visitor: Visitor, text: str) -> Address:
     return address
 
 
-def _named(addresses: list[str]) -> str:
+def named(addresses: list[str]) -> str:
+    """The first ones, and how many more."""
     more = f" + {len(addresses) - _SHOWN}" if len(addresses) > _SHOWN else ""
     return ", ".join(addresses[:_SHOWN]) + more

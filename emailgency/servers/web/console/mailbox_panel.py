@@ -1,16 +1,19 @@
 """The panel Mailbox: all mailboxes of the customer, and deeds on many of them (rows A1, B3, B6, B8, F1)."""
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from emailgency.codec.address import parse
 from emailgency.flows.addresses import Addresses
 from emailgency.flows.deciding import mailbox_at
 from emailgency.flows.forget_mail import ForgetMail
+from emailgency.flows.invitations import Invitations
 from emailgency.flows.progress import silent
 from emailgency.model.address import Address
 from emailgency.model.directory import Alias, Mailbox
 from emailgency.model.errors import Invalid
-from emailgency.servers.web.console.deeds import on_ticked, own
+from emailgency.servers.web.console.deeds import named, on_ticked, own, ticked
 from emailgency.servers.web.console.listing import listed
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory import Directory
@@ -22,10 +25,19 @@ class Row(Struct, frozen=True):
 
 
 class MailboxPanel:
-    def __init__(self, directory: Directory, addresses: Addresses, forget_mail: ForgetMail) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        addresses: Addresses,
+        forget_mail: ForgetMail,
+        invitations: Invitations,
+        clock: Callable[[], float],
+    ) -> None:
         self._directory = directory
         self._addresses = addresses
         self._forget_mail = forget_mail
+        self._invitations = invitations
+        self._clock = clock
 
     def routes(self) -> list[Route]:
         return [
@@ -81,10 +93,22 @@ class MailboxPanel:
 
         if deed in changes:
             await on_ticked(visitor, asked, change)
+        elif deed == "password":
+            return await self._invite(visitor, asked)
         elif deed == "remove":
             if not asked.one("sure"):
                 return Page("sure.html", {"addresses": asked.many("address"), "deed": deed, "path": "/mailboxes"})
             await on_ticked(visitor, asked, remove)
         else:
             raise Invalid("Choose what to do.")
+        return Away("/mailboxes")
+
+    async def _invite(self, visitor: Visitor, asked: Asked) -> Answer:
+        """Row B2: who cannot be reached by mail now is shown with the way to set his password by hand (row B3)."""
+        addresses = [own(visitor, text) for text in ticked(asked)]
+        results = await self._invitations.invite(visitor.author, visitor.known.customer, addresses, self._clock())
+        if done := [one.address for one in results if not one.fault]:
+            visitor.tell("success", named(done))
+        if failed := [one for one in results if one.fault]:
+            return Page("by_hand.html", {"failed": failed})
         return Away("/mailboxes")

@@ -67,11 +67,12 @@ class Asked(Struct, frozen=True):
 
 
 class Page(Struct, frozen=True):
-    """A template with what it shows."""
+    """A template with what it shows. `secret`: its address is nobody else's to know."""
 
     template: str
     facts: dict[str, object] = {}
     status: int = 200
+    secret: bool = False
 
 
 class Away(Struct, frozen=True):
@@ -86,9 +87,14 @@ Deed = Callable[[Visitor, Asked], Awaitable[Answer]]
 
 
 class Route(Struct, frozen=True):
-    """`method` is GET (changes nothing) or POST. `path` as Klein writes it, below /eg."""
+    """`method` is GET (changes nothing) or POST. `path` as Klein writes it, below /eg.
+
+    `proof`: what is posted holds a secret from a mail, without which it does nothing. It needs no other token, and
+    comes from a page that browsers do not name.
+    """
 
     method: str
     path: str
     who: Who
     deed: Deed
+    proof: bool = False

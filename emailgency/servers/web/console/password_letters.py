@@ -1,0 +1,31 @@
+"""The words of a mail with a link that sets a password, in the customer's language (row B2)."""
+
+from emailgency.codec.mime.compose import Written
+from emailgency.model.address import Address
+from emailgency.model.directory import Customer
+from emailgency.servers.web.console.pages import Pages
+
+HOUR = 3600
+
+
+class PasswordLetters:
+    """flows.invitations.Writer. The link leads to the alternate domain of the directory, to no host of a request."""
+
+    def __init__(self, pages: Pages, root: str, https_port: int) -> None:
+        self._pages = pages
+        self._root = root
+        self._port = "" if https_port == 443 else f":{https_port}"
+
+    def __call__(self, customer: Customer, address: Address, token: str, purpose: str, seconds: int) -> Written:
+        """`purpose`: "invitation" or "reset"."""
+        facts: dict[str, object] = {
+            "address": str(address),
+            "domain": customer.domain,
+            "link": f"https://{customer.alternate_domain}{self._port}{self._root}/password?token={token}",
+            "purpose": purpose,
+            "hours": max(1, seconds // HOUR),
+        }
+        text = self._pages.html("mail_password.txt", customer.language, facts).decode()
+        subject, _, body = text.partition("\n\n")
+        html = self._pages.html("mail_password.html", customer.language, facts).decode()
+        return Written(subject=subject, text=body, html=html, language=customer.language)
