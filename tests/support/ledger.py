@@ -30,6 +30,7 @@ class Ledger:
         self._asked: dict[str, World] = {}
         self.sizes: dict[str, int] = {}
         self._groups: list[tuple[tuple[str, ...], str]] = []
+        self._replaced: list[tuple[tuple[str, str], tuple[str, str]]] = []
 
     def known(self, label: str) -> World:
         """Where it is; only for a label without an open question."""
@@ -48,6 +49,11 @@ class Ledger:
         world = self.known(label)
         self._asked[label] = _plus(world, change)
         self.worlds[label] = [world, self._asked[label]]
+        # one that is taken away again says nothing more about those it came with
+        self._groups = [
+            (labels, place) for labels, place in self._groups if label not in labels or change.get(place, 0) >= 0
+        ]
+        self._replaced = [(old, new) for old, new in self._replaced if label != new[0] or change.get(new[1], 0) >= 0]
 
     def answered(self, *labels: str) -> None:
         """It was promised."""
@@ -72,10 +78,15 @@ class Ledger:
         self.worlds = {label: [{place: n for place, n in counts.items() if n}] for label, counts in found.items()}
         self._asked.clear()
         self._groups.clear()
+        self._replaced.clear()
 
     def together(self, labels: Iterable[str], place: str) -> None:
         """All of them came to `place`, or none."""
         self._groups.append((tuple(labels), place))
+
+    def instead(self, old: tuple[str, str], new: tuple[str, str]) -> None:
+        """The message (label, place) went only when the other one was there."""
+        self._replaced.append((old, new))
 
     def complaints(self, data: str, pending: dict[str, list[int]]) -> list[str]:
         """Everything that is not as promised."""
@@ -87,6 +98,9 @@ class Ledger:
         for labels, place in self._groups:
             if len({found.get(label, Counter())[place] > 0 for label in labels}) > 1:
                 wrong.append(f"{labels}: only some are in {place}")
+        for pair in self._replaced:
+            if not any(found.get(label, Counter())[place] for label, place in pair):
+                wrong.append(f"{pair}: the old one is gone and the new one is not there")
         return wrong
 
 

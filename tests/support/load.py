@@ -14,14 +14,16 @@ from emailgency.store.storing.syncing import Syncing
 from tests.support.disk_image import DiskImage
 from tests.support.fork_server import forked
 from tests.support.ledger import RELAY
-from tests.support.scenario import ARCHIVE, HOME, M1, M2, TO_M1, TO_M2, TO_WHO, Script
+from tests.support.mailbox_work import MailboxScript
+from tests.support.scenario import ARCHIVE, HOME, M1, M2, TO_M1, TO_M2, TO_WHO
 from tests.support.storer import Gone, StorerProcess
 
 PLANS = ([TO_M1], [TO_M1, TO_M2], [HOME, TO_M2], [TO_M1, TO_WHO, HOME], [HOME])
 FOLDERS = (M1, M2, ARCHIVE)
+CLIENTS = 20  # that come again after a start
 
 
-def work(script: Script, chance: random.Random, prefix: str) -> None:
+def work(script: MailboxScript, chance: random.Random, prefix: str) -> None:
     """Random operations for ever; ends with Gone."""
     script.storer.ask(CreateFolder(script.storer.number(), M1, True))
     script.storer.ask(CreateFolder(script.storer.number(), M2, True))
@@ -35,20 +37,25 @@ def work(script: Script, chance: random.Random, prefix: str) -> None:
             _one(script, chance, label)
 
 
-def _one(script: Script, chance: random.Random, label: str) -> None:
+def _one(script: MailboxScript, chance: random.Random, label: str) -> None:
     world = script.ledger.known(label)
     places = [place for place in world if place in FOLDERS]
     if RELAY in world and label in script.ids and chance.random() < 0.5:
         script.finish(label, script.plan(label).index(HOME))
     elif places:
         source = chance.choice(places)
-        deed = chance.randrange(4)
+        deed = chance.randrange(6)
         if deed == 0 and sum(world.values()) < 6:
             script.copy([label], source, chance.choice(FOLDERS))
         elif deed == 1:
             script.copy([label], source, chance.choice(FOLDERS), move=True)
         elif deed == 2:
             script.flag(label, source)
+        elif deed == 3:
+            fresh = [f"{label}.{chance.getrandbits(32):x}" for _ in range(chance.randrange(2, 5))]
+            script.append_together(fresh, source)
+        elif deed == 4:
+            script.replace(label, source, f"{label}.{chance.getrandbits(32):x}", chance.choice(FOLDERS))
         else:
             script.expunge(label, source)
 
@@ -96,7 +103,7 @@ def _rounds(
     ledger = None
     for turn in range(times):
         storer = StorerProcess(data, prepare)
-        script = Script(data, storer, trusting=trusting)
+        script = MailboxScript(data, storer, trusting=trusting)
         if ledger is not None:
             script.ledger = ledger
         ledger = script.ledger
@@ -111,7 +118,8 @@ def _rounds(
             storer.close()
         restart()
         retries = msgspec.json.encode(list(script.retries.values())).decode()
-        good, result = forked("tests.support.recovery:recover", [data, retries])
+        clients = msgspec.json.encode(script.clients[-CLIENTS:]).decode()
+        good, result = forked("tests.support.recovery:recover", [data, retries, clients])
         if not good:
             return [f"turn {turn}", result]
         wrong: list[Any] = [*result["findings"], *ledger.complaints(data, result["pending"])]

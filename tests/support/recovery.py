@@ -22,8 +22,9 @@ from emailgency.store.disk import DiskSettings
 from emailgency.store.spool import Spool
 from emailgency.store.storing import child
 from emailgency.store.storing.line import Storer, _Line
-from emailgency.store.storing.messages import Open
+from emailgency.store.storing.messages import Gone, Open, Opened, Vanished
 from emailgency.store.verify import maildirs, verify
+from tests.support.told import Told
 
 NO_LIMITS = DiskSettings(reserve=0, files=0, ballast=0, interval=3600.0)
 PATIENCE = 30.0  # seconds
@@ -73,12 +74,15 @@ def _keep_only(descriptor: int) -> None:
     os.closerange(descriptor + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
-def recover(data: str, retries: str) -> dict[str, Any]:
-    """Start on `data`, let the senders of `retries` (JSON of list[Retry]) come again, stop. Tells what is pending."""
+def recover(data: str, retries: str, clients: str = "[]") -> dict[str, Any]:
+    """Start on `data`, let the senders of `retries` (JSON of list[Retry]) and the `clients` (of list[Told]) come
+    again, stop. Tells what is pending, what is wrong, and to how many clients all could be told that they had missed.
+    """
     from twisted.internet import reactor
 
     answer: dict[str, Any] = {}
-    work = Deferred.fromCoroutine(_recover(reactor, data, msgspec.json.decode(retries, type=list[Retry])))
+    senders = msgspec.json.decode(retries, type=list[Retry])
+    work = Deferred.fromCoroutine(_recover(reactor, data, senders, msgspec.json.decode(clients, type=list[Told])))
     work.addBoth(lambda result: (answer.update(result=result), reactor.stop()))
     reactor.callLater(PATIENCE, reactor.stop)
     reactor.run(installSignalHandlers=False)
@@ -89,7 +93,7 @@ def recover(data: str, retries: str) -> dict[str, Any]:
     return result
 
 
-async def _recover(reactor: Any, data: str, retries: list[Retry]) -> dict[str, Any]:
+async def _recover(reactor: Any, data: str, retries: list[Retry], clients: list[Told]) -> dict[str, Any]:
     storer = ForkedStorer(reactor, data)
     await storer.start()
     spool = Spool(reactor, storer, data, time.time, NO_LIMITS)
@@ -103,13 +107,27 @@ async def _recover(reactor: Any, data: str, retries: list[Retry]) -> dict[str, A
         await tick
     for folder in list(maildirs(data)):
         await storer.ask(Open(storer.number(), folder))
+    remembered, findings = await _compare(storer, clients)
     pending = {spool.path(id): sorted(live.remaining) for id, live in spool.live.items()}
     await spool.stop()
     await storer.stop()
-    findings = [f"{finding.path}: {finding.problem}" for finding in verify(data)]
+    findings += [f"{finding.path}: {finding.problem}" for finding in verify(data)]
     corrupt = os.path.join(data, layout.CORRUPT)
     findings += [f"corrupt: {name}" for name in (os.listdir(corrupt) if os.path.isdir(corrupt) else ())]
-    return {"pending": pending, "findings": findings}
+    return {"pending": pending, "findings": findings, "remembered": remembered}
+
+
+async def _compare(storer: Storer, clients: list[Told]) -> tuple[int, list[str]]:
+    remembered, wrong = 0, []
+    for client in clients:
+        gone = await storer.ask(Vanished(storer.number(), client.folder, client.highest))
+        now = await storer.ask(Open(storer.number(), client.folder))
+        if isinstance(gone, Gone) and isinstance(now, Opened):
+            remembered += gone.known
+            wrong += client.complaints(now, gone)
+        else:
+            wrong.append(f"{client.folder}: {gone}, {now}")
+    return remembered, wrong
 
 
 async def _send(spool: Spool, retry: Retry) -> None:

@@ -46,6 +46,7 @@ from tests.support.fork_server import forked
 from tests.support.ledger import RELAY, Ledger, World, octets_of
 from tests.support.recovery import Retry
 from tests.support.storer import Gone, StorerProcess, envelope_of, fresh_id
+from tests.support.told import Told, flagged, told
 
 M1, M2 = layout.mailbox("c", "m1"), layout.mailbox("c", "m2")
 UNDELIVERED = layout.undelivered("c")
@@ -69,6 +70,7 @@ class Script:
         self.retries: dict[str, Retry] = {}
         self.ids: dict[str, str] = {}
         self._plans: dict[str, tuple[Target, ...]] = {}
+        self.clients: list[Told] = []  # what mail programs know, the latest last
 
     # ---- mail --------------------------------------------------------------------------------------------
 
@@ -171,7 +173,9 @@ class Script:
         for uid, name in self._messages(folder, [label]):
             given = self.storer.ask(Keywords(self.storer.number(), folder, ("work",)))
             letters = "FSa" if isinstance(given, KeywordList) else "FS"
-            self.storer.ask(SetFlags(self.storer.number(), folder, ((uid, name, letters),)))
+            reply = self.storer.ask(SetFlags(self.storer.number(), folder, ((uid, name, letters),)))
+            if isinstance(reply, Changed):
+                self.clients.append(flagged(self.clients[-1], reply))
 
     def rename(self, labels: Sequence[str], *pairs: tuple[str, str]) -> None:
         there = []
@@ -213,6 +217,7 @@ class Script:
             raise Gone
         if not isinstance(reply, Opened):
             return ()
+        self.clients.append(told(reply))
         marks = [f"X-Label: {label}\r\n".encode() for label in labels]
         found = []
         for subfolder, name in reply.names:
@@ -271,12 +276,15 @@ def once(data: str, options: Sequence[str] = (), output: str = os.devnull) -> di
         died = False
     finally:
         storer.close()
-    return {"wrong": judge(data, script.ledger, list(script.retries.values())), "died": died}
+    return {**judged(data, script), "died": died}
 
 
-def judge(data: str, ledger: Ledger, retries: list[Retry]) -> list[str]:
-    """Start on the data as it was left and compare with the promises."""
-    good, result = forked("tests.support.recovery:recover", [data, msgspec.json.encode(retries).decode()])
+def judged(data: str, script: Script) -> dict[str, Any]:
+    """Start on the data as it was left and compare with the promises: what is "wrong", and "remembered" (`recover`)."""
+    retries = msgspec.json.encode(list(script.retries.values())).decode()
+    clients = msgspec.json.encode([client for client in script.clients if client.folder in (M1, M2)]).decode()
+    good, result = forked("tests.support.recovery:recover", [data, retries, clients])
     if not good:
-        return [result]
-    return [*result["findings"], *ledger.complaints(data, result["pending"])]
+        return {"wrong": [result], "remembered": 0}
+    wrong = [*result["findings"], *script.ledger.complaints(data, result["pending"])]
+    return {"wrong": wrong, "remembered": result["remembered"]}
