@@ -13,8 +13,8 @@ from emailgency.rules.guard import GuardSettings
 from emailgency.rules.health import State
 from emailgency.store.history import History
 from emailgency.store.pending import Hop
-from tests.flows.test_relay import RelayCase
 from tests.support.asynchronous import run, until
+from tests.support.relay_case import RelayCase
 from tests.support.relaying import KnownInMemory, means, relay
 from tests.support.smtp_server import ScriptedServer
 

@@ -8,10 +8,10 @@ from emailgency.net.dns import Dns, DnsSettings
 from emailgency.store.last_good import LastGood
 from emailgency.store.pending import Hop
 from emailgency.store.redis import Redis, locate
-from tests.flows.test_relay import RelayCase
 from tests.support.asynchronous import run, until
 from tests.support.dns_server import DnsServer
 from tests.support.redis import RealRedis
+from tests.support.relay_case import RelayCase
 from tests.support.relaying import means
 from tests.support.smtp_server import ScriptedServer
 

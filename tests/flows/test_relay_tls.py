@@ -6,9 +6,9 @@ from OpenSSL import SSL
 from twisted.internet import reactor, ssl
 
 from emailgency.rules.health import State
-from tests.flows.test_relay import BODY, RelayCase
 from tests.support.asynchronous import run, until
 from tests.support.certificates import self_signed
+from tests.support.relay_case import BODY, RelayCase
 from tests.support.relaying import means
 from tests.support.smtp_server import CAPABILITIES, ScriptedServer
 
