@@ -73,7 +73,8 @@ def test_a_damaged_self_signed_file_is_made_anew(tmp_path, octets: bytes) -> Non
 
 
 def test_a_name_longer_than_a_common_name_may_be_is_no_obstacle(tmp_path) -> None:
-    Certificates(TlsSettings(), str(tmp_path), ("a" * 60 + ".mydomain.zz",), clock).load()
+    name = "a" * 60 + ".mydomain.zz"
+    assert shown(Certificates(TlsSettings(), str(tmp_path), (name,), clock), name)
 
 
 def test_a_client_gets_the_certificate_of_the_name_it_asks_for(tmp_path, write) -> None:
