@@ -1,129 +1,20 @@
 """store.spool: the reactor's index of what is live, over a real storer."""
 
 import os
-import shutil
 import signal
-import tempfile
-import time
-from collections.abc import Callable
-from typing import Any
 
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail, gatherResults
-from twisted.trial import unittest
 
 from emailgency.model.address import Address
 from emailgency.model.envelope import (
     Catchall,
-    Client,
-    Deliver,
-    Envelope,
-    Outcome,
-    Recipient,
     Relay,
-    Target,
     Undelivered,
 )
 from emailgency.model.errors import Temporary
 from emailgency.store import layout
-from emailgency.store.arrival import CHUNK, Arrival
-from emailgency.store.disk import DiskSettings
-from emailgency.store.spool import Spool
-from emailgency.store.storing.line import Storer, StorerSettings
-from emailgency.store.storing.messages import Open
-from emailgency.store.verify import verify
-
-RELAY = Relay(customer="c", address="a@mydomain.zz", recipient=0)
-INBOX = Deliver(customer="c", mailbox="m1", recipient=0)
-RELAYED = Outcome(word="relayed", code=250)
-LATER = Outcome(word="deferred", code=451)
-
-
-class SpoolCase(unittest.TestCase):
-    """One data folder; `start` and `stop` may follow each other."""
-
-    timeout = 20
-    segment_size = 1 << 20
-    relocate: Any = None
-
-    def setUp(self) -> None:
-        folder = tempfile.mkdtemp()
-        self.data = os.path.join(folder, "data")
-        self.now = time.time()
-        self.addCleanup(shutil.rmtree, folder)
-        self.storer: Storer | None = None
-        self.addCleanup(lambda: Deferred.fromCoroutine(self.stop()))
-
-    async def start(self, disk: DiskSettings | None = None) -> Spool:
-        self.storer = Storer(reactor, self.data, StorerSettings(segment_size=self.segment_size, restart_delay=0.01))
-        await self.storer.start()
-        settings = disk or DiskSettings(reserve=0, files=0, ballast=0)
-        self.spool = Spool(reactor, self.storer, self.data, lambda: self.now, settings, self.relocate)
-        await self.spool.start()
-        return self.spool
-
-    async def stop(self) -> None:
-        if self.storer is not None:
-            storer, self.storer = self.storer, None
-            await self.spool.stop()
-            await storer.stop()
-            self.assertEqual(list(verify(self.data)), [])
-
-    async def crash(self) -> None:
-        """The reactor goes without a word: nothing is flushed, the storer is killed."""
-        storer, self.storer = self.storer, None
-        assert storer is not None
-        self.spool._stopped = True
-        for call in self.spool._calls.values():
-            call.cancel()
-        self.spool._calls.clear()
-        self.spool._disk.stop()
-        await self.spool._sweeping
-        storer._stopping = True
-        storer._stopped = Deferred()
-        storer._kill()
-        await storer._stopped
-
-    async def accept(self, *plan: Target, octets: bytes = b"x", fingerprint: str | None = None) -> str:
-        arrival = self.spool.begin(self.now)
-        arrival.write(octets)
-        await self.spool.commit(arrival, self.envelope(arrival, plan, fingerprint))
-        return arrival.id
-
-    def envelope(self, arrival: Arrival, plan: tuple[Target, ...], fingerprint: str | None = None) -> Envelope:
-        return Envelope(
-            id=arrival.id,
-            customer="c",
-            sender="s@example.org",
-            received_at=self.now,
-            size=arrival.size,
-            return_path=0,
-            recipients=(Recipient(as_given="who@mydomain.zz"),),
-            plan=plan,
-            client=Client(ip="192.0.2.1"),
-            fingerprint=fingerprint,
-        )
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            tick: Deferred[None] = Deferred()
-            reactor.callLater(0.005, tick.callback, None)
-            await tick
-
-    async def messages(self, folder: str = layout.mailbox("c", "m1")) -> list[bytes]:
-        assert self.storer is not None
-        reply = await self.storer.ask(Open(self.storer.number(), folder))
-        texts = []
-        for place in reply.names:
-            with open(os.path.join(self.data, folder, *place), "rb") as stream:
-                texts.append(stream.read())
-        return texts
-
-    def segments(self) -> list[str]:
-        return sorted(os.listdir(os.path.join(self.data, layout.JOURNAL)))
-
-    def octets_in_spool(self) -> list[str]:
-        return [name for _, _, names in os.walk(f"{self.data}/spool") for name in names if name.endswith(".msg")]
+from emailgency.store.arrival import CHUNK
+from tests.support.spool_case import INBOX, LATER, RELAY, RELAYED, SpoolCase
 
 
 class ALife(SpoolCase):
@@ -371,76 +262,3 @@ class Crashes(SpoolCase):
         await self.until(lambda: len(self.octets_in_spool()) == 2)
         self.assertIn(f"{id}.msg", self.octets_in_spool())
         os.unlink(os.path.join(self.data, layout.message(id)))
-
-
-class GoneMailboxes(SpoolCase):
-    async def relocate(self, envelope: Envelope, target: Target) -> Target:
-        return Undelivered(customer="c", recipient=0)
-
-    async def test_a_target_whose_mailbox_has_gone_is_resolved_again_at_start(self) -> None:
-        await self.start()
-        await self.accept(INBOX)
-        await self.crash()
-        shutil.rmtree(os.path.join(self.data, "customers"), ignore_errors=True)
-        path = os.path.join(self.data, layout.JOURNAL, self.segments()[-1])
-        with open(path, "rb") as stream:
-            accepted = stream.readline()
-        with open(path, "wb") as stream:
-            stream.write(accepted)  # as if the crash had come right after COMMIT
-        await self.start()
-        await self.until(lambda: not self.spool.live)
-        self.assertEqual(len(await self.messages(layout.undelivered("c"))), 1)
-
-
-class LowDisk(SpoolCase):
-    async def test_a_low_disk_refuses_mail_and_gives_the_ballast_up(self) -> None:
-        ballast = os.path.join(self.data, layout.BALLAST)
-        roomy = DiskSettings(reserve=0, files=0, ballast=1 << 20, interval=0.02)
-        await self.start(roomy)
-        self.assertIsNone(self.spool.accepting)
-        await self.until(lambda: os.path.exists(ballast) and os.stat(ballast).st_size == 1 << 20)
-        await self.stop()
-        await self.start(DiskSettings(reserve=1 << 60, files=0, ballast=1 << 20, interval=0.02))
-        assert self.spool.accepting is not None
-        self.assertEqual((self.spool.accepting.code, self.spool.accepting.enhanced), (452, "4.3.1"))
-        await self.until(lambda: not os.path.exists(ballast))
-        await self.accept(INBOX)
-        await self.until(lambda: not self.spool.live)
-
-
-class HungStorer(SpoolCase):
-    async def test_mail_gets_451_while_a_storer_that_lives_does_not_answer(self) -> None:
-        await self.start()
-        storer = self.storer
-        assert storer is not None
-        storer.settings = StorerSettings(patience=0.05)
-        pid = storer._process.pid
-        os.kill(pid, signal.SIGSTOP)
-        waiting = Deferred.fromCoroutine(self.accept(INBOX))
-        self.assertIsNone(self.spool.accepting)
-        await self.until(lambda: storer.waited > 0.05)
-        self.assertTrue(storer.hung)
-        assert self.spool.accepting is not None
-        self.assertEqual(self.spool.accepting.code, 451)
-        os.kill(pid, signal.SIGCONT)
-        await waiting
-        self.assertIsNone(self.spool.accepting)
-        await self.until(lambda: storer.waited == 0.0)
-
-
-class BackPressure(SpoolCase):
-    async def test_a_storer_that_does_not_keep_up_is_busy(self) -> None:
-        await self.start()
-        assert self.storer is not None
-        told: list[bool] = []
-        self.storer.on_busy.append(told.append)
-        arrival = self.spool.begin(self.now)
-        pid = self.storer._process.pid
-        os.kill(pid, signal.SIGSTOP)
-        for _ in range(48):
-            arrival.write(b"x" * CHUNK)
-        await self.until(lambda: bool(told))
-        self.assertTrue(self.storer.busy)
-        os.kill(pid, signal.SIGCONT)
-        await self.until(lambda: told == [True, False])
-        arrival.abort()
