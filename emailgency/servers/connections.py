@@ -28,6 +28,21 @@ class ConnectionLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 100
 
 
+# Settings that several services have, each in a struct of its own
+Proxies = Annotated[
+    tuple[str, ...],
+    Meta(description="Addresses of proxies that begin each connection with a PROXY header (version 1 or 2)."),
+]
+ClearLogin = Annotated[
+    bool, Meta(description="Let users on this machine (loopback) log in without TLS; nobody else ever may.")
+]
+LoginSeconds = Annotated[int, Meta(ge=5, le=600, description="Seconds from the connection to a login.")]
+LoginAttempts = Annotated[int, Meta(ge=1, le=20, description="Failed logins before the connection is closed.")]
+BadCommands = Annotated[
+    int, Meta(ge=3, le=1000, description="Commands not understood before the connection is closed.")
+]
+
+
 def check_proxies(addresses: tuple[str, ...]) -> None:
     """Raises ValueError, in the words of settings, for what is no IP address."""
     for text in addresses:

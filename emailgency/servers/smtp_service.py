@@ -1,9 +1,9 @@
 """One SMTP port: what its connections share, and how it stops."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
 
@@ -14,7 +14,7 @@ from emailgency.flows.submit import SubmissionLimits
 from emailgency.flows.unknown_recipients import UnknownLimits
 from emailgency.model.verdict import Verdict
 from emailgency.rules.networks import is_loopback
-from emailgency.servers.connections import ConnectionLimits, Connections, Watched, check_proxies
+from emailgency.servers.connections import ClearLogin, ConnectionLimits, Connections, Proxies, Watched, check_proxies
 
 STOPPING = Verdict(421, "4.3.2", "stopping, try again later")
 
@@ -30,13 +30,8 @@ class SmtpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     reception: ReceptionLimits = ReceptionLimits()
     submission: SubmissionLimits = SubmissionLimits()
     unknown: UnknownLimits = UnknownLimits()
-    proxies: Annotated[
-        tuple[str, ...],
-        Meta(description="Addresses of proxies that begin each connection with a PROXY header (version 1 or 2)."),
-    ] = ()
-    clear_login: Annotated[
-        bool, Meta(description="Let users on this machine (loopback) log in without TLS; nobody else ever may.")
-    ] = False
+    proxies: Proxies = ()
+    clear_login: ClearLogin = False
 
     def __post_init__(self) -> None:
         check_proxies(self.proxies)

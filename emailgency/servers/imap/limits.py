@@ -6,7 +6,15 @@ from msgspec import Meta, Struct, field
 
 from emailgency.model.directory import HARD_MESSAGE_LIMIT
 from emailgency.model.errors import Invalid
-from emailgency.servers.connections import ConnectionLimits, check_proxies
+from emailgency.servers.connections import (
+    BadCommands,
+    ClearLogin,
+    ConnectionLimits,
+    LoginAttempts,
+    LoginSeconds,
+    Proxies,
+    check_proxies,
+)
 from emailgency.servers.imap.names import Name, parse
 
 Use = Literal["", "all", "archive", "drafts", "flagged", "junk", "sent", "trash"]
@@ -20,10 +28,7 @@ class Imap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Mailboxes for mail programs."""
 
     connections: ConnectionLimits = ConnectionLimits()
-    proxies: Annotated[
-        tuple[str, ...],
-        Meta(description="Addresses of proxies that begin each connection with a PROXY header (version 1 or 2)."),
-    ] = ()
+    proxies: Proxies = ()
     separator: Annotated[
         Literal["/", "."],
         Meta(description="What stands between the names of a folder and the one inside it."),
@@ -35,11 +40,9 @@ class Imap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ' junk, sent, trash, or "" for none.'
         ),
     ] = field(default_factory=_folders)
-    clear_login: Annotated[
-        bool, Meta(description="Let users on this machine (loopback) log in without TLS; nobody else ever may.")
-    ] = False
-    login_seconds: Annotated[int, Meta(ge=5, le=600, description="Seconds from the connection to a login.")] = 60
-    login_attempts: Annotated[int, Meta(ge=1, le=20, description="Failed logins before the connection is closed.")] = 3
+    clear_login: ClearLogin = False
+    login_seconds: LoginSeconds = 60
+    login_attempts: LoginAttempts = 3
     idle_seconds: Annotated[
         int, Meta(ge=1800, le=86400, description="Seconds of silence before the connection is closed (RFC 3501: 1800).")
     ] = 1800
@@ -71,9 +74,7 @@ class Imap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str,
         Meta(description='Where users find the administrator, as a URI: "mailto:help@mydomain.zz" (/shared/admin).'),
     ] = ""
-    bad_commands: Annotated[
-        int, Meta(ge=3, le=1000, description="Commands not understood before the connection is closed.")
-    ] = 20
+    bad_commands: BadCommands = 20
     mailbox_connections: Annotated[
         int, Meta(ge=1, le=10_000, description="Connections logged in to one mailbox at once.")
     ] = 100

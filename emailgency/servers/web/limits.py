@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from emailgency.servers.connections import ConnectionLimits, check_proxies
+from emailgency.servers.connections import ConnectionLimits, Proxies, check_proxies
 from emailgency.store.password_links import PasswordLinkSettings
 from emailgency.store.web_sessions import WebSessionSettings
 
@@ -13,10 +13,7 @@ class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """HTTP for everybody: the settings that mail programs look for."""
 
     connections: ConnectionLimits = ConnectionLimits()
-    proxies: Annotated[
-        tuple[str, ...],
-        Meta(description="Addresses of proxies that begin each connection with a PROXY header (version 1 or 2)."),
-    ] = ()
+    proxies: Proxies = ()
     idle_seconds: Annotated[
         int, Meta(ge=5, le=600, description="Seconds of silence before a connection is closed.")
     ] = 30
