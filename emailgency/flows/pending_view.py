@@ -39,8 +39,9 @@ class MessageLine(Struct, frozen=True, kw_only=True):
     received_at: float
     size: int
     due: float
+    held: bool  # until somebody releases it
     last: str  # the last attempt's reply; "" before the first
-    expires_at: float | None  # as of a HopLine
+    expires_at: float | None  # as of a HopLine; what is held does not
 
 
 class PendingView:
@@ -124,6 +125,7 @@ def _message_line(waiting: "Waiting", lane: Lane | None) -> MessageLine:
         received_at=envelope.received_at,
         size=envelope.size,
         due=waiting.due,
+        held=waiting.held,
         last=f"{tried.outcome.code or ''} {tried.outcome.reply}".strip() if tried else "",
-        expires_at=None if lane is None else lane.expires_at(envelope.received_at),
+        expires_at=None if lane is None or waiting.held else lane.expires_at(envelope.received_at),
     )

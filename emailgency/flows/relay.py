@@ -96,7 +96,7 @@ class RelayFlow(Lanes):
     def flush(self, customer: str) -> int:
         """Make all of a customer's pending mail due now; how many messages that is. See `flows.flush`."""
         lanes = list(self.lanes(customer))
-        count = sum(len(lane.queue) for lane in lanes)
+        count = sum(len(lane.queue) - lane.queue.held for lane in lanes)
         for lane in lanes:
             lane.flush()
         return count

@@ -1,8 +1,8 @@
 """What waits for a next hop, in memory: built from the spool's live messages, which are its home (row D1).
 
 One `Queue` a next hop with two heaps: what may go now, oldest message first, and what was put off, by the time it is
-due. A message costs one small record here whatever its size; its envelope is the spool's. Redis is not asked: the
-schedule can always be made again from the spool, and is at each start.
+due; what somebody holds lies beside them. A message costs one small record here whatever its size; its envelope is the
+spool's. Redis is not asked: the schedule can always be made again from the spool, and is at each start.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from emailgency.store.spool import Live
 
 
+HELD = 253_402_300_799.0  # the last second of the year 9999, as `due`: not before somebody releases it
 TRANSACTION = 100  # recipients; RFC 5321 section 4.5.3.1.8 lets a server refuse more
 
 
@@ -43,13 +44,17 @@ class Waiting(Struct):
     def received_at(self) -> float:
         return self.live.envelope.received_at
 
+    @property
+    def held(self) -> bool:
+        return self.due >= HELD
+
 
 def waitings(live: "Live", targets: list[int], sender: str | None = None, fields: bytes = b"") -> Iterator[Waiting]:
     """Split targets of one message and hop into transactions; what was tried before goes on with its own schedule."""
     schedules: dict[tuple[float, float], list[int]] = {}
     for target in targets:
         tried = live.tried.get(target)
-        schedule = (tried.next, tried.next - tried.at) if tried else (0.0, 0.0)
+        schedule = (tried.next, tried.next - tried.at if tried.next < HELD else 0.0) if tried else (0.0, 0.0)
         schedules.setdefault(schedule, []).append(target)
     for (due, wait), group in schedules.items():
         for start in range(0, len(group), TRANSACTION):
@@ -62,19 +67,28 @@ class Queue:
     def __init__(self) -> None:
         self._ready: list[tuple[float, int, Waiting]] = []  # received_at, tie, ...
         self._later: list[tuple[float, int, Waiting]] = []  # due, tie, ...
+        self._held: list[Waiting] = []  # never due
         self._tie = 0
 
     def __len__(self) -> int:
-        return len(self._ready) + len(self._later)
+        return len(self._ready) + len(self._later) + len(self._held)
 
     def __iter__(self) -> Iterator[Waiting]:
         for _, _, waiting in (*self._ready, *self._later):
             yield waiting
+        yield from list(self._held)
+
+    @property
+    def held(self) -> int:
+        """How many nobody may take."""
+        return len(self._held)
 
     def add(self, waiting: Waiting, now: float) -> None:
         self._tie += 1
         if waiting.due <= now:
             heappush(self._ready, (waiting.received_at, self._tie, waiting))
+        elif waiting.held:
+            self._held.append(waiting)
         else:
             heappush(self._later, (waiting.due, self._tie, waiting))
 
@@ -105,7 +119,7 @@ class Queue:
         return self._later[0][0] if self._later else None
 
     def hurry(self) -> None:
-        """Everything is due now (row D2)."""
+        """Everything that is not held is due now (row D2)."""
         self._ready += [(waiting.received_at, tie, waiting) for _, tie, waiting in self._later]
         self._later = []
         heapify(self._ready)
@@ -121,6 +135,7 @@ class Queue:
             gone = set(map(id, picked))
             self._ready = [item for item in self._ready if id(item[2]) not in gone]
             self._later = [item for item in self._later if id(item[2]) not in gone]
+            self._held = [waiting for waiting in self._held if id(waiting) not in gone]
             heapify(self._ready)
             heapify(self._later)
         return picked

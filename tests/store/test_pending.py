@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emailgency.model.envelope import Client, Envelope, Outcome, Recipient, Relay
-from emailgency.store.pending import TRANSACTION, Queue, Waiting, waitings
+from emailgency.store.pending import HELD, TRANSACTION, Queue, Waiting, waitings
 from emailgency.store.spool import Live
 from emailgency.store.spool_records import Tried
 
@@ -75,3 +75,21 @@ def test_targets_of_one_message_go_together_except_those_with_a_schedule_of_thei
     groups = list(waitings(message, sorted(message.remaining)))
     assert [len(group.targets) for group in groups] == [TRANSACTION, TRANSACTION, 2, 1]
     assert (groups[-1].targets, groups[-1].due, groups[-1].wait) == ((7,), 110.0, 60.0)
+
+
+def test_what_is_held_is_counted_and_never_due():
+    queue = Queue()
+    queue.add(waiting(1.0, due=HELD), 0.0)
+    queue.hurry()
+    assert (len(queue), queue.held, queue.oldest()) == (1, 1, 1.0)
+    assert queue.take(HELD - 1) is None
+    assert queue.next_due() is None
+    (held,) = queue.remove(lambda one: one.held)
+    assert (len(queue), held.received_at) == (0, 1.0)
+
+
+def test_what_was_held_is_held_again_and_waits_short_once_released():
+    message = live()
+    message.tried = {0: Tried("x", (0,), 50.0, HELD, Outcome(word="held"))}
+    (held,) = waitings(message, [0])
+    assert (held.held, held.wait) == (True, 0.0)

@@ -1,0 +1,204 @@
+"""One pending message in somebody's hand: held, released, tried at once, given up or dropped (product row D1).
+
+A deed is for all that waits of the message, and is refused while any of it is on its way: nobody knows then what its
+server has taken. A held message is a `Tried` record that is never due, so it stays held over a restart; it keeps the
+words of its last attempt, does not expire, and no flush moves it.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from twisted.internet.defer import Deferred, FirstError, gatherResults
+from twisted.logger import Logger
+
+from emailgency.flows.lane import Lane
+from emailgency.model.envelope import Outbound, Outcome, Relay
+from emailgency.model.errors import Invalid
+from emailgency.store.pending import HELD, Waiting
+
+if TYPE_CHECKING:
+    from emailgency.flows.bounce import Bounces
+    from emailgency.flows.outbound import OutboundFlow
+    from emailgency.flows.relay import RelayFlow
+    from emailgency.store.spool import Live, Spool
+
+_GIVEN_UP = Outcome(word="bounced", enhanced="5.0.0", reply="given up by the operator before its server took it")
+_DROPPED = Outcome(word="dropped", reply="dropped by the operator")
+_HAND = ("held", "released")  # of what was never tried
+
+
+class Part(Struct, frozen=True):
+    """What waits of one message in one place. `lane` None: the directory has not told yet where it goes."""
+
+    waiting: Waiting
+    lane: Lane | None
+
+
+class Picked(Struct, frozen=True):
+    """All that waits of one message, and nothing of it is on its way."""
+
+    live: "Live"
+    parts: tuple[Part, ...]
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        return tuple(target for part in self.parts for target in part.waiting.targets)
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        plan = self.live.envelope.plan
+        found = (plan[index] for index in self.targets)
+        return tuple(target.address for target in found if isinstance(target, Relay | Outbound))
+
+
+class PendingInHand:
+    """Each deed names in the log who asked and answers for whom the message waits; Invalid says why it cannot be."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        relay: "RelayFlow",
+        outbound: "OutboundFlow",
+        spool: "Spool",
+        bounces: "Bounces",
+        clock: Callable[[], float],
+    ) -> None:
+        self._relay = relay
+        self._outbound = outbound
+        self._spool = spool
+        self._bounces = bounces
+        self._clock = clock
+
+    async def hold(self, id: str, who: str) -> tuple[str, ...]:
+        """It is not tried until it is released. Raises Temporary: held, but not on stable storage yet."""
+        picked = self._pick(id)
+        if all(part.waiting.held for part in picked.parts):
+            raise Invalid(f"{id} is held already")
+        self._tell(picked, "held", who)
+        await self._due(picked, HELD, "held")
+        return picked.recipients
+
+    async def release(self, id: str, who: str) -> tuple[str, ...]:
+        """It is due now. Raises Temporary: released, but not on stable storage yet."""
+        picked = self._pick(id)
+        if not any(part.waiting.held for part in picked.parts):
+            raise Invalid(f"{id} is not held")
+        self._tell(picked, "released", who)
+        await self._due(picked, self._clock(), "released")
+        return picked.recipients
+
+    def retry(self, id: str, who: str) -> str:
+        """It is due now, and goes when the guard of its server lets it; how that server does."""
+        picked = self._pick(id)
+        if any(part.waiting.held for part in picked.parts):
+            raise Invalid(f"{id} is held: release it first")
+        self._tell(picked, "to be tried at once", who)
+        self._take(picked)
+        for part in picked.parts:
+            part.waiting.due = self._clock()
+        self._put_back(picked)
+        return ", ".join(sorted({_state(part.lane) for part in picked.parts}))
+
+    async def bounce(self, id: str, who: str) -> tuple[str, ...]:
+        """Its sender is told, or a copy kept in Undelivered, by rule C6. Raises Temporary: then it waits as before."""
+        picked = self._pick(id)
+        recipients = picked.recipients
+        self._tell(picked, "given up", who)
+        self._take(picked)
+        lanes = [part.lane for part in picked.parts if part.lane]
+        for lane in lanes:
+            lane.settling.carrying += 1  # a lane that looks empty is forgotten, and this may come back
+        try:
+            await self._bounces.failed(picked.live, dict.fromkeys(picked.targets, _GIVEN_UP))
+        except BaseException:
+            self._put_back(picked)
+            raise
+        finally:
+            for lane in lanes:
+                lane.settling.carrying -= 1
+        return recipients
+
+    async def drop(self, id: str, who: str) -> tuple[str, ...]:
+        """Nobody is told. Raises Temporary: what was not recorded is found again at the next start."""
+        picked = self._pick(id)
+        recipients = picked.recipients
+        self._tell(picked, "dropped", who)
+        self._take(picked)
+        await self._spool.finished(id, picked.targets, _DROPPED)
+        return recipients
+
+    # ---- finding it, and taking it out ---------------------------------------------------------------------
+
+    def _pick(self, id: str) -> Picked:
+        live = self._spool.live.get(id)
+        plan = live.envelope.plan if live else ()
+        wanted = {index for index in live.remaining if isinstance(plan[index], Relay | Outbound)} if live else set()
+        if live is None or not wanted:
+            raise Invalid(f"no message {id} is pending")
+        picked = Picked(live, tuple(self._parts(live)))
+        if wanted.difference(picked.targets):
+            raise Invalid(f"{id} is on its way right now: ask again in a moment")
+        return picked
+
+    def _parts(self, live: "Live") -> list[Part]:
+        customers = {target.customer for target in live.envelope.plan if isinstance(target, Relay)}
+        lanes = [lane for customer in customers for lane in self._relay.lanes(customer)]
+        lanes += self._outbound.lanes()
+        parts = [Part(one, lane) for lane in lanes for one in lane.queue if one.live is live]
+        homeless = [one for customer in customers for one in self._relay.homeless.get(customer, ())]
+        return parts + [Part(one, None) for one in homeless if one.live is live]
+
+    def _take(self, picked: Picked) -> None:
+        for lane in {part.lane for part in picked.parts if part.lane}:
+            lane.queue.remove(lambda waiting: waiting.live is picked.live)
+        for customer, waiting in self._relay.homeless.items():
+            if any(one.live is picked.live for one in waiting):
+                self._relay.homeless[customer] = [one for one in waiting if one.live is not picked.live]
+
+    def _put_back(self, picked: Picked) -> None:
+        """What is not finished, where it was."""
+        for part in picked.parts:
+            waiting = part.waiting
+            waiting.targets = tuple(target for target in waiting.targets if target in picked.live.remaining)
+            if not waiting.targets:
+                continue
+            if part.lane:
+                part.lane.add(waiting)
+            else:
+                target = picked.live.envelope.plan[waiting.targets[0]]
+                self._relay.homeless.setdefault(target.customer, []).append(waiting)
+
+    async def _due(self, picked: Picked, due: float, word: str) -> None:
+        """Due then, also after a restart; what its server last said stays known."""
+        self._take(picked)
+        for part in picked.parts:
+            part.waiting.due = due
+        outcomes: dict[Outcome, list[int]] = {}
+        for target in picked.targets:
+            tried = picked.live.tried.get(target)
+            outcome = tried.outcome if tried and tried.outcome.word not in _HAND else Outcome(word=word)
+            outcomes.setdefault(outcome, []).append(target)
+        record, id = self._spool.tried, picked.live.envelope.id
+        records = [Deferred.fromCoroutine(record(id, some, due, outcome)) for outcome, some in outcomes.items()]
+        self._put_back(picked)  # all records are begun: from here on it may go, and end
+        try:
+            await gatherResults(records, consumeErrors=True)
+        except FirstError as first:
+            first.subFailure.raiseException()
+
+    def _tell(self, picked: Picked, deed: str, who: str) -> None:
+        self._log.info(
+            "{id} for {recipients} {deed} by {who}",
+            id=picked.live.envelope.id,
+            recipients=ascii(", ".join(picked.recipients)),
+            deed=deed,
+            who=who,
+        )
+
+
+def _state(lane: Lane | None) -> str:
+    if lane is None:
+        return "unknown"
+    return "on hold" if lane.held else lane.health.state.value

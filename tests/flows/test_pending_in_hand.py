@@ -1,0 +1,218 @@
+"""One pending message in somebody's hand: held, released, tried at once, given up, dropped."""
+
+from types import SimpleNamespace
+
+from twisted.internet.task import Clock
+from twisted.logger import Logger, formatEvent
+from twisted.trial.unittest import TestCase
+
+from emailgency.flows.errand import Records
+from emailgency.flows.lane import Lane
+from emailgency.flows.pending_in_hand import PendingInHand
+from emailgency.flows.pending_view import PendingView
+from emailgency.model.directory import Customer, RelayMode
+from emailgency.model.envelope import Deliver, Outbound, Outcome, Relay
+from emailgency.model.errors import Invalid, Temporary
+from emailgency.store.pending import HELD, Hop, waitings
+from tests.support.null_spool import NullSpool, envelope
+from tests.support.relaying import RecordedBounces, means, relay
+
+TO_HIM = Relay(customer="acme", address="u@mydomain.zz", recipient=0)
+TO_HER = Relay(customer="acme", address="v@other.zz", recipient=1)
+AWAY = Outbound(customer="acme", address="w@example.org", recipient=2, origin="forward")
+
+
+class FailingBounces(RecordedBounces):
+    async def failed(self, live, failures):
+        raise Temporary("no space left on device")
+
+
+class InHand(TestCase):
+    def setUp(self):
+        self.clock = Clock()
+        self.clock.advance(1_000_000.0)
+        self.spool = NullSpool("no file", self.clock.seconds)
+        self.bounces = RecordedBounces(self.spool)
+        self.said = []
+        self.patch(PendingInHand, "_log", Logger(observer=self.said.append))
+        self.begin()
+
+    def begin(self):
+        """The process begins, or begins again with what the spool has."""
+        customer = Customer(id="acme", domain="mydomain.zz", alternate_domain="mydomainzz.test", relay=RelayMode.HOLD)
+        self.flow = relay(self.spool, self.clock, 1, customer=customer)
+        self.far = Lane(Hop("example.org"), Records(self.bounces), means(self.spool, self.clock))
+        self.far.held = True  # nothing leaves while we look
+        self.outbound = SimpleNamespace(lanes=lambda: [self.far])
+        self.hand = PendingInHand(self.flow, self.outbound, self.spool, self.bounces, self.clock.seconds)
+        self.view = PendingView(self.flow, self.outbound)
+        self.spool.listeners.clear()
+        self.flow.start()
+
+    def restart(self):
+        self.begin()
+
+    def accept(self, id="m1", plan=(TO_HIM,)):
+        return self.spool.accept(envelope(id, plan))
+
+    def ready(self):
+        """Ids of what may go now."""
+        now = self.clock.seconds()
+        return [one.live.envelope.id for lane in self.flow.lanes() for one in lane.queue.foremost(100, now)]
+
+    def lines(self):
+        return [formatEvent(event) for event in self.said]
+
+    async def test_a_held_message_is_not_tried_until_released(self):
+        self.accept("m1")
+        self.accept("m2")
+        assert await self.hand.hold("m1", "anna") == ("u@mydomain.zz",)
+        assert self.ready() == ["m2"]
+        assert self.flow.flush("acme") == 1
+        self.clock.advance(40 * 86_400)
+        assert self.ready() == ["m2"], "neither a flush nor time releases it"
+        await self.hand.release("m1", "berta")
+        assert sorted(self.ready()) == ["m1", "m2"]
+        assert self.lines() == ["m1 for 'u@mydomain.zz' held by anna", "m1 for 'u@mydomain.zz' released by berta"]
+
+    async def test_a_held_message_is_held_after_a_restart_and_a_released_one_is_not(self):
+        self.accept("m1")
+        await self.hand.hold("m1", "anna")
+        self.restart()
+        assert self.ready() == []
+        (line,) = self.view.show("m1")
+        assert (line.held, line.expires_at) == (True, None)
+        await self.hand.release("m1", "anna")
+        self.restart()
+        assert self.ready() == ["m1"]
+
+    async def test_what_its_server_last_said_stays_known_while_it_is_held(self):
+        live = self.accept("m1")
+        said = Outcome(word="doubtful", code=451, reply="not now", remote="mx[192.0.2.1]:25")
+        await self.spool.tried("m1", (0,), self.clock.seconds() + 60, said)
+        await self.hand.hold("m1", "anna")
+        assert (live.tried[0].outcome, live.tried[0].next) == (said, HELD)
+        self.restart()
+        (line,) = self.view.show("m1")
+        assert line.last == "451 not now"
+        (waiting,) = next(self.flow.lanes()).queue
+        assert (waiting.doubtful, waiting.wait) == (True, 0.0)
+
+    async def test_a_held_message_does_not_expire(self):
+        self.accept("m1")
+        self.accept("m2")
+        await self.hand.hold("m1", "anna")
+        self.clock.advance(1000 * 86_400)
+        (lane,) = self.flow.lanes()
+        lane.give_up_old()
+        assert list(self.spool.live) == ["m1"]
+
+    async def test_a_hold_that_is_not_recorded_is_told_and_holds_all_the_same(self):
+        self.accept("m1")
+
+        async def refused(*record):
+            raise Temporary("no space left on device")
+
+        self.patch(self.spool, "tried", refused)
+        with self.assertRaises(Temporary):
+            await self.hand.hold("m1", "anna")
+        assert self.ready() == []
+
+    async def test_holding_twice_and_releasing_what_is_not_held_are_refused(self):
+        self.accept("m1")
+        with self.assertRaisesRegex(Invalid, "m1 is not held"):
+            await self.hand.release("m1", "anna")
+        await self.hand.hold("m1", "anna")
+        with self.assertRaisesRegex(Invalid, "m1 is held already"):
+            await self.hand.hold("m1", "anna")
+
+    async def test_retry_makes_it_due_and_nothing_else(self):
+        for id in ("m1", "m2"):
+            self.accept(id)
+        (lane,) = self.flow.lanes()
+        for waiting in lane.queue.remove(lambda _: True):
+            waiting.due = self.clock.seconds() + 3600
+            lane.add(waiting)
+        assert self.hand.retry("m2", "anna") == "on hold"
+        assert self.ready() == ["m2"]
+        assert self.lines() == ["m2 for 'u@mydomain.zz' to be tried at once by anna"]
+
+    async def test_what_is_held_must_be_released_before_it_is_tried(self):
+        self.accept("m1")
+        await self.hand.hold("m1", "anna")
+        with self.assertRaisesRegex(Invalid, "release it first"):
+            self.hand.retry("m1", "anna")
+        assert self.ready() == []
+
+    async def test_bounce_is_for_all_that_waits_of_it(self):
+        live = self.accept("m1", (TO_HIM, TO_HER, AWAY))
+        self.spool.live["m1"].remaining.discard(2)
+        assert sorted(await self.hand.bounce("m1", "anna")) == ["u@mydomain.zz", "v@other.zz"]
+        ((bounced, failures),) = self.bounces.failures
+        assert bounced is live
+        assert {index: outcome.word for index, outcome in failures.items()} == {0: "bounced", 1: "bounced"}
+        assert not self.spool.live
+        assert all(lane.empty for lane in self.flow.lanes())
+
+    async def test_a_bounce_that_cannot_be_written_leaves_it_as_it_was(self):
+        self.accept("m1")
+        await self.hand.hold("m1", "anna")
+        self.hand = PendingInHand(self.flow, self.outbound, self.spool, FailingBounces(self.spool), self.clock.seconds)
+        with self.assertRaises(Temporary):
+            await self.hand.bounce("m1", "anna")
+        (line,) = self.view.show("m1")
+        assert line.held
+        (lane,) = self.flow.lanes()
+        assert (len(lane.queue), lane.carrying) == (1, 0)
+
+    async def test_drop_tells_nobody(self):
+        self.accept("m1")
+        self.accept("m2")
+        assert await self.hand.drop("m1", "anna") == ("u@mydomain.zz",)
+        assert list(self.spool.live) == ["m2"]
+        assert self.bounces.failures == []
+        assert [outcome.word for _, outcome in self.spool.ended["m1"]] == ["dropped"]
+        assert self.lines() == ["m1 for 'u@mydomain.zz' dropped by anna"]
+
+    async def test_local_copies_are_not_touched(self):
+        self.accept("m1", (Deliver(customer="acme", mailbox="x", recipient=0), TO_HIM))
+        await self.hand.drop("m1", "anna")
+        assert self.spool.live["m1"].remaining == {0}
+
+    async def test_nothing_is_done_to_what_is_on_its_way(self):
+        live = self.accept("m1", (TO_HIM, TO_HER))
+        lane = next(self.flow.lanes())
+        lane.queue.take(self.clock.seconds())
+        for deed in (self.hand.hold, self.hand.release, self.hand.bounce, self.hand.drop):
+            with self.assertRaisesRegex(Invalid, "m1 is on its way right now"):
+                await deed("m1", "anna")
+        with self.assertRaisesRegex(Invalid, "m1 is on its way right now"):
+            self.hand.retry("m1", "anna")
+        assert live.remaining == {0, 1}
+        assert self.lines() == []
+
+    async def test_what_is_not_pending_is_told(self):
+        self.accept("m1", (Deliver(customer="acme", mailbox="x", recipient=0),))
+        for id in ("m1", "m2", ""):
+            with self.assertRaisesRegex(Invalid, "no message .* is pending"):
+                await self.hand.hold(id, "anna")
+
+    async def test_mail_whose_customer_is_not_known_yet_is_in_hand_too(self):
+        customer = self.flow.directory.by_id.pop("acme")
+        self.accept("m1")
+        self.accept("m2")
+        await self.hand.hold("m1", "anna")
+        await self.hand.drop("m2", "anna")
+        self.flow.directory.by_id["acme"] = customer
+        self.clock.advance(self.flow.settings.refresh)
+        (lane,) = self.flow.lanes()
+        assert (lane.queue.held, self.ready()) == (1, [])
+
+    async def test_outbound_mail_is_in_hand_too(self):
+        live = self.accept("m1", (AWAY,))
+        for waiting in waitings(live, [0]):
+            self.far.add(waiting)
+        await self.hand.hold("m1", "anna")
+        assert self.far.queue.held == 1
+        assert await self.hand.drop("m1", "anna") == ("w@example.org",)
+        assert self.far.empty
