@@ -5,6 +5,7 @@ letter is written when the server is ready for it, so that a thousand of them ho
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -25,6 +26,7 @@ from emailgency.rules.next_hop import Destination
 PATIENCE = 60.0  # seconds for all of it: the person who waits has a browser in front of him
 _STEP = 15.0  # seconds for each thing the server does
 ADDRESSES = 3
+AT_ONCE = 4  # connections to one customer's server: a tarpit of his takes no more of the places everybody shares
 _WORDS = 300  # characters of the server's own words
 
 
@@ -42,6 +44,7 @@ class HandOver:
         self._exchanges = exchanges
         self._relay = relay
         self._means = means
+        self._under_way: Counter[str] = Counter()  # by customer
 
     async def give(self, customer: Customer, letters: Sequence[Letter]) -> list[str]:
         """For each letter "" when the server has taken it, else words why not."""
@@ -54,12 +57,15 @@ class HandOver:
                 destinations = await self._exchanges.of_domain(customer.domain)
         except (Unroutable, Invalid) as error:
             return [str(error)] * len(letters)
-        if not self._means.places.enter():
+        if self._under_way[customer.id] >= AT_ONCE or not self._means.places.enter():
             return ["too many connections are open, try again in a moment"] * len(letters)
+        self._under_way[customer.id] += 1
         try:
             return await self._visit_one_of(destinations[:ADDRESSES], letters)
         finally:
             self._means.places.leave()
+            self._under_way[customer.id] -= 1
+            self._under_way += Counter()  # without those at zero
 
     def _closed(self, customer: Customer) -> str:
         """Why nothing goes there now, as far as we know without asking."""

@@ -25,7 +25,7 @@ class PasswordLinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fie
     invitation: Annotated[
         int, Meta(ge=3600, le=2_592_000, description="Seconds an administrator's invitation is good.")
     ] = 604_800
-    reset: Annotated[int, Meta(ge=300, le=86_400, description="Seconds a link that a user asked for is good.")] = 3600
+    reset: Annotated[int, Meta(ge=3600, le=86_400, description="Seconds a link that a user asked for is good.")] = 3600
     per_address: Annotated[int, Meta(ge=1, description="Requests for one address in an hour.")] = 3
     per_network: Annotated[int, Meta(ge=1, description="Requests from one network (/24 or /64) in an hour.")] = 20
     total: Annotated[int, Meta(ge=1, description="Requests from everywhere in an hour.")] = 500

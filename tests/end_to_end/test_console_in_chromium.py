@@ -3,28 +3,15 @@
 The pictures lie in the folder that the test prints, to be looked at.
 """
 
-import os
-
 import pytest
 
 from tests.support.server import Server
 
-playwright = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
+
+from tests.support.chromium import LOOKS, Screen, chromium
 
 PASSWORD = "Correct-horse1"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-LOOKS = {
-    "desk": {"viewport": {"width": 1200, "height": 860}, "color_scheme": "light", "java_script_enabled": True},
-    "phone": {"viewport": {"width": 390, "height": 780}, "color_scheme": "dark", "java_script_enabled": False},
-}
 
 
 @pytest.fixture(scope="module")
@@ -36,29 +23,17 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+def browser():
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.mark.peer("chromium")
 @pytest.mark.parametrize("look", LOOKS)
-def test_an_administrator_keeps_his_addresses(server: Server, chromium, tmp_path_factory, look: str) -> None:
-    folder = tmp_path_factory.mktemp(f"pictures-{look}")
-    print(f"pictures: {folder}")
-    context = chromium.new_context(ignore_https_errors=True, **LOOKS[look])
-    page = context.new_page()
-    troubles: list[str] = []
-    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: troubles.append(str(error)))
+def test_an_administrator_keeps_his_addresses(server: Server, browser, tmp_path_factory, look: str) -> None:
+    screen = Screen(browser, look, tmp_path_factory.mktemp(f"pictures-{look}"))
+    page, picture = screen.page, screen.picture
     root = f"https://127.0.0.1:{server.ports['https']}/eg"
-
-    def picture(name: str) -> None:
-        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth") if look == "desk" else 0
-        assert overflow <= 0, f"{name} is wider than the window"
-        page.screenshot(path=os.path.join(folder, f"{name}.png"), full_page=True)
 
     page.goto(f"{root}/login")
     picture("login")
@@ -114,5 +89,5 @@ def test_an_administrator_keeps_his_addresses(server: Server, chromium, tmp_path
     picture("french")
     page.get_by_role("button", name="Se déconnecter").click()
     assert page.url == f"{root}/login"
-    assert troubles == []
-    context.close()
+    assert screen.troubles == []
+    screen.context.close()
