@@ -1,42 +1,30 @@
 """The console: who gets where, what is done, and what strangers try."""
 
+import importlib
+import inspect
 import itertools
+import pkgutil
 import smtplib
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from emailgency.servers.web.console.audit_page import AuditPanel
-from emailgency.servers.web.console.candidate_panel import CandidatePanel
-from emailgency.servers.web.console.domain_page import DomainPage
-from emailgency.servers.web.console.login_page import LoginPage
-from emailgency.servers.web.console.mailbox_page import MailboxPage
-from emailgency.servers.web.console.mailbox_panel import MailboxPanel
-from emailgency.servers.web.console.name_panels import NamePanels
-from emailgency.servers.web.console.overview_page import OverviewPage
-from emailgency.servers.web.console.password_pages import PasswordPages
-from emailgency.servers.web.console.pending_page import PendingPage
+from emailgency.servers.web import console
 from emailgency.servers.web.console.routes import Route, Who
 from tests.support.browser import Answer, Browser
 from tests.support.server import Server
 
-N = cast(Any, None)
-ROUTES = [
-    route
-    for panel in (
-        LoginPage(N, N, N),
-        OverviewPage(N, N),
-        CandidatePanel(N),
-        MailboxPanel(N, N, N, N, N),
-        PasswordPages(N, N),
-        MailboxPage(N, N, N, N, N, N, N),
-        NamePanels(N, N),
-        DomainPage(N, N, N, N),
-        PendingPage(N, N),
-        AuditPanel(N),
-    )
-    for route in panel.routes()
-]
+
+def panels() -> Iterator[Any]:
+    """Whatever has routes in the package, made of nothing: a panel that is not asked here would be asked by nobody."""
+    for module in pkgutil.iter_modules(console.__path__, f"{console.__name__}."):
+        for made in vars(importlib.import_module(module.name)).values():
+            if inspect.isfunction(getattr(made, "routes", None)) and made.__module__ == module.name:
+                yield made(*[None] * len(inspect.signature(made).parameters))
+
+
+ROUTES = [route for panel in panels() for route in panel.routes()]
 PASSWORD = "Correct-horse1"
 PEOPLE = {
     "user": "paul@mydomain.zz",

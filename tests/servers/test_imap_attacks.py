@@ -10,13 +10,8 @@ from twisted.trial.unittest import TestCase
 
 from emailgency.codec.imap import mutf7
 from emailgency.servers.connections import ConnectionLimits
-from tests.support.imap import MESSAGE, Client, Office
-
-
-def resident() -> int:
-    """Octets of memory this process occupies."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+from tests.support.imap import Client, Office
+from tests.support.resident import resident
 
 
 class Attacks(TestCase):
@@ -25,13 +20,6 @@ class Attacks(TestCase):
 
     async def tearDown(self) -> None:
         await self.office.stop()
-
-    async def many(self, count: int) -> None:
-        """Messages in paul's INBOX as another program puts them there."""
-        await self.office.folders.create(self.office.path(), quiet=True)
-        for number in range(count):
-            with open(f"{self.office.disk()}/cur/{1700000000 + number}.m{number}.x,S={len(MESSAGE)}:2,", "wb") as file:
-                file.write(MESSAGE)
 
     # ---- 26 ------------------------------------------------------------------------------------------------
 
@@ -87,7 +75,7 @@ class Attacks(TestCase):
         other.transport.abortConnection()
 
     async def test_attack_27_no_command_holds_up_other_clients(self) -> None:
-        await self.many(3000)
+        await self.office.many(3000)
         depth = 30
         ids = b",".join(b"%d" % number for number in range(1, 6000, 2))
         for command in (
@@ -135,7 +123,7 @@ class Attacks(TestCase):
         await other.ok(b"NOOP")
 
     async def test_attack_28_commands_wait_unread_while_one_runs(self) -> None:
-        await self.many(1000)
+        await self.office.many(1000)
         client = await self.office.member(folder="INBOX")
         before = resident()
         client.send(b"a SEARCH TEXT nothing\r\n" + b"b NOOP\r\n" * 200_000)

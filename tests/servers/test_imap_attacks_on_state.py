@@ -19,13 +19,6 @@ class AttacksOnState(TestCase):
     async def tearDown(self) -> None:
         await self.office.stop()
 
-    async def many(self, count: int) -> None:
-        """Messages in paul's INBOX as another program puts them there."""
-        await self.office.folders.create(self.office.path(), quiet=True)
-        for number in range(count):
-            with open(f"{self.office.disk()}/cur/{1700000000 + number}.m{number}.x,S={len(MESSAGE)}:2,", "wb") as file:
-                file.write(MESSAGE)
-
     async def hostile(self, client: Client, command: bytes, slowest: float = 0.2) -> bytes:
         """Another client is answered meanwhile; `slowest` seconds of this thread are the most at a time."""
         other = await self.office.member("mary")
@@ -54,7 +47,7 @@ class AttacksOnState(TestCase):
         return client, status.rpartition(b" ")[2].rstrip(b")")
 
     async def test_attack_27_resynchronisation_with_huge_sets_holds_up_nobody(self) -> None:
-        await self.many(3000)
+        await self.office.many(3000)
         client, validity = await self.enabled()
         odd = b",".join(b"%d" % number for number in range(1, 12000, 2))
         pairs = b",".join(b"%d" % number for number in range(1, 6000))
@@ -80,7 +73,7 @@ class AttacksOnState(TestCase):
             await self.hostile(client, command)
 
     async def test_attack_27_a_storm_of_conditional_stores_holds_up_nobody_and_changes_nothing(self) -> None:
-        await self.many(2000)
+        await self.office.many(2000)
         client = await self.office.member(folder="INBOX")
         await client.ok(b"ENABLE CONDSTORE")
         for _ in range(5):
@@ -89,7 +82,7 @@ class AttacksOnState(TestCase):
         self.assertEqual(await client.ok(b"SEARCH FLAGGED"), [b"* SEARCH"])
 
     async def test_attack_27_expunges_by_the_thousand_cost_the_next_client_one_line(self) -> None:
-        await self.many(2500)
+        await self.office.many(2500)
         client, validity = await self.enabled()
         await client.ok(b"SELECT INBOX")
         (status,) = await client.ok(b"STATUS INBOX (HIGHESTMODSEQ)")

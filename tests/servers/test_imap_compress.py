@@ -1,6 +1,5 @@
 """COMPRESS=DEFLATE (RFC 4978): every command as without it, and no more memory or time for who would abuse it."""
 
-import os
 import shutil
 import tempfile
 import time
@@ -13,12 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from emailgency.store.certificates import Certificates, TlsSettings
 from tests.support.imap import MESSAGE, PASSWORD, Client, Office
-
-
-def resident() -> int:
-    """Octets of memory this process occupies."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+from tests.support.resident import resident
 
 
 class Packed:

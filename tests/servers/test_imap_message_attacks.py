@@ -10,12 +10,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from tests.support.imap import MESSAGE, Client, Office, all_of
-
-
-def resident() -> int:
-    """Octets of memory this process occupies."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+from tests.support.resident import resident
 
 
 def attachment(octets: int, encoding: str = "base64") -> bytes:

@@ -20,13 +20,6 @@ class Attacks(TestCase):
     async def tearDown(self) -> None:
         await self.office.stop()
 
-    async def many(self, count: int) -> None:
-        """Messages in paul's INBOX as another program puts them there."""
-        await self.office.folders.create(self.office.path(), quiet=True)
-        for number in range(count):
-            with open(f"{self.office.disk()}/cur/{1700000000 + number}.m{number}.x,S={len(MESSAGE)}:2,", "wb") as file:
-                file.write(MESSAGE)
-
     async def test_attack_07_failed_logins_end_the_connection(self) -> None:
         client = await self.office.guest()
         client.send(b"USER paul\r\nPASS x\r\n" * 50)
@@ -50,7 +43,7 @@ class Attacks(TestCase):
         assert resident() - before < 32 << 20
 
     async def test_attack_27_no_command_holds_up_other_clients(self) -> None:
-        await self.many(3000)
+        await self.office.many(3000)
         other = await self.office.reader("mary")
         client = await self.office.reader()
         for command in (b"LIST", b"UIDL"):

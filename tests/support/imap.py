@@ -127,6 +127,13 @@ class Office:
             uids.append(await self.folders.append(opened, arrival, letters, time.time()))
         return uids
 
+    async def many(self, count: int) -> None:
+        """Messages in paul's INBOX as another program puts them there."""
+        await self.folders.create(self.path(), quiet=True)
+        for number in range(count):
+            with open(f"{self.disk()}/cur/{1700000000 + number}.m{number}.x,S={len(MESSAGE)}:2,", "wb") as file:
+                file.write(MESSAGE)
+
     async def client(self) -> "Client":
         client = await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self.port), Client())
         self.clients.append(client)
