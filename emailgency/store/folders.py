@@ -1,4 +1,4 @@
-"""What can be done to Maildir++ folders and their messages, as IMAP and webmail need it; all of it by the storer.
+"""What can be done to Maildir++ folders and their messages, as IMAP and POP3 need it; all of it by the storer.
 
 Requests that name files hold the folder's lock from reading the names until the reply, or a renamed file would be
 looked for under its old name and a change of flags computed from stale ones would overwrite another one.

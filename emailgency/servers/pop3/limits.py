@@ -22,7 +22,7 @@ class Pop3(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     proxies: Proxies = ()
     clear_login: ClearLogin = False
     mark_seen: Annotated[
-        bool, Meta(description="Messages that were fetched and left here count as read in IMAP and webmail.")
+        bool, Meta(description="Messages that were fetched and left here count as read in IMAP from then on.")
     ] = True
     login_seconds: LoginSeconds = 60
     login_attempts: LoginAttempts = 3
