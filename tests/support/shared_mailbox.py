@@ -16,7 +16,7 @@ from emailgency.model.envelope import Deliver
 from emailgency.store import spool_records
 from emailgency.store.spool_records import Accepted
 from emailgency.store.storing import keywords
-from emailgency.store.storing.messages import Commit, Delivery, Release
+from emailgency.store.storing.messages import Commit, Delivery, Open, Release
 from tests.conftest import ROOT
 from tests.support.belief import Disagreement, Meaning
 from tests.support.imap import MESSAGE, Office, all_of
@@ -122,9 +122,19 @@ class SharedMailbox:
                     believed = await one.settle()
                     truth = self.truth(name)
                     if believed != truth:
-                        raise Disagreement(f"{folder!r} is {_told(truth)}, believed {_told(believed)}")
+                        listed = await self.listed(name)
+                        raise Disagreement(
+                            f"{folder!r} is {_told(truth)}, believed {_told(believed)}\n"
+                            f"the storer lists {listed}\nthe snapshot has {list(opened.uids)}, gone: {opened.gone}"
+                        )
                 except Disagreement as error:
                     raise Disagreement(f"{one.name} ({one.kind}) at rest: {error}\n" + "\n".join(one.log)) from None
+
+    async def listed(self, name: tuple[str, ...]) -> list[int]:
+        """UIDs by the storer's list: tells whose mistake it is."""
+        storer = self.office.storer
+        reply = await storer.ask(Open(storer.number(), self.office.path(*name)))
+        return [maildir.uid_of(file_name) for _, file_name in reply.names]
 
     async def trying(self, make: Any) -> Any:
         """Again, while a new storer starts."""
