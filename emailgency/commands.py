@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from emailgency.flows.addresses import Addresses
+from emailgency.flows.bounce import Bounces
 from emailgency.flows.customer_accounts import CustomerAccounts
 from emailgency.flows.drop_pending import DropPending
 from emailgency.flows.exchanges import Exchanges
@@ -14,6 +15,8 @@ from emailgency.flows.incidents import Incidents
 from emailgency.flows.mailbox_status import MailboxStatus
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.passwords import Passwords
+from emailgency.flows.pending_in_hand import PendingInHand
+from emailgency.flows.pending_letters import PendingLetters
 from emailgency.flows.pending_view import PendingView
 from emailgency.flows.reconstruct import Reconstruction
 from emailgency.flows.relay import RelayFlow
@@ -43,6 +46,7 @@ from emailgency.store.storing.line import Storer
 class Parts(Protocol):
     """What commands work on."""
 
+    bounces: Bounces
     credentials: Credentials
     directory: Directory
     egress: Egress
@@ -66,6 +70,8 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
     addresses = Addresses(directory, settings.operator)
     passwords = Passwords(directory, parts.credentials)
     view = PendingView(parts.relay, parts.outbound)
+    letters = PendingLetters(reactor, parts.spool, view)
+    hand = PendingInHand(parts.relay, parts.outbound, parts.spool, parts.bounces, parts.clock)
     servers = ServerView(parts.relay, parts.incidents, lambda: room(settings.data, settings.disk), parts.clock)
     forget = ForgetMail(
         reactor, parts.folders, lambda: new_folders(parts.imap.settings if parts.imap else settings.imap)
@@ -78,7 +84,7 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
         CustomerCommands(directory, accounts, transports, view, DropPending(parts.relay), forget).table()
         | MailboxCommands(directory, addresses, passwords, status, forget).table()
         | AddressCommands(directory, accounts, addresses).table()
-        | PendingCommands(directory, accounts, view, parts.flush).table()
+        | PendingCommands(directory, accounts, view, letters, hand, parts.flush).table()
         | ServerCommands(directory, accounts, servers).table()
         | DkimCommands(accounts, parts.signing, settings.host_name).table()
         | UpkeepCommands(directory, importing, reconstruction, forget).table()

@@ -1,6 +1,7 @@
 """How answers look to a person: a table for a list, lines for one thing, and a line that grows for long work.
 
-A key says how its value is read: `…_at` are seconds since the epoch, `size` and `…_octets` are octets.
+A key says how its value is read: `…_at` are seconds since the epoch, `size` and `…_octets` are octets, `…_lines` is a
+text, which stands below all else.
 What came from outside (addresses, remote replies) is printed without control characters.
 """
 
@@ -38,7 +39,8 @@ def table(rows: list[dict[str, Any]]) -> str:
 def sheet(fields: dict[str, Any]) -> str:
     """One line a field; lists of records become tables under their names, after all else."""
     tables = {key: value for key, value in fields.items() if isinstance(value, list) and all(map(_record, value))}
-    flat = {key: value for key, value in fields.items() if key not in tables or not value}
+    texts = {key: value for key, value in fields.items() if key.endswith("_lines")}
+    flat = {key: value for key, value in fields.items() if key not in texts and (key not in tables or not value)}
     width = max((len(title(key)) for key in flat), default=0)
     parts = (
         ["\n".join(f"{title(key).ljust(width)}{GAP}{cell(key, value)}" for key, value in flat.items())] if flat else []
@@ -46,6 +48,9 @@ def sheet(fields: dict[str, Any]) -> str:
     for key, value in tables.items():
         if value:
             parts.append("\n".join([f"{title(key)}:", *(GAP + line for line in table(value).splitlines())]))
+    for key, value in texts.items():
+        if value:
+            parts.append("\n".join([f"{title(key)}:", *(GAP + printable(line) for line in value)]))
     return "\n\n".join(parts)
 
 
@@ -64,7 +69,7 @@ def cell(key: str, value: Any) -> str:
 
 
 def title(key: str) -> str:
-    return key.removesuffix("_at").removesuffix("_octets").replace("_", " ")
+    return key.removesuffix("_at").removesuffix("_octets").removesuffix("_lines").replace("_", " ")
 
 
 def moment(at: float) -> str:

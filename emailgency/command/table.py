@@ -52,6 +52,7 @@ class Command(NamedTuple):
 ADDRESS = Argument("address", "local@domain")
 CUSTOMER = Argument("customer", "any domain of the customer, or his id")
 ANY_CUSTOMER = CUSTOMER._replace(optional=True)
+PENDING = Argument("id", "as pending list says")
 YES = Argument("--yes", "do not ask", Kind.FLAG)
 
 OWNER = CUSTOMER._replace(help="any domain of the customer, or his id; `operator` for what the server itself writes")
@@ -177,9 +178,43 @@ COMMANDS = (
     Command(
         "pending list",
         "mail that waits for customers' servers",
-        (ANY_CUSTOMER, Argument("--limit", "at most so many messages (100)", Kind.WHOLE)),
+        (
+            ANY_CUSTOMER,
+            Argument("--sender", "only of senders in whose address this stands; '<>' for none"),
+            Argument("--recipient", "only for addresses in which this stands"),
+            Argument("--text", "only with this in the header or the text; the oldest 10,000 are read"),
+            Argument("--limit", "at most so many messages (100)", Kind.WHOLE),
+        ),
     ),
-    Command("pending show", "one waiting message and its last replies", (Argument("id", "as pending list says"),)),
+    Command("pending show", "one waiting message and its last replies", (PENDING,)),
+    Command("pending look", "header and text of a waiting message", (PENDING,)),
+    Command(
+        "pending hold",
+        "keep a waiting message here until it is released",
+        (PENDING,),
+        said="{id} is held, also over a restart, until: emailgency pending release {id}",
+    ),
+    Command("pending release", "let a held message go", (PENDING,), said="{id} is due now"),
+    Command(
+        "pending retry",
+        "make a waiting message due now; it goes when the guard of its server lets it",
+        (PENDING,),
+        said="{id} is due now; its server is {state}",
+    ),
+    Command(
+        "pending bounce",
+        "give a waiting message up: its sender is told, or a copy with the reason kept in Undelivered",
+        (PENDING, YES),
+        ask="Give {id} up, as if its server had refused it for good?",
+        said="{id} is given up",
+    ),
+    Command(
+        "pending drop",
+        "forget what waits of a message, and tell nobody",
+        (PENDING, YES),
+        ask="Drop {id}, for good and without a word to its sender?",
+        said="{id} is dropped",
+    ),
     Command(
         "pending flush",
         "make all mail that waits for one customer due now",

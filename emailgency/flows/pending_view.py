@@ -1,6 +1,6 @@
 """What is pending, for people: a line a next hop, and the messages behind it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -57,9 +57,12 @@ class PendingView:
         lines += [_homeless_line(id, waiting) for id, waiting in self._homeless(customer)]
         return sorted(lines, key=lambda line: line.oldest or float("inf"))
 
-    def messages(self, customer: str | None = None, limit: int = 1000) -> list[MessageLine]:
+    def messages(
+        self, customer: str | None = None, limit: int = 1000, wanted: "Callable[[Waiting], bool]" = lambda waiting: True
+    ) -> list[MessageLine]:
         """Oldest first, at most `limit`."""
-        waiting = sorted(self._waiting(customer), key=lambda pair: pair[0].received_at)
+        found = (pair for pair in self._waiting(customer) if wanted(pair[0]))
+        waiting = sorted(found, key=lambda pair: pair[0].received_at)
         return [_message_line(one, lane) for one, lane in islice(waiting, limit)]
 
     def show(self, id: str) -> list[MessageLine]:

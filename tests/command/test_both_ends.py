@@ -20,7 +20,7 @@ SERVER: Commands = (
     | MailboxCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
     | AddressCommands(NOTHING, NOTHING, NOTHING).table()
     | DkimCommands(NOTHING, NOTHING, NOTHING).table()
-    | PendingCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
+    | PendingCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
     | ServerCommands(NOTHING, NOTHING, NOTHING).table()
     | UpkeepCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
 )

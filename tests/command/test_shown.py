@@ -20,6 +20,11 @@ def test_one_thing_is_a_line_a_field_and_its_lists_are_tables() -> None:
     assert told.splitlines() == ["domain   b.zz", "aliases  x, y", "forward  -", "", "hops:", "  STATE", "  down"]
 
 
+def test_a_text_stands_line_by_line_below_all_else_and_moves_no_cursor() -> None:
+    told = as_words({"text_lines": ["one", "", "\x1b[2Jtwo"], "header_lines": [], "id": "m1"})
+    assert told.splitlines() == ["id  m1", "", "text:", "  one", "  ", "  \\x1b[2Jtwo"]
+
+
 def test_where_there_is_nothing_it_says_so() -> None:
     assert as_words([]) == as_words({"hops": [], "messages": []}) == "none"
 

@@ -217,6 +217,35 @@ def test_pending_mail_is_listed_shown_and_flushed(server: Server) -> None:
     assert "pending" in refused["error"]
 
 
+def test_one_pending_message_is_found_looked_at_held_and_dropped(server: Server) -> None:
+    data = server.data
+    emailgency(data, "mailbox", "add", "hand@first.zz")
+    send(server, "hand@first.zz", "a needle in the hay")
+    send(server, "hand@first.zz", "hay")
+    mine = ("pending", "list", "first.zz", "--recipient", "hand@")
+    server.wait(lambda: len(answer(data, *mine)["messages"]) == 2)
+    (found,) = answer(data, *mine, "--text", "NEEDLE", "--sender", "anna@")["messages"]
+    id = found["id"]
+    looked = answer(data, "pending", "look", id)
+    assert (looked["subject"], looked["text_lines"]) == ("test", ["a needle in the hay"])
+    assert "a needle in the hay" in emailgency(data, "pending", "look", id).stdout
+    assert "is held" in emailgency(data, "pending", "hold", id).stdout
+    assert "held already" in answer(data, "pending", "hold", id, status=1)["error"]
+    assert "release it first" in answer(data, "pending", "retry", id, status=1)["error"]
+    assert answer(data, "pending", "show", id)[0]["held"] is True
+    assert answer(data, "pending", "release", id)["recipients"] == ["hand@first.zz"]
+    assert answer(data, "pending", "retry", id)["state"] == "on hold"
+    assert answer(data, "pending", "drop", id, "--yes")["recipients"] == ["hand@first.zz"]
+    assert "no message" in answer(data, "pending", "look", id, status=1)["error"]
+    (other,) = answer(data, *mine)["messages"]
+    assert answer(data, "pending", "bounce", other["id"], "--yes")["recipients"] == ["hand@first.zz"]
+    assert answer(data, *mine)["messages"] == []
+    kept = Path(data, "customers")
+    server.wait(lambda: [*kept.glob("*/undelivered/new/*")])
+    reasons = b"".join(file.read_bytes() for file in kept.glob("*/undelivered/new/*"))
+    assert b"X-Undelivered-Reason: <hand@first.zz>: bounced" in reasons
+
+
 def test_wiping_destroys_all_mail_and_the_mailbox_lives_on(server: Server) -> None:
     data = server.data
     emailgency(data, "mailbox", "add", "wiped@first.zz")

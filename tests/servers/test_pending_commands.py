@@ -5,8 +5,10 @@ from types import SimpleNamespace
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from emailgency.flows.pending_letters import PendingLetters
 from emailgency.flows.pending_view import HopLine
 from emailgency.model.errors import Temporary
+from emailgency.servers.control.command import Asker
 from emailgency.servers.control.pending_commands import ListPending, PendingCommands
 
 UNKNOWN = HopLine(
@@ -30,8 +32,10 @@ class DirectoryAway:
 
 class ListingTests(SynchronousTestCase):
     def test_mail_without_a_lane_is_listed_under_the_customers_id(self):
-        view = SimpleNamespace(hops=lambda customer: [UNKNOWN], messages=lambda customer, limit: [])
-        commands = PendingCommands(DirectoryAway(), None, view, None)
-        answer = self.successResultOf(Deferred.fromCoroutine(commands.list(ListPending(), None)))
+        view = SimpleNamespace(hops=lambda customer: [UNKNOWN], messages=lambda customer, limit, wanted: [])
+        letters = PendingLetters(None, None, view)
+        commands = PendingCommands(DirectoryAway(), None, view, letters, None, None)
+        asker = Asker("anna", lambda what, done, of: None)
+        answer = self.successResultOf(Deferred.fromCoroutine(commands.list(ListPending(), asker)))
         (hop,) = answer["hops"]
         assert (hop["customer"], hop["next_hop"], hop["state"], hop["pending"]) == ("acme", "unknown", "unknown", 3)

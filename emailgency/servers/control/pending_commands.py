@@ -1,4 +1,4 @@
-"""`pending list|show|flush`: what waits for customers' servers (rows D1, D2)."""
+"""`pending …`: what waits for customers' servers, and one message of it in somebody's hand (rows D1, D2)."""
 
 from typing import Annotated, Any
 
@@ -7,6 +7,8 @@ from msgspec import Meta, Struct
 
 from emailgency.flows.customer_accounts import CustomerAccounts
 from emailgency.flows.flush import Flush
+from emailgency.flows.pending_in_hand import PendingInHand
+from emailgency.flows.pending_letters import PendingLetters, Search
 from emailgency.flows.pending_view import HopLine, MessageLine, PendingView
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.model.verdict import Verdict
@@ -18,10 +20,13 @@ MOST_LISTED = 100_000
 
 class ListPending(Struct, frozen=True, forbid_unknown_fields=True):
     customer: str | None = None
+    sender: str = ""
+    recipient: str = ""
+    text: str = ""
     limit: Annotated[int, Meta(ge=0, le=MOST_LISTED)] = 100
 
 
-class ShowPending(Struct, frozen=True, forbid_unknown_fields=True):
+class OnePending(Struct, frozen=True, forbid_unknown_fields=True):
     id: str
 
 
@@ -30,30 +35,76 @@ class FlushPending(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PendingCommands:
-    def __init__(self, directory: Directory, accounts: CustomerAccounts, view: PendingView, flush: Flush) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        accounts: CustomerAccounts,
+        view: PendingView,
+        letters: PendingLetters,
+        hand: PendingInHand,
+        flush: Flush,
+    ) -> None:
         self._directory = directory
         self._accounts = accounts
         self._view = view
+        self._letters = letters
+        self._hand = hand
         self._flush = flush
 
     def table(self) -> Commands:
         return {
             "pending list": Command(ListPending, self.list),
-            "pending show": Command(ShowPending, self.show),
+            "pending show": Command(OnePending, self.show),
+            "pending look": Command(OnePending, self.look),
+            "pending hold": Command(OnePending, self.hold),
+            "pending release": Command(OnePending, self.release),
+            "pending retry": Command(OnePending, self.retry),
+            "pending bounce": Command(OnePending, self.bounce),
+            "pending drop": Command(OnePending, self.drop),
             "pending flush": Command(FlushPending, self.flush),
         }
 
     async def list(self, asked: ListPending, asker: Asker) -> object:
         customer = (await self._accounts.find(asked.customer)).id if asked.customer else None
         hops = [await self._hop(hop) for hop in self._view.hops(customer)]
-        messages = [_message(line) for line in self._view.messages(customer, asked.limit)]
-        return {"hops": hops, "messages": messages}
+        search = Search(asked.sender, asked.recipient, asked.text)
+        lines = await self._letters.search(customer, search, asked.limit, asker.progress)
+        return {"hops": hops, "messages": [_message(line) for line in lines]}
 
-    async def show(self, asked: ShowPending, asker: Asker) -> object:
+    async def show(self, asked: OnePending, asker: Asker) -> object:
         lines = self._view.show(asked.id)
         if not lines:
             raise Invalid(f"no message {asked.id} is pending")
         return [_message(line) for line in lines]
+
+    async def look(self, asked: OnePending, asker: Asker) -> object:
+        envelope, letter = await self._letters.look(asked.id)
+        return {
+            "id": envelope.id,
+            "received_at": envelope.received_at,
+            "size": envelope.size,
+            "from": letter.sender,
+            "to": letter.to,
+            "subject": letter.subject,
+            "date": letter.date,
+            "header_lines": letter.head.splitlines(),
+            "text_lines": [*letter.text.splitlines(), *(["…"] if letter.cut else [])],
+        }
+
+    async def retry(self, asked: OnePending, asker: Asker) -> object:
+        return {"state": self._hand.retry(asked.id, asker.user)}
+
+    async def hold(self, asked: OnePending, asker: Asker) -> object:
+        return {"recipients": await self._hand.hold(asked.id, asker.user)}
+
+    async def release(self, asked: OnePending, asker: Asker) -> object:
+        return {"recipients": await self._hand.release(asked.id, asker.user)}
+
+    async def bounce(self, asked: OnePending, asker: Asker) -> object:
+        return {"recipients": await self._hand.bounce(asked.id, asker.user)}
+
+    async def drop(self, asked: OnePending, asker: Asker) -> object:
+        return {"recipients": await self._hand.drop(asked.id, asker.user)}
 
     async def flush(self, asked: FlushPending, asker: Asker) -> object:
         customer = await self._accounts.find(asked.customer)
@@ -87,7 +138,8 @@ def _message(line: MessageLine) -> dict[str, Any]:
         "size": line.size,
         "sender": line.sender or "<>",
         "recipients": msgspec.to_builtins(line.recipients),
-        "due_at": line.due or None,  # None: as soon as its server answers
+        "due_at": None if line.held else line.due or None,  # None: as soon as its server answers
+        "held": line.held,
         "last": line.last,
         "expires_at": line.expires_at,
     }
