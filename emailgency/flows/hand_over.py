@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec import Struct
+from twisted.internet.defer import Deferred, gatherResults
 
 from emailgency.codec.smtp.client import Mail, Path, Result
 from emailgency.flows.exchanges import Exchanges, Unroutable
@@ -19,14 +20,16 @@ from emailgency.model.directory import Customer, RelayMode
 from emailgency.model.errors import Invalid
 from emailgency.net.client_tls import Opportunistic
 from emailgency.net.courier import Courier
-from emailgency.net.parcel import Parcel
+from emailgency.net.parcel import Closure, Parcel
 from emailgency.rules.health import State
 from emailgency.rules.next_hop import Destination
 
 PATIENCE = 60.0  # seconds for all of it: the person who waits has a browser in front of him
 _STEP = 15.0  # seconds for each thing the server does
 ADDRESSES = 3
-AT_ONCE = 4  # connections to one customer's server: a tarpit of his takes no more of the places everybody shares
+AT_ONCE = 4  # calls for one customer: a tarpit of his takes no more of the places everybody shares
+LINES = 4  # connections of one call
+_A_LINE = 25  # letters that are worth another one: at 50 ms a letter a thousand take 13 s by four
 _WORDS = 300  # characters of the server's own words
 
 
@@ -94,6 +97,15 @@ class HandOver:
 
     async def _visit(self, destination: Destination, bag: "_Bag", deadline: float, *, in_clear: bool) -> bool:
         """True: TLS did not come about."""
+        lines = min(LINES, 1 + bag.left // _A_LINE)
+        visits = [Deferred.fromCoroutine(self._line(destination, bag, deadline, in_clear)) for _ in range(lines)]
+        closures = await gatherResults(visits, consumeErrors=True)
+        bag.greeted = any(closure.greeted for closure in closures)
+        bag.reason = next((closure.reason for closure in closures if not closure.greeted), closures[0].reason)
+        return not bag.greeted and any(closure.tls_failed for closure in closures)
+
+    async def _line(self, destination: Destination, bag: "_Bag", deadline: float, in_clear: bool) -> Closure:
+        """One connection."""
         means = self._means
         patience = {"connect": _STEP, "greeting": _STEP, "handshake": _STEP, "command": _STEP, "data": _STEP}
         settings = msgspec.structs.replace(means.courier, end=2 * _STEP, idle=0.0, **patience)
@@ -104,12 +116,12 @@ class HandOver:
         closure = await courier.visit(destination)
         if alarm.active():
             alarm.cancel()
-        bag.greeted, bag.reason = closure.greeted, closure.reason
-        return closure.tls_failed
+        bag.lost(closure)
+        return closure
 
 
 class _Bag:
-    """The letters of one connection (net.courier.Cargo)."""
+    """The letters of one call, for all its connections (net.courier.Cargo)."""
 
     def __init__(self, letters: Sequence[Letter]) -> None:
         self.greeted = False
@@ -117,6 +129,11 @@ class _Bag:
         self._letters = letters
         self._next = 0
         self._results: dict[int, str] = {}
+
+    @property
+    def left(self) -> int:
+        """Letters nobody has taken in hand."""
+        return len(self._letters) - self._next
 
     def results(self) -> list[str]:
         """What nobody answered for was not taken, as far as we know."""
@@ -145,6 +162,12 @@ class _Bag:
         assert isinstance(parcel.token, int)
         reply = results[0].reply
         self._results[parcel.token] = "" if reply.code < 300 else f"{reply.code} {reply.text}"[:_WORDS]
+
+    def lost(self, closure: Closure) -> None:
+        """A connection is over; what it had in hand may have arrived, but nobody said so."""
+        for one in closure.unsettled:
+            assert isinstance(one.parcel.token, int)
+            self._results.setdefault(one.parcel.token, closure.reason)
 
     def recorded(self, seconds: float) -> None:
         """Nobody counts these."""
