@@ -67,7 +67,7 @@ def test_a_user_is_invited_by_mail_and_sets_his_password(
     page.get_by_role("button", name="Flush now").click()
     picture("pending")
     page.get_by_role("link", name="Audit log").click()
-    assert page.get_by_text("pending lifetime:").count() >= 1
+    assert page.get_by_text("Days that mail waits for your server:").count() >= 1
     picture("audit")
 
     def invite() -> None:

@@ -138,7 +138,9 @@ def test_the_audit_log_tells_who_changed_what_and_no_secret(server: Server, brow
     page = browser.get("/audit").text
     assert "postmaster@mydomain.zz" in page
     assert "console 127.0.0.1" in page
-    assert page.index("stealth") < page.index("paul@home.example") < page.index("password of paul@mydomain.zz set")
+    assert (
+        page.index("Stealth mode:") < page.index("paul@home.example") < page.index("password of paul@mydomain.zz set")
+    )
     assert not [secret for secret in ("argon2", PASSWORD, "generation", "other.zz") if secret in page]
     for _ in range(30):
         browser.post("/domain/door", {"stealth": "yes"})
@@ -149,3 +151,22 @@ def test_the_audit_log_tells_who_changed_what_and_no_secret(server: Server, brow
     assert "customer mydomain.zz added" in older
     for nonsense in ("x", "-1", "9" * 4000, "%00", "1"):
         assert browser.get(f"/audit?before={nonsense}").status == 200
+
+
+def test_every_field_that_the_audit_log_shows_has_a_name(server: Server, browser: Browser) -> None:
+    server.command("customer set", customer="mydomain.zz", plan="premium")
+    server.command("customer set", customer="mydomain.zz", role="primary", domain_alias=["mydomain.example"])
+    server.command("mailbox set", address="paul@mydomain.zz", vip=True, administrator=True, keep_copy=False)
+    browser.post("/domain/language", {"language": "fr"})
+    page = browser.get("/audit").text
+    for name in (
+        "Plan:",
+        "Role:",
+        "Domain aliases:",
+        "VIP:",
+        "administrator:",
+        "Keep a copy here:",
+        "Language of our mail:",
+    ):
+        assert f'<span class="eg-soft">{name}</span>' in page
+    assert "<ins>yes</ins>" in page
