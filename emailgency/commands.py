@@ -12,6 +12,7 @@ from emailgency.flows.flush import Flush
 from emailgency.flows.forget_mail import ForgetMail
 from emailgency.flows.import_addresses import ImportAddresses
 from emailgency.flows.incidents import Incidents
+from emailgency.flows.keep_here import KeepHere
 from emailgency.flows.mailbox_status import MailboxStatus
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.passwords import Passwords
@@ -71,7 +72,8 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
     passwords = Passwords(directory, parts.credentials)
     view = PendingView(parts.relay, parts.outbound)
     letters = PendingLetters(reactor, parts.spool, view)
-    hand = PendingInHand(parts.relay, parts.outbound, parts.spool, parts.bounces, parts.clock)
+    keep_here = KeepHere(reactor, parts.spool, parts.clock)
+    hand = PendingInHand(parts.relay, parts.outbound, parts.spool, parts.bounces, keep_here, parts.clock)
     servers = ServerView(parts.relay, parts.incidents, lambda: room(settings.data, settings.disk), parts.clock)
     forget = ForgetMail(
         reactor, parts.folders, lambda: new_folders(parts.imap.settings if parts.imap else settings.imap)

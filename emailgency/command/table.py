@@ -216,6 +216,13 @@ COMMANDS = (
         said="{id} is dropped",
     ),
     Command(
+        "pending keep",
+        "deliver a waiting message here, into a mailbox of its customer or Undelivered, and nowhere else",
+        (PENDING, Argument("mailbox", "local@domain; without it Undelivered", optional=True), YES),
+        ask="Keep {id} here and never give it to its server?",
+        said="{id} is kept in {kept_in}",
+    ),
+    Command(
         "pending flush",
         "make all mail that waits for one customer due now",
         (CUSTOMER, YES),

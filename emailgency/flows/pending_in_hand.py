@@ -1,18 +1,20 @@
-"""One pending message in somebody's hand: held, released, tried at once, given up or dropped (product row D1).
+"""One pending message in somebody's hand: held, released, tried at once, given up, dropped, kept here (product row D1).
 
 A deed is for all that waits of the message, and is refused while any of it is on its way: nobody knows then what its
 server has taken. A held message is a `Tried` record that is never due, so it stays held over a restart; it keeps the
 words of its last attempt, does not expire, and no flush moves it.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.logger import Logger
 
+from emailgency.flows.keep_here import KeepHere
 from emailgency.flows.lane import Lane
+from emailgency.model.directory import Mailbox
 from emailgency.model.envelope import Outbound, Outcome, Relay
 from emailgency.model.errors import Invalid
 from emailgency.store.pending import HELD, Waiting
@@ -63,12 +65,14 @@ class PendingInHand:
         outbound: "OutboundFlow",
         spool: "Spool",
         bounces: "Bounces",
+        keep_here: KeepHere,
         clock: Callable[[], float],
     ) -> None:
         self._relay = relay
         self._outbound = outbound
         self._spool = spool
         self._bounces = bounces
+        self._keep_here = keep_here
         self._clock = clock
 
     async def hold(self, id: str, who: str) -> tuple[str, ...]:
@@ -106,19 +110,32 @@ class PendingInHand:
         picked = self._pick(id)
         recipients = picked.recipients
         self._tell(picked, "given up", who)
+        await self._end(picked, lambda: self._bounces.failed(picked.live, dict.fromkeys(picked.targets, _GIVEN_UP)))
+        return recipients
+
+    async def keep(self, id: str, mailbox: Mailbox | None, who: str) -> tuple[str, ...]:
+        """Into a mailbox of its customer, or Undelivered, and nowhere else. Raises Temporary: it waits as before."""
+        picked = self._pick(id)
+        self._keep_here.check(picked.live.envelope, picked.targets, mailbox)
+        recipients = picked.recipients
+        self._tell(picked, f"kept in {mailbox.address if mailbox else 'Undelivered'}", who)
+        await self._end(picked, lambda: self._keep_here.keep(picked.live, picked.targets, mailbox))
+        return recipients
+
+    async def _end(self, picked: Picked, deed: Callable[[], Awaitable[None]]) -> None:
+        """By a deed that takes its time; what that does not finish waits as before."""
         self._take(picked)
         lanes = [part.lane for part in picked.parts if part.lane]
         for lane in lanes:
             lane.settling.carrying += 1  # a lane that looks empty is forgotten, and this may come back
         try:
-            await self._bounces.failed(picked.live, dict.fromkeys(picked.targets, _GIVEN_UP))
+            await deed()
         except BaseException:
             self._put_back(picked)
             raise
         finally:
             for lane in lanes:
                 lane.settling.carrying -= 1
-        return recipients
 
     async def drop(self, id: str, who: str) -> tuple[str, ...]:
         """Nobody is told. Raises Temporary: what was not recorded is found again at the next start."""

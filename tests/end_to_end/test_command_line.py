@@ -246,6 +246,30 @@ def test_one_pending_message_is_found_looked_at_held_and_dropped(server: Server)
     assert b"X-Undelivered-Reason: <hand@first.zz>: bounced" in reasons
 
 
+def test_a_pending_message_is_kept_in_another_mailbox_or_undelivered(server: Server) -> None:
+    data = server.data
+    emailgency(data, "mailbox", "add", "keep@first.zz")
+    emailgency(data, "mailbox", "add", "deputy@first.zz")
+    mine = ("pending", "list", "first.zz", "--recipient", "keep@")
+    for text, place in (("only one", "deputy@first.zz"), ("only two", "Undelivered")):
+        send(server, "keep@first.zz", text)
+        server.wait(lambda: answer(data, *mine)["messages"])
+        (found,) = answer(data, *mine)["messages"]
+        into = [place] if "@" in place else []
+        refused = answer(data, "pending", "keep", found["id"], "keep@first.zz", "--yes", status=1)
+        assert "already" in refused["error"]
+        assert answer(data, "pending", "keep", found["id"], *into, "--yes")["kept_in"] == place
+        assert answer(data, *mine)["messages"] == []
+    customers = Path(data, "customers")
+
+    def copies(text: bytes, place: str) -> int:
+        return sum(text in one.read_bytes() for one in customers.glob(place))
+
+    server.wait(lambda: copies(b"only one", "*/mailboxes/*/new/*") == 2)  # of the addressee, and of his deputy
+    server.wait(lambda: copies(b"only two", "*/undelivered/new/*") == 1)
+    assert copies(b"only two", "*/mailboxes/*/new/*") == 1
+
+
 def test_wiping_destroys_all_mail_and_the_mailbox_lives_on(server: Server) -> None:
     data = server.data
     emailgency(data, "mailbox", "add", "wiped@first.zz")

@@ -7,10 +7,12 @@ from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import TestCase
 
 from emailgency.flows.errand import Records
+from emailgency.flows.keep_here import KeepHere
 from emailgency.flows.lane import Lane
 from emailgency.flows.pending_in_hand import PendingInHand
 from emailgency.flows.pending_view import PendingView
-from emailgency.model.directory import Customer, RelayMode
+from emailgency.model.address import Address
+from emailgency.model.directory import Customer, Mailbox, RelayMode
 from emailgency.model.envelope import Deliver, Outbound, Outcome, Relay
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.store.pending import HELD, Hop, waitings
@@ -33,6 +35,7 @@ class InHand(TestCase):
         self.clock.advance(1_000_000.0)
         self.spool = NullSpool("no file", self.clock.seconds)
         self.bounces = RecordedBounces(self.spool)
+        self.keeping = KeepHere(None, self.spool, self.clock.seconds)
         self.said = []
         self.patch(PendingInHand, "_log", Logger(observer=self.said.append))
         self.begin()
@@ -44,10 +47,13 @@ class InHand(TestCase):
         self.far = Lane(Hop("example.org"), Records(self.bounces), means(self.spool, self.clock))
         self.far.held = True  # nothing leaves while we look
         self.outbound = SimpleNamespace(lanes=lambda: [self.far])
-        self.hand = PendingInHand(self.flow, self.outbound, self.spool, self.bounces, self.clock.seconds)
+        self.hand = self.in_hand()
         self.view = PendingView(self.flow, self.outbound)
         self.spool.listeners.clear()
         self.flow.start()
+
+    def in_hand(self):
+        return PendingInHand(self.flow, self.outbound, self.spool, self.bounces, self.keeping, self.clock.seconds)
 
     def restart(self):
         self.begin()
@@ -157,13 +163,37 @@ class InHand(TestCase):
     async def test_a_bounce_that_cannot_be_written_leaves_it_as_it_was(self):
         self.accept("m1")
         await self.hand.hold("m1", "anna")
-        self.hand = PendingInHand(self.flow, self.outbound, self.spool, FailingBounces(self.spool), self.clock.seconds)
+        self.bounces = FailingBounces(self.spool)
+        self.hand = self.in_hand()
         with self.assertRaises(Temporary):
             await self.hand.bounce("m1", "anna")
         (line,) = self.view.show("m1")
         assert line.held
         (lane,) = self.flow.lanes()
         assert (len(lane.queue), lane.carrying) == (1, 0)
+
+    async def test_one_customers_mail_is_never_kept_in_anothers_mailbox(self):
+        self.accept("m1")
+        other = Mailbox(customer="other", id="x", address=Address("u", "other.example"))
+        with self.assertRaisesRegex(Invalid, "belongs to another customer"):
+            await self.hand.keep("m1", other, "anna")
+        assert self.ready() == ["m1"]
+
+    async def test_who_has_a_copy_gets_no_other(self):
+        self.accept("m1", (Deliver(customer="acme", mailbox="x", recipient=0), TO_HIM))
+        mailbox = Mailbox(customer="acme", id="x", address=Address("u", "mydomain.zz"))
+        with self.assertRaisesRegex(Invalid, "u@mydomain.zz has m1 already"):
+            await self.hand.keep("m1", mailbox, "anna")
+
+    async def test_a_copy_that_cannot_be_written_leaves_it_as_it_was(self):
+        async def fail(*given):
+            raise Temporary("no space left on device")
+
+        self.patch(self.keeping, "keep", fail)
+        self.accept("m1")
+        with self.assertRaises(Temporary):
+            await self.hand.keep("m1", None, "anna")
+        assert self.ready() == ["m1"]
 
     async def test_drop_tells_nobody(self):
         self.accept("m1")

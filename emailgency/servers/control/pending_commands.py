@@ -5,7 +5,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from emailgency.codec.address import parse
 from emailgency.flows.customer_accounts import CustomerAccounts
+from emailgency.flows.deciding import mailbox_at
 from emailgency.flows.flush import Flush
 from emailgency.flows.pending_in_hand import PendingInHand
 from emailgency.flows.pending_letters import PendingLetters, Search
@@ -28,6 +30,11 @@ class ListPending(Struct, frozen=True, forbid_unknown_fields=True):
 
 class OnePending(Struct, frozen=True, forbid_unknown_fields=True):
     id: str
+
+
+class KeepPending(Struct, frozen=True, forbid_unknown_fields=True):
+    id: str
+    mailbox: str | None = None
 
 
 class FlushPending(Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,6 +68,7 @@ class PendingCommands:
             "pending retry": Command(OnePending, self.retry),
             "pending bounce": Command(OnePending, self.bounce),
             "pending drop": Command(OnePending, self.drop),
+            "pending keep": Command(KeepPending, self.keep),
             "pending flush": Command(FlushPending, self.flush),
         }
 
@@ -105,6 +113,11 @@ class PendingCommands:
 
     async def drop(self, asked: OnePending, asker: Asker) -> object:
         return {"recipients": await self._hand.drop(asked.id, asker.user)}
+
+    async def keep(self, asked: KeepPending, asker: Asker) -> object:
+        mailbox = await mailbox_at(self._directory, parse(asked.mailbox)) if asked.mailbox else None
+        recipients = await self._hand.keep(asked.id, mailbox, asker.user)
+        return {"recipients": recipients, "kept_in": str(mailbox.address) if mailbox else "Undelivered"}
 
     async def flush(self, asked: FlushPending, asker: Asker) -> object:
         customer = await self._accounts.find(asked.customer)
