@@ -2,6 +2,7 @@
 
 import os
 import time
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,29 @@ class Box:
 @pytest.fixture
 def box(storer: StorerProcess, data: str) -> Box:
     return Box(storer, data)
+
+
+def test_what_another_program_does_in_the_midst_of_our_change_shows_when_it_has_just_been_seen(data: str) -> None:
+    new = os.path.join(data, BOX, "new")
+
+    def interrupted() -> None:
+        rename = os.rename
+
+        def renamed(old: str, *arguments: Any, **keywords: Any) -> None:
+            for name in os.listdir(new) if ",U=1" in str(old) else ():
+                if ",U=3" in name:
+                    os.unlink(os.path.join(new, name))
+            rename(old, *arguments, **keywords)
+
+        os.rename = renamed
+
+    box = Box(StorerProcess(data, interrupted), data)
+    (one, _), (_, second), _ = box.messages()
+    os.unlink(os.path.join(new, second))
+    assert [uid for uid, _ in box.messages()] == [1, 3]
+    box.flag(BOX, (one, box.messages()[0][1], "S"))
+    assert [uid for uid, _ in box.messages()] == [1]
+    box.storer.close()
 
 
 def test_append_keeps_flags_date_and_octets(box: Box) -> None:

@@ -12,6 +12,7 @@ from emailgency.store.storing.modseqs import Modseqs
 from emailgency.store.storing.uids import Settled, Uids, Validities
 
 SETTLED = 0.05  # seconds: file times have the grain of a kernel tick (1-10 ms), younger ones may hide a change
+_BESIDE = 10.0  # seconds another program counts as at work after what it did last
 _SCANS = 5  # times a folder is read again when another program changes it meanwhile
 COPYING = "k"  # first letter of the ids a COPY gives; no message id begins with it
 
@@ -32,6 +33,7 @@ class Maildir:
         self.names: dict[int, tuple[str, str]] | None = None  # uid -> subfolder, name; None: not listed
         self._times: Times = (0, 0)
         self._looked = 0.0
+        self._beside = 0.0  # when we last saw that another program had been here
         self._unsaid: set[int] = set()  # what others changed or brought, and the reactor has not been told of
         self._unsaid_gone: set[int] = set()
         self._uncertain = False  # nobody knows what has changed, and the reactor has not been told of that
@@ -136,6 +138,7 @@ class Maildir:
             self._uncertain = True  # we never saw what the others found here
         if strangers or found != self.names:
             self._generation += 1
+            self._beside = self._looked if strangers or self.names is not None else self._beside
         self.names = found
         self._times = times
         self._others = False
@@ -230,14 +233,18 @@ class Maildir:
 
     def mind(self) -> None:
         """A name is about to be changed by us: what others did until now is not to be hidden by that. `touched` comes
-        at once behind it: what others do in these 20 µs shows with their next change.
+        at once behind it: what others do in those 20 µs, or while the kernel lets us wait, may show only with their
+        next change.
         """
         if self._times != self._stat():
             self._others = True
 
     def touched(self) -> None:
-        """Our own change is done and `names` tells it: take the new times as known."""
-        self._times = self._stat()
+        """Our own change is done and `names` tells it: take the new times as known, unless another program is at work
+        here, too: one that has just been seen may well have come between.
+        """
+        if time.time() - self._beside > _BESIDE:
+            self._times = self._stat()
 
     def remember(self, uid: int, subfolder: str, name: str, modseq: int) -> None:
         """We have just put this message here."""
