@@ -22,7 +22,7 @@ def kills(count: int) -> dict[int, list[str]]:
 
 
 def test_hundreds_of_kills_lose_and_double_nothing() -> None:
-    assert kills(300) == {}
+    assert kills(200) == {}
 
 
 @pytest.mark.long
