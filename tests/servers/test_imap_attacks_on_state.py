@@ -118,6 +118,29 @@ class AttacksOnState(TestCase):
         self.assertIsNone(session.watch)
         await client.ok(b"NOOP")
 
+    async def test_a_watcher_that_uses_condstore_hears_the_mod_sequence_of_new_mail(self) -> None:
+        client = await self.office.member(folder="INBOX")
+        await client.ok(b"ENABLE CONDSTORE")
+        await client.ok(b"NOTIFY SET (SELECTED (MessageNew (UID) MessageExpunge))")
+        await self.office.fill(MESSAGE)
+        while not (told := await client.line()).startswith(b"* 1 FETCH"):
+            pass
+        self.assertRegex(told, rb"^\* 1 FETCH \(UID 1 MODSEQ \(\d+\)\)$")
+
+    async def test_what_cannot_be_decoded_keeps_a_watcher_from_no_other_news(self) -> None:
+        client = await self.office.member(folder="INBOX")
+        await client.ok(
+            b"NOTIFY SET (SELECTED (MessageNew (BINARY.PEEK[1]) MessageExpunge)) (PERSONAL (MessageNew MessageExpunge))"
+        )
+        strange = MESSAGE.replace(b"Subject:", b"Content-Transfer-Encoding: x-strange\r\nSubject:")
+        other = await self.office.member()
+        other.send(b"a APPEND INBOX {%d+}\r\n%b\r\n" % (len(strange), strange))
+        other.send(b"b APPEND Archive {%d+}\r\n%b\r\n" % (len(MESSAGE), MESSAGE))
+        while not (told := await client.line()).startswith(b"* STATUS"):
+            pass
+        assert told.startswith(b"* STATUS Archive (MESSAGES 1 ")
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     async def test_attack_28_news_never_break_into_a_literal(self) -> None:
         """A watcher reads a large message slowly while mail arrives elsewhere and flags change."""
         await self.office.fill(b"Subject: large\r\n\r\n" + b"x" * (4 << 20) + b"\r\n")

@@ -5,6 +5,7 @@ nothing is looked at before that, so a watch over ten thousand folders costs not
 goes out between commands only, under `lock`, which the conversation holds while a command runs.
 """
 
+import contextlib
 from collections.abc import Iterable
 
 from twisted.internet.defer import DeferredLock
@@ -12,14 +13,14 @@ from twisted.internet.error import ConnectionLost
 
 from emailgency.background import background
 from emailgency.codec.imap import responses
-from emailgency.codec.imap.commands import Group
+from emailgency.codec.imap.commands import Attribute, FetchItem, Group
 from emailgency.codec.imap.notify import DELAYED, EXPUNGE, FLAGS, NAME, NEW, SELECTED, SUBSCRIPTION
 from emailgency.model.errors import Temporary
-from emailgency.servers.imap import fetch, names
+from emailgency.servers.imap import fetch, modseqs, names
 from emailgency.servers.imap.listing import Catalogue
 from emailgency.servers.imap.names import Name
 from emailgency.servers.imap.selected import Selected
-from emailgency.servers.imap.session import Session
+from emailgency.servers.imap.session import Refusal, Session
 from emailgency.servers.imap.status import tell_status
 from emailgency.store import layout
 from emailgency.store.folders import Folders
@@ -130,7 +131,14 @@ class Watch:
         known, self._known = (self._known if self._view is view else self._last()), self._last()
         fresh = [at for at in range(view.count) if view.uid(at) > known]
         if group.items and fresh:
-            await fetch.tell(session, view, fresh, group.items)
+            with contextlib.suppress(Refusal):  # a part in an unknown encoding: all the others have been told
+                await fetch.tell(session, view, fresh, self._items(group))
+
+    def _items(self, group: Group) -> tuple[FetchItem, ...]:
+        """Who uses CONDSTORE gets mod-sequences in all that was not asked for, too (RFC 7162 section 3.1)."""
+        if modseqs.CONDSTORE not in self._session.enabled:
+            return group.items
+        return tuple(dict.fromkeys((*group.items, Attribute.MODSEQ)))
 
     def _last(self) -> int:
         """The highest UID the client knows in the selected folder."""
