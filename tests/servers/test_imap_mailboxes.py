@@ -224,6 +224,13 @@ class MailboxTests(TestCase):
         (told,) = await client.ok(b"RENAME Labour Work")
         assert told == b'* LIST (\\HasChildren) "/" Work ("OLDNAME" (Labour))'
 
+    async def test_a_name_spelled_otherwise_is_told_to_clients_of_imap4rev2(self) -> None:
+        client = await self.office.member()
+        await client.ok(b"ENABLE IMAP4rev2")
+        await client.ok(b"CREATE INBOX/Old")
+        assert b'* LIST (\\HasNoChildren) "/" INBOX/Old ("OLDNAME" (inbox/Old))' in await client.ok(b"SELECT inbox/Old")
+        assert b'* LIST (\\HasNoChildren) "/" INBOX/Old' in await client.ok(b"EXAMINE INBOX/Old")
+
     async def test_rename_of_inbox_moves_its_messages_and_makes_parents(self) -> None:
         await self.office.fill(MESSAGE, MESSAGE)
         client = await self.office.member()

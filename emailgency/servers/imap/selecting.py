@@ -46,11 +46,13 @@ async def select(session: Session, command: commands.Select) -> Completed:
 
 
 async def _listed(session: Session, name: str) -> bytes:
-    """The LIST response in the answer to SELECT (RFC 9051 section 6.3.2)."""
+    """The LIST response in the answer to SELECT; a name that is spelled otherwise here is told (RFC 9051 6.3.2)."""
     tree = await session.server.trees.of(session.mailbox, session.line.breathe)
     parts, separator = session.name(name), session.server.settings.separator
     attributes = Catalogue(session, tree).attributes(parts, extended=True)
-    return responses.listed(attributes, separator, names.spell(parts, separator), utf8=session.utf8)
+    spelled = names.spell(parts, separator)
+    old = None if spelled == name else name
+    return responses.listed(attributes, separator, spelled, old_name=old, utf8=session.utf8)
 
 
 def _description(session: Session, view: Selected) -> list[bytes]:
