@@ -144,6 +144,14 @@ class MessageAttacks(TestCase):
 
     # ---- 28 ------------------------------------------------------------------------------------------------
 
+    async def test_a_part_that_cannot_be_decoded_keeps_no_other_message_back(self) -> None:
+        strange = MESSAGE.replace(b"Subject:", b"Content-Transfer-Encoding: x-strange\r\nSubject:")
+        await self.office.fill(strange, *[MESSAGE] * 120)
+        client = await self.office.member(folder="INBOX")
+        untagged, tagged = await client.command(b"FETCH 1:* BINARY.PEEK[1]")
+        assert tagged.startswith(b"NO [UNKNOWN-CTE]")
+        assert len(untagged) == 120
+
     async def test_attack_28_who_reads_no_binary_is_cut_off(self) -> None:
         await self.office.fill(attachment(3_000_000))
         client = await self.office.member(folder="INBOX")

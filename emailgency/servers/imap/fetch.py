@@ -12,7 +12,7 @@ from emailgency.servers.imap.fetch_columns import SUMMARISED, rows
 from emailgency.servers.imap.fetch_text import TextTeller
 from emailgency.servers.imap.previewing import PREVIEWS, prepare
 from emailgency.servers.imap.selected import Selected
-from emailgency.servers.imap.session import Completed, Session, bad, no
+from emailgency.servers.imap.session import Completed, Refusal, Session, bad, no
 from emailgency.servers.imap.summarising import summarise
 from emailgency.store.folder import UNKNOWN
 
@@ -46,13 +46,19 @@ async def fetch(session: Session, command: commands.Fetch) -> Completed:
     if not view.read_only and any(not text.peek for text in texts):
         await _mark_seen(session, view, positions)
     told = 0
+    refusal: Refusal | None = None
     summarised = any(item in SUMMARISED for item in items)
     step = _SOME if texts or summarised or not PREVIEWS.isdisjoint(items) else _MANY
     for start in range(0, len(positions), step):
         if summarised and start % _MANY == 0:
             await summarise(session, view.folder, view.uids(positions[start : start + _MANY]))
         some = positions[start : start + step]
-        told += await tell(session, view, some, items)
+        try:
+            told += await tell(session, view, some, items)
+        except Refusal as error:  # of a part of one message; the others are told
+            refusal = error
+    if refusal is not None:
+        raise refusal
     return Completed("That is all.") if told == len(positions) or command.uid else _GONE
 
 
