@@ -156,7 +156,7 @@ class Folder:
 
     def place(self, uid: int, subfolder: str, name: str, modseq: int = 0) -> bool:
         """A message has come. False: it does not fit behind the others, so the folder must be listed anew."""
-        if self.uids and uid <= self.uids[-1]:
+        if uid < self.uidnext:  # listed meanwhile: it is here, or it has gone again
             return self.index(uid) != UNKNOWN
         self.uids.append(uid)
         self.names.append(f"{subfolder}/{name}")
@@ -168,9 +168,12 @@ class Folder:
         return True
 
     def rename(self, uid: int, subfolder: str, name: str, modseq: int = 0) -> bool:
-        """A message has another file name. True: its flags are others now."""
+        """A message has another file name. True: its flags are others now.
+
+        The storer answers a change when it is synced, a listing at once: what a listing told meanwhile is newer.
+        """
         at = self.index(uid)
-        if at == UNKNOWN:
+        if at == UNKNOWN or modseq < self.modseqs[at]:
             return False
         self.names[at] = f"{subfolder}/{name}"
         letters = flags_of(name)
