@@ -18,7 +18,7 @@ if ROOT not in sys.path:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also run the tests marked long")
-    parser.addoption("--seconds", type=float, default=60.0, help="how long many clients work at once on one mailbox")
+    parser.addoption("--seconds", type=float, default=120.0, help="how long many clients work at once on one mailbox")
     parser.addoption("--seed", type=int, default=None, help="what they do; any, and printed, when it is not given")
 
 

@@ -32,7 +32,7 @@ def test_the_empty_text_is_in_each_field_that_is_there() -> None:
 @pytest.mark.parametrize("needle", [b"a", b"ab", b"ba" * 30, b"a" * 500])
 def test_attack_27_looking_through_a_block_is_linear(needle: bytes) -> None:
     for text in (b"a", b"ab" * 10, b"a" * 400):
-        assert grows_linearly(lambda texts: column(texts).holding(needle), [text] * 2000, [text] * 8000)
+        assert grows_linearly(lambda texts: column(texts).holding(needle), [text] * 500, [text] * 2000)
 
 
 _NEEDLES = ("a", "hello", "example", "müller", "b", "=", "text/plain", "zz", "<", "é", "\r\n", "bob@")
