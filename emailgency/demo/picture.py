@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from emailgency.demo.customer_server import HOST
 from emailgency.demo.letters import DOMAIN, LETTERS
+from emailgency.rules.routing import POSTMASTER
 
 
 class Doors(Struct, frozen=True):
@@ -14,14 +15,16 @@ class Doors(Struct, frozen=True):
     imaps: int
     pop3: int
     pop3s: int
+    https: int
     command: str
     data: str
 
 
 def picture(doors: Doors, passwords: dict[str, str], pending: int, server_port: int, fresh: bool) -> str:
     """Passwords by local part; `pending` messages; `fresh`: the letters came in just now, not in an earlier demo."""
-    people = "\n".join(f"    user {name}@{DOMAIN}, password {password}" for name, password in passwords.items())
-    name, password = next(iter(passwords.items()))
+    readers = {name: password for name, password in passwords.items() if name != POSTMASTER}
+    people = "\n".join(f"    user {name}@{DOMAIN}, password {password}" for name, password in readers.items())
+    name, password = next(iter(readers.items()))
     return f"""
 {DOMAIN} is a customer whose own mail server is down.
 {arrivals() if fresh else "Its mail came in during an earlier demo."}
@@ -32,6 +35,9 @@ Read it in any mail program: IMAP server {HOST}
 {people}
   or one message here:
     curl -sk -u '{name}@{DOMAIN}:{password}' 'imaps://{HOST}:{doors.imaps}/INBOX;MAILINDEX=1'
+
+Decide about john, and see the rest, in a browser: https://{HOST}:{doors.https}/eg/login
+    user {POSTMASTER}@{DOMAIN}, password {passwords[POSTMASTER]}
 
 Send more: SMTP server {HOST}, port {doors.smtp}, to any address of {DOMAIN}.
 

@@ -53,7 +53,16 @@ class DemoService(EmailgencyService):
         ports = {service: bound.addresses[0][1] for service, bound in self._bound.items()}
         shown = os.path.relpath(self._settings.data)
         data = self._settings.data if shown.startswith("..") else shown
-        return Doors(ports["smtp"], ports["imap"], ports["imaps"], ports["pop3"], ports["pop3s"], command(), data)
+        return Doors(
+            ports["smtp"],
+            ports["imap"],
+            ports["imaps"],
+            ports["pop3"],
+            ports["pop3s"],
+            ports["https"],
+            command(),
+            data,
+        )
 
 
 def service(options: Any) -> DemoService:

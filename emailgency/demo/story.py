@@ -22,6 +22,7 @@ from emailgency.command.failure import TROUBLE, CommandFailed
 from emailgency.demo.customer_server import HOST, CustomerServer
 from emailgency.demo.letters import DOMAIN, LETTERS, message
 from emailgency.demo.picture import Doors, messages, picture
+from emailgency.rules.routing import POSTMASTER
 from emailgency.servers.control.command import Asker, Command, Commands, Nothing
 from emailgency.servers.control.pending_commands import MOST_LISTED
 
@@ -92,7 +93,9 @@ class Story:
             for person in PEOPLE:
                 self._notes.passwords[person] = f"Demo-{secrets.token_hex(3)}"
                 await self._ask("mailbox add", address=f"{person}@{DOMAIN}")
-                await self._ask("password", address=f"{person}@{DOMAIN}", password=self._notes.passwords[person])
+            self._notes.passwords[POSTMASTER] = f"Demo-{secrets.token_hex(3)}"
+            for person, password in self._notes.passwords.items():
+                await self._ask("password", address=f"{person}@{DOMAIN}", password=password)
             await self._ask("alias add", address=f"george@{DOMAIN}", mailbox=f"paul@{DOMAIN}")
             await self._ask("list add", address=f"beatles@{DOMAIN}", members=[f"{name}@{DOMAIN}" for name in PEOPLE])
             await self._ask("banish", address=f"i.am.spam@{DOMAIN}")

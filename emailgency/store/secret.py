@@ -5,26 +5,40 @@ import os
 import secrets
 from hashlib import sha256
 
+from twisted.logger import Logger
+
 from emailgency.store import layout
 
 _OCTETS = 32
 
 
 class Secret:
-    """`data` is the data folder; the secret is made at the first start. Raises OSError."""
+    """`data` is the data folder; the secret is made at the first start. Raises OSError.
+
+    A damaged one is put aside and made anew: notifications for older forwards find no way back, but mail goes on.
+    """
+
+    _log = Logger()
 
     def __init__(self, data: str) -> None:
         path = os.path.join(data, layout.SECRET)
         if not os.path.exists(path):
             _make(path)
-        with open(path, "rb") as file:
-            self._secret = file.read()
+        self._secret = _read(path)
         if len(self._secret) != _OCTETS:
-            raise OSError(f"{path} is damaged: take it from a backup, or delete it and lose what it has signed")
+            self._log.error("ALERT {path} is damaged: put aside, and made anew", path=path)
+            os.rename(path, path + ".broken")
+            _make(path)
+            self._secret = _read(path)
 
     def key(self, purpose: str) -> bytes:
         """32 octets; who knows the key of one purpose learns nothing of another."""
         return hmac.digest(self._secret, purpose.encode(), sha256)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _make(path: str) -> None:

@@ -89,3 +89,10 @@ def test_a_secret_stays_the_same_over_restarts_and_differs_by_purpose(tmp_path) 
     first, second = Secret(str(tmp_path)), Secret(str(tmp_path))
     assert first.key("srs") == second.key("srs") != first.key("tokens")
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_secret_keeps_no_server_from_starting(tmp_path) -> None:
+    (tmp_path / "secret").write_bytes(b"")
+    made = Secret(str(tmp_path))
+    assert made.key("srs") == Secret(str(tmp_path)).key("srs")
+    assert (tmp_path / "secret.broken").exists()

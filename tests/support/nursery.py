@@ -135,6 +135,7 @@ def child(settings: str, data: str, folder: str, log: str) -> None:
 def spoil(flaw: str) -> None:
     from emailgency.background import background
     from emailgency.store.spool import Spool
+    from emailgency.store.storing.syncing import Syncing
 
     commit = Spool.commit
 
@@ -144,6 +145,7 @@ def spoil(flaw: str) -> None:
     match flaw:
         case "unsynced":
             os.fsync = os.fdatasync = lambda descriptor: None  # type: ignore[assignment, misc]
+            Syncing.all_at_once = lambda syncing, count: True  # type: ignore[method-assign]
         case "hasty":
             Spool.commit = hasty  # type: ignore[method-assign]
         case "forgetful":

@@ -16,6 +16,7 @@ from emailgency.model.envelope import Deliver
 from emailgency.store import spool_records
 from emailgency.store.spool_records import Accepted
 from emailgency.store.storing import keywords
+from emailgency.store.storing.maildir import SETTLED
 from emailgency.store.storing.messages import Commit, Delivery, Open, Release
 from tests.conftest import ROOT
 from tests.support.belief import Disagreement, Meaning
@@ -114,6 +115,7 @@ class SharedMailbox:
     async def rest(self) -> None:
         """Everybody hears of everything; then all must agree with the disk, folder by folder."""
         for folder, name in zip(FOLDERS, ((), ("Archive",)), strict=True):
+            await self.office.until(lambda name=name: self.settled(name))
             opened = await self.trying(lambda name=name: self.office.folders.open(self.office.path(*name)))
             await self.office.folders.refresh(opened)
             there = [one for one in self.people if one.folder == folder and one.client and not one.client.closed]
@@ -129,6 +131,11 @@ class SharedMailbox:
                         )
                 except Disagreement as error:
                     raise Disagreement(f"{one.name} ({one.kind}) at rest: {error}\n" + "\n".join(one.log)) from None
+
+    def settled(self, name: tuple[str, ...]) -> bool:
+        """Whether file times are old enough to hide nothing: what another program does shows then, and not before."""
+        disk = self.office.disk(*name)
+        return time.time() - max(os.stat(f"{disk}/{part}").st_mtime for part in ("cur", "new")) > 3 * SETTLED
 
     async def listed(self, name: tuple[str, ...]) -> list[int]:
         """UIDs by the storer's list: tells whose mistake it is."""
