@@ -5,6 +5,7 @@ else. A password just found right is remembered for a while, keyed with the mail
 in every few minutes, with several connections. Remembered is a keyed digest that means nothing outside this process.
 """
 
+import ctypes
 import hmac
 import secrets
 import unicodedata
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from twisted.python.threadpool import ThreadPool
 
 R = TypeVar("R")
+_MMAP_THRESHOLD, _LARGE = -3, 4 << 20  # of mallopt; octets
 _REMEMBERED_AT_MOST = 20_000
 
 
@@ -97,6 +99,8 @@ class Credentials:
         if self._hasher is None:
             from argon2 import PasswordHasher  # 8 ms that the first banner need not wait for
 
+            _give_memory_back()
+
             self._hasher = PasswordHasher(
                 time_cost=self._settings.passes, memory_cost=self._settings.memory, parallelism=1
             )
@@ -138,3 +142,12 @@ def _hash_of_nothing(settings: CredentialSettings) -> str:
     """What a hash looks like, for logins of nobody: to compare with it takes as long, and no password matches it."""
     salt, tag = (b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in (16, 32))
     return f"$argon2id$v=19$m={settings.memory},t={settings.passes},p=1${salt}${tag}"
+
+
+def _give_memory_back() -> None:
+    """glibc keeps blocks of a size it has seen freed once: 19 MiB a thread that has made a hash. Large ones shall go
+    back to the system, whatever was freed before; the threshold stays where it is set (mallopt(3)).
+    """
+    setting = getattr(ctypes.CDLL(None), "mallopt", None)
+    if setting is not None:
+        setting(_MMAP_THRESHOLD, _LARGE)
