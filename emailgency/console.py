@@ -26,19 +26,19 @@ from emailgency.flows.server_view import ServerView
 from emailgency.flows.transport_check import TransportCheck
 from emailgency.net.egress import Egress
 from emailgency.servers.imap.limits import new_folders
-from emailgency.servers.web.console.audit_page import AuditPanel
+from emailgency.servers.web.console.audit_panel import AuditPanel
 from emailgency.servers.web.console.candidate_panel import CandidatePanel
 from emailgency.servers.web.console.console import ROOT, Console
-from emailgency.servers.web.console.domain_page import DomainPage
-from emailgency.servers.web.console.login_page import LoginPage
-from emailgency.servers.web.console.mailbox_page import MailboxPage
+from emailgency.servers.web.console.domain_panel import DomainPanel
+from emailgency.servers.web.console.login_panel import LoginPanel
 from emailgency.servers.web.console.mailbox_panel import MailboxPanel
-from emailgency.servers.web.console.name_panels import NamePanels
-from emailgency.servers.web.console.overview_page import OverviewPage
+from emailgency.servers.web.console.mailboxes_panel import MailboxesPanel
+from emailgency.servers.web.console.names_panel import NamesPanel
+from emailgency.servers.web.console.overview_panel import OverviewPanel
 from emailgency.servers.web.console.pages import Pages
 from emailgency.servers.web.console.password_letters import PasswordLetters
-from emailgency.servers.web.console.password_pages import PasswordPages
-from emailgency.servers.web.console.pending_page import PendingPage
+from emailgency.servers.web.console.password_panel import PasswordPanel
+from emailgency.servers.web.console.pending_panel import PendingPanel
 from emailgency.settings import Settings
 from emailgency.store.audit import Audit
 from emailgency.store.credentials import Credentials
@@ -93,15 +93,15 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
         settings.web.password_links,
     )
     panels = (
-        LoginPage(directory, login, sessions),
-        OverviewPage(directory, view),
+        LoginPanel(directory, login, sessions),
+        OverviewPanel(directory, view),
         CandidatePanel(parts.candidates),
-        MailboxPanel(directory, addresses, forget, invitations, parts.clock),
-        MailboxPage(directory, addresses, passwords, status, access, login, sessions),
-        PasswordPages(invitations, parts.clock),
-        NamePanels(directory, addresses),
-        DomainPage(directory, own_settings, parts.flush, view),
-        PendingPage(view, servers),
+        MailboxesPanel(directory, addresses, forget, invitations, parts.clock),
+        MailboxPanel(directory, addresses, passwords, status, access, login, sessions),
+        PasswordPanel(invitations, parts.clock),
+        NamesPanel(directory, addresses),
+        DomainPanel(directory, own_settings, parts.flush, view),
+        PendingPanel(view, servers),
         AuditPanel(Audit(reactor, os.path.join(settings.data, "journal"))),
     )
     routes = [route for panel in panels for route in panel.routes()]

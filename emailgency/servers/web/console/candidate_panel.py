@@ -2,7 +2,6 @@
 
 from msgspec import Struct
 
-from emailgency.codec.address import parse
 from emailgency.flows.candidates import CandidateFlow
 from emailgency.model.address import Address
 from emailgency.model.errors import Invalid
@@ -61,10 +60,10 @@ class CandidatePanel:
             await flow.to_mailbox(visitor.author, address)
 
         async def to_alias(address: Address) -> None:
-            await flow.to_alias(visitor.author, address, _member(visitor, asked.one("mailbox")))
+            await flow.to_alias(visitor.author, address, own(visitor, asked.one("mailbox")))
 
         async def to_list(address: Address) -> None:
-            members = [_member(visitor, text) for text in asked.one("members").replace(",", " ").split()]
+            members = [own(visitor, text) for text in asked.one("members").replace(",", " ").split()]
             await flow.to_list(visitor.author, address, members)
 
         async def banish(address: Address) -> None:
@@ -77,8 +76,3 @@ class CandidatePanel:
             return Page("sure.html", {"addresses": ticked, "deed": deed, "path": "/candidates"})
         await on_ticked(visitor, asked, deeds[deed])
         return Away("/candidates")
-
-
-def _member(visitor: Visitor, text: str) -> Address:
-    text = text.strip()
-    return own(visitor, str(parse(text if "@" in text else f"{text}@{visitor.address.domain}")))

@@ -41,8 +41,12 @@ def ticked(asked: Asked) -> list[str]:
 
 
 def own(visitor: Visitor, text: str) -> Address:
-    """An address of the visitor's own customer; nobody reaches into another's by naming it (attack row 18)."""
-    address = parse(text)
+    """An address of the visitor's own customer; the domain may be left out.
+
+    Nobody reaches into another's by naming it (attack row 18).
+    """
+    text = text.strip()
+    address = parse(text if "@" in text else f"{text}@{visitor.address.domain}")
     if address.domain != visitor.address.domain:
         raise Invalid(f"{text} is no address of yours")
     return address

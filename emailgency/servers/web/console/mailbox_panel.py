@@ -1,27 +1,18 @@
-"""The panel Mailbox: all mailboxes of the customer, and deeds on many of them (rows A1, B3, B6, B8, F1)."""
+"""One mailbox: status, password, forwarding, aliases, lists, hints. Its user sees the same page (row B4)."""
 
-from collections.abc import Callable
-
-from msgspec import Struct
-
-from emailgency.codec.address import parse
+from emailgency.flows.access import MailAccess
 from emailgency.flows.addresses import Addresses
 from emailgency.flows.deciding import mailbox_at
-from emailgency.flows.forget_mail import ForgetMail
-from emailgency.flows.invitations import Invitations
-from emailgency.flows.progress import silent
-from emailgency.model.address import Address
-from emailgency.model.directory import Alias, Mailbox
+from emailgency.flows.login import Login, Source
+from emailgency.flows.mailbox_status import MailboxStatus
+from emailgency.flows.passwords import Passwords
+from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
-from emailgency.servers.web.console.deeds import named, on_ticked, own, ticked
-from emailgency.servers.web.console.listing import listed
+from emailgency.model.verdict import Verdict
+from emailgency.servers.web.console.deeds import own
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory import Directory
-
-
-class Row(Struct, frozen=True):
-    mailbox: Mailbox
-    aliases: int
+from emailgency.store.web_sessions import WebSessions
 
 
 class MailboxPanel:
@@ -29,86 +20,86 @@ class MailboxPanel:
         self,
         directory: Directory,
         addresses: Addresses,
-        forget_mail: ForgetMail,
-        invitations: Invitations,
-        clock: Callable[[], float],
+        passwords: Passwords,
+        status: MailboxStatus,
+        access: MailAccess,
+        login: Login,
+        sessions: WebSessions,
     ) -> None:
         self._directory = directory
         self._addresses = addresses
-        self._forget_mail = forget_mail
-        self._invitations = invitations
-        self._clock = clock
+        self._passwords = passwords
+        self._status = status
+        self._access = access
+        self._login = login
+        self._sessions = sessions
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", "/mailboxes", Who.ADMINISTRATOR, self.show),
-            Route("POST", "/mailboxes", Who.ADMINISTRATOR, self.act),
-            Route("POST", "/mailboxes/add", Who.ADMINISTRATOR, self.add),
+            Route("GET", "/mailboxes/<address>", Who.USER, self.show),
+            Route("POST", "/mailboxes/<address>/password", Who.USER, self.set_password),
+            Route("POST", "/mailboxes/<address>/forwarding", Who.USER, self.set_forwarding),
         ]
 
     async def show(self, visitor: Visitor, asked: Asked) -> Answer:
-        entries = await self._directory.entries(visitor.known.customer)
-        aliases: dict[str, int] = {}
-        for entry in entries:
-            if isinstance(entry, Alias):
-                aliases[entry.mailbox] = aliases.get(entry.mailbox, 0) + 1
-        rows = [Row(entry, aliases.get(entry.id, 0)) for entry in entries if isinstance(entry, Mailbox)]
-        listing = listed(
-            rows,
-            asked,
-            lambda row: str(row.mailbox.address),
-            {
-                "address": lambda row: str(row.mailbox.address),
-                "aliases": lambda row: row.aliases,
-                "password": lambda row: row.mailbox.password is not None,
-            },
-        )
-        return Page("mailboxes.html", {"listing": listing})
+        mailbox = await self._mailbox(visitor, asked)
+        aliases, lists = await self._status.names(mailbox)
+        folders = await self._status.folders(mailbox)
+        customer = await self._directory.customer(mailbox.customer)
+        plan = await self._directory.plan(customer.plan)
+        facts = {
+            "mailbox": mailbox,
+            "own": mailbox.id == visitor.known.mailbox,
+            "aliases": aliases,
+            "lists": lists,
+            "folders": folders,
+            "messages": sum(folder.messages for folder in folders),
+            "unseen": sum(folder.unseen for folder in folders),
+            "size": sum(folder.size for folder in folders),
+            "quota": plan.vip_quota if mailbox.vip else plan.mailbox_quota,
+            "access": await self._access.of_domain(customer.domain),
+        }
+        return Page("mailbox.html", facts)
 
-    async def add(self, visitor: Visitor, asked: Asked) -> Answer:
-        local = asked.one("local").strip()
-        address = parse(local if "@" in local else f"{local}@{visitor.address.domain}")
-        mailbox = await self._addresses.add_mailbox(visitor.author, own(visitor, str(address)))
+    async def set_password(self, visitor: Visitor, asked: Asked) -> Answer:
+        """An administrator needs no old password for others; for one's own, who holds the session must know it."""
+        mailbox = await self._mailbox(visitor, asked)
+        new = asked.one("new")
+        if new != asked.one("again"):
+            raise Invalid("The two new passwords differ.")
+        if mailbox.id == visitor.known.mailbox:
+            source = Source("web", visitor.ip)
+            if isinstance(await self._login.authenticate(str(mailbox.address), asked.one("old"), source), Verdict):
+                raise Invalid("The present password is wrong.")
+        changed = await self._passwords.set(visitor.author, mailbox.address, new)
+        if mailbox.id == visitor.known.mailbox:
+            return Away("/", await self._renewed(visitor, changed))
         visitor.tell("success", str(mailbox.address))
         return Away(f"/mailboxes/{mailbox.address}")
 
-    async def act(self, visitor: Visitor, asked: Asked) -> Answer:
-        deed = asked.one("deed")
-        changes = {
-            "deny": {"smtp_denied": True},
-            "allow": {"smtp_denied": False},
-            "vip": {"vip": True},
-            "no_vip": {"vip": False},
-            "administrator": {"administrator": True},
-            "no_administrator": {"administrator": False},
-        }
+    async def set_forwarding(self, visitor: Visitor, asked: Asked) -> Answer:
+        mailbox = await self._mailbox(visitor, asked)
+        forwards = [line.strip() for line in asked.one("forwards").splitlines() if line.strip()]
+        keep_copy = asked.one("keep_copy") == "yes" or not forwards
+        await self._addresses.set_mailbox(visitor.author, mailbox.address, forwards=forwards, keep_copy=keep_copy)
+        visitor.tell("success", str(mailbox.address))
+        return Away(f"/mailboxes/{mailbox.address}")
 
-        async def change(address: Address) -> None:
-            await self._addresses.set_mailbox(visitor.author, address, **changes[deed])
+    async def _mailbox(self, visitor: Visitor, asked: Asked) -> Mailbox:
+        """A user's own, or any of the customer for an administrator. Who may not see one does not learn of it."""
+        mailbox = await mailbox_at(self._directory, own(visitor, asked.path["address"]))
+        if not visitor.known.administrator and mailbox.id != visitor.known.mailbox:
+            raise Invalid(f"{asked.path['address']} is no mailbox of yours")
+        return mailbox
 
-        async def remove(address: Address) -> None:
-            mailbox = await mailbox_at(self._directory, address)
-            await self._addresses.remove(visitor.author, mailbox.address)
-            await self._forget_mail.of_mailbox(mailbox, silent)
-
-        if deed in changes:
-            await on_ticked(visitor, asked, change)
-        elif deed == "password":
-            return await self._invite(visitor, asked)
-        elif deed == "remove":
-            if not asked.one("sure"):
-                return Page("sure.html", {"addresses": asked.many("address"), "deed": deed, "path": "/mailboxes"})
-            await on_ticked(visitor, asked, remove)
-        else:
-            raise Invalid("Choose what to do.")
-        return Away("/mailboxes")
-
-    async def _invite(self, visitor: Visitor, asked: Asked) -> Answer:
-        """Row B2: who cannot be reached by mail now is shown with the way to set his password by hand (row B3)."""
-        addresses = [own(visitor, text) for text in ticked(asked)]
-        results = await self._invitations.invite(visitor.author, visitor.known.customer, addresses, self._clock())
-        if done := [one.address for one in results if not one.fault]:
-            visitor.tell("success", named(done))
-        if failed := [one for one in results if one.fault]:
-            return Page("by_hand.html", {"failed": failed})
-        return Away("/mailboxes")
+    async def _renewed(self, visitor: Visitor, mailbox: Mailbox) -> str:
+        """A new session for who has just changed his own password; all others of the mailbox have ended."""
+        await self._sessions.end(visitor.token)
+        return await self._sessions.begin(
+            customer=mailbox.customer,
+            mailbox=mailbox.id,
+            address=mailbox.address,
+            administrator=mailbox.administrator,
+            generation=mailbox.generation,
+            language=visitor.known.language,
+        )

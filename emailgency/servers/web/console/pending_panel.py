@@ -9,7 +9,7 @@ MOST = 10_000  # messages that can be looked through; who has more pending looks
 _INCIDENTS = 5
 
 
-class PendingPage:
+class PendingPanel:
     def __init__(self, view: PendingView, servers: ServerView) -> None:
         self._view = view
         self._servers = servers

@@ -9,7 +9,7 @@ from emailgency.store.directory import Directory
 from emailgency.store.web_sessions import WebSessions
 
 
-class LoginPage:
+class LoginPanel:
     def __init__(self, directory: Directory, login: Login, sessions: WebSessions) -> None:
         self._directory = directory
         self._login = login

@@ -10,7 +10,7 @@ from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Rou
 from emailgency.store.directory import Directory
 
 
-class DomainPage:
+class DomainPanel:
     def __init__(self, directory: Directory, settings: DomainSettings, flush: Flush, view: PendingView) -> None:
         self._directory = directory
         self._settings = settings

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from emailgency.codec.address import parse
 from emailgency.flows.addresses import Addresses
 from emailgency.model.address import Address
 from emailgency.model.directory import Alias, Banished, DistributionList, Mailbox
@@ -22,7 +21,7 @@ class Row(Struct, frozen=True):
     leads_to: tuple[str, ...] = ()
 
 
-class NamePanels:
+class NamesPanel:
     def __init__(self, directory: Directory, addresses: Addresses) -> None:
         self._directory = directory
         self._addresses = addresses
@@ -52,7 +51,7 @@ class NamePanels:
 
     async def add_alias(self, visitor: Visitor, asked: Asked) -> Answer:
         alias = await self._addresses.add_alias(
-            visitor.author, _named(visitor, asked.one("address")), _named(visitor, asked.one("mailbox"))
+            visitor.author, own(visitor, asked.one("address")), own(visitor, asked.one("mailbox"))
         )
         visitor.tell("success", str(alias.address))
         return Away("/aliases")
@@ -75,8 +74,8 @@ class NamePanels:
 
     async def save_list(self, visitor: Visitor, asked: Asked) -> Answer:
         """A new list, or other members of one that is there."""
-        address = _named(visitor, asked.one("address"))
-        members = [_named(visitor, text) for text in asked.one("members").replace(",", "\n").split()]
+        address = own(visitor, asked.one("address"))
+        members = [own(visitor, text) for text in asked.one("members").replace(",", "\n").split()]
         entry = await self._directory.entry(visitor.known.customer, address.local)
         save = self._addresses.set_list if isinstance(entry, DistributionList) else self._addresses.add_list
         await save(visitor.author, address, members)
@@ -94,7 +93,7 @@ class NamePanels:
         return _panel("banished.html", [Row(str(one.address)) for one in entries if isinstance(one, Banished)], asked)
 
     async def banish(self, visitor: Visitor, asked: Asked) -> Answer:
-        address = _named(visitor, asked.one("address"))
+        address = own(visitor, asked.one("address"))
         if await self._directory.entry(visitor.known.customer, address.local) is not None:
             raise Invalid(f"{address} is in use: it is banished where it stands")
         await self._addresses.banish(visitor.author, address)
@@ -108,22 +107,17 @@ class NamePanels:
     # -- all -------------------------------------------------------------------------------------------------
 
     async def _act(self, visitor: Visitor, asked: Asked, kind: type[Alias | DistributionList | Banished]) -> None:
-        async def remove(address: Address) -> None:
-            entry = await self._directory.entry(visitor.known.customer, address.local)
-            if not isinstance(entry, kind):
-                raise Invalid("it is no longer what this list showed")
-            await self._addresses.remove(visitor.author, address)
-
-        async def banish(address: Address) -> None:
-            entry = await self._directory.entry(visitor.known.customer, address.local)
-            if not isinstance(entry, kind):
-                raise Invalid("it is no longer what this list showed")
-            await self._addresses.banish(visitor.author, address)
-
-        deeds = {"remove": remove, "banish": banish}
+        deeds = {"remove": self._addresses.remove, "banish": self._addresses.banish}
         if asked.one("deed") not in deeds:
             raise Invalid("Choose what to do.")
-        await on_ticked(visitor, asked, deeds[asked.one("deed")])
+
+        async def deed(address: Address) -> None:
+            entry = await self._directory.entry(visitor.known.customer, address.local)
+            if not isinstance(entry, kind):
+                raise Invalid("it is no longer what this list showed")
+            await deeds[asked.one("deed")](visitor.author, address)
+
+        await on_ticked(visitor, asked, deed)
 
 
 def _panel(template: str, rows: Sequence[Row], asked: Asked) -> Page:
@@ -134,9 +128,3 @@ def _panel(template: str, rows: Sequence[Row], asked: Asked) -> Page:
         {"address": lambda row: row.address, "mailbox": lambda row: row.leads_to},
     )
     return Page(template, {"listing": listing})
-
-
-def _named(visitor: Visitor, text: str) -> Address:
-    """An address of the visitor's customer; the domain may be left out."""
-    text = text.strip()
-    return own(visitor, str(parse(text if "@" in text else f"{text}@{visitor.address.domain}")))

@@ -15,7 +15,7 @@ from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Vi
 _NAME = 320  # characters of an address
 
 
-class PasswordPages:
+class PasswordPanel:
     def __init__(self, invitations: Invitations, clock: Callable[[], float]) -> None:
         self._invitations = invitations
         self._clock = clock

@@ -6,7 +6,7 @@ from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Vi
 from emailgency.store.directory import Directory
 
 
-class OverviewPage:
+class OverviewPanel:
     def __init__(self, directory: Directory, view: PendingView) -> None:
         self._directory = directory
         self._view = view
