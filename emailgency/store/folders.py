@@ -187,8 +187,9 @@ class Folders(FolderTree):
         def apply(reply: Reply) -> None:
             if isinstance(reply, Changed):
                 done.update(one[0] for one in reply.renamed)
-                flagged = [one[0] for one in reply.renamed if folder.rename(*one, reply.modseq)]
-                folder.tell(flagged, silent_to)
+                shared = self._shared(folder)
+                flagged = [one[0] for one in reply.renamed if shared.rename(*one, reply.modseq)]
+                shared.tell(flagged, silent_to)
                 if flagged:
                     self.happened(folder.path, "FLAGCHANGE")
 
@@ -200,8 +201,9 @@ class Folders(FolderTree):
         return all(one[0] in done for one in wanted)
 
     def _gone(self, folder: Folder, reply: Changed) -> None:
-        if folder.expunge(reply.expunged, reply.modseq):
-            folder.tell()
+        shared = self._shared(folder)
+        if shared.expunge(reply.expunged, reply.modseq):
+            shared.tell()
             self.happened(folder.path, "MESSAGEEXPUNGE")
 
     async def _copy(

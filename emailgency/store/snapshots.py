@@ -8,6 +8,7 @@ applied before anything else runs, so all readers of a folder see one story.
 from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import DeferredList
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from emailgency.model.errors import Temporary
@@ -20,6 +21,8 @@ _EMPTY = 100  # messages an empty folder costs as much memory as
 
 class Snapshots:
     """A folder nobody reads stays a while, since clients come back."""
+
+    _log = Logger()
 
     def __init__(self, storer: Storer, root: str, idle_messages: int = 200_000) -> None:
         """`root` is the data folder; at most `idle_messages` messages (200 octets each) of unread folders stay."""
@@ -121,10 +124,20 @@ class Snapshots:
         for path in {one.folder for one in placed}:
             self.happened(path, "MESSAGENEW")
 
+    def _shared(self, folder: Folder) -> Folder:
+        """The snapshot that takes up what a request did: while it was under way `folder` may have been replaced by
+        another one, which was listed before the storer got to the request.
+        """
+        now = self._known.get(folder.path, folder)
+        return now if now.uidvalidity == folder.uidvalidity else folder
+
     def happened(self, path: str, event: str, before: str = "") -> None:
-        """Tell the watchers."""
+        """Tell the watchers; one that fails harms nobody else."""
         for watcher in self.watchers:
-            watcher(path, event, before)
+            try:
+                watcher(path, event, before)
+            except Exception:
+                self._log.failure("a watcher of {path} failed", path=path)
 
     def _loaded(self, opened: Opened) -> Folder:
         folder = self._known.get(opened.folder)
