@@ -1,5 +1,7 @@
 """The families of failure that travel as exceptions. A refusal is no exception: see `verdict`."""
 
+from emailgency.model.words import Value, Words
+
 
 class Temporary(Exception):
     """We are in trouble (disk, Redis, storer, resolver): answer 4xx or NO [UNAVAILABLE], lose nothing.
@@ -9,4 +11,11 @@ class Temporary(Exception):
 
 
 class Invalid(ValueError):
-    """A value somebody gave us breaks a rule; the text says which, in words for that person."""
+    """A value somebody gave us breaks a rule; the text says which, in words for that person.
+
+    What people in the browser may read is a key of the catalogues, with its values beside it (`model.words`).
+    """
+
+    def __init__(self, text: str, **values: Value) -> None:
+        self.words = Words(text, values)
+        super().__init__(str(self.words))
