@@ -16,14 +16,15 @@ from emailgency.command.place import default_data
 from emailgency.flows.access import AccessSettings
 from emailgency.flows.bounce import BounceSettings
 from emailgency.flows.customer_accounts import OperatorLimits
+from emailgency.flows.expire import ExpirySettings
 from emailgency.flows.flush import FlushSettings
 from emailgency.flows.login import LoginSettings
 from emailgency.flows.outbound import OutboundSettings
 from emailgency.flows.relay import RelaySettings
 from emailgency.listening import parse
-from emailgency.net.courier import CourierSettings
 from emailgency.net.dns import DnsSettings
 from emailgency.net.egress import EgressSettings
+from emailgency.net.session import CourierSettings
 from emailgency.rules.guard import GuardSettings
 from emailgency.rules.retry import RetrySettings
 from emailgency.servers.imap.limits import Imap
@@ -112,6 +113,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     login_failures: FailureSettings = FailureSettings()
     credentials: CredentialSettings = CredentialSettings()
     operator: OperatorLimits = OperatorLimits()
+    expiry: ExpirySettings = ExpirySettings()
     relay: RelaySettings = RelaySettings()
     outbound: OutboundSettings = OutboundSettings()
     bounces: BounceSettings = BounceSettings()

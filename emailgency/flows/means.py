@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from emailgency.flows.attempts import Attempts
-from emailgency.net.courier import Courier, CourierSettings
+from emailgency.net.courier import Courier
 from emailgency.net.egress import Egress
 from emailgency.net.reactor import NetReactor
+from emailgency.net.session import CourierSettings
 from emailgency.rules.guard import GuardSettings
 from emailgency.rules.retry import RetrySettings
 

@@ -54,6 +54,7 @@ class Opened(Struct):
     def close(self) -> None:
         if self.rest:
             self.rest.close()
+            self.rest = None
 
 
 def open_parcel(parcel: Parcel) -> Opened:

@@ -11,9 +11,9 @@ from emailgency.flows.incidents import Incidents
 from emailgency.flows.means import Means, Places
 from emailgency.flows.relay import RelayFlow, RelaySettings
 from emailgency.model.directory import STANDARD, Customer
-from emailgency.net.courier import CourierSettings
 from emailgency.net.dns import Dns, DnsSettings
 from emailgency.net.egress import Egress, EgressSettings
+from emailgency.net.session import CourierSettings
 from emailgency.rules.guard import GuardSettings
 from emailgency.rules.retry import RetrySettings
 from emailgency.store.history import History
