@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from emailgency.codec import dsn, trace
 from emailgency.codec.dsn import Action, Report, Status
 from emailgency.flows import octets
+from emailgency.flows.copying import copied
 from emailgency.flows.resolve import resolve_from_within
 from emailgency.model.envelope import Client, Envelope, Outbound, Outcome, Recipient, Relay, Target, Undelivered
 from emailgency.model.errors import Temporary
@@ -207,33 +208,9 @@ class Bounces:
             plan.append(Undelivered(customer=target.customer, recipient=target.recipient))
             reason = f"<{target.address}>: {outcome.word}, {_reason(outcome)}"
             reasons.append(dsn.field("X-Undelivered-Reason", reason) + "\r\n")
-        now = self._clock()
-        arrival = self.spool.begin(now)
-        return_path = trace.return_path(envelope.sender)
-        try:
-            arrival.write(return_path + "".join(reasons).encode())
-            async for chunk in self._original(envelope, header_only=False):
-                arrival.write(chunk)
-        except BaseException:
-            arrival.abort()
-            raise
-        await self.spool.commit(
-            arrival,
-            Envelope(
-                id=arrival.id,
-                customer=envelope.customer,
-                sender=envelope.sender,
-                received_at=now,
-                size=arrival.size,
-                checksum=arrival.checksum,
-                return_path=len(return_path),
-                recipients=envelope.recipients,
-                plan=tuple(dict.fromkeys(plan)),
-                client=envelope.client,
-                body=envelope.body,
-                smtputf8=envelope.smtputf8,
-            ),
-        )
+        fields = "".join(reasons).encode()
+        targets = tuple(dict.fromkeys(plan))
+        await copied(self.spool, self._reactor, envelope, self._clock(), lambda id: fields, plan=targets)
 
 
 def _address(envelope: Envelope, index: int) -> str:

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from emailgency.codec import trace
 from emailgency.flows import octets
+from emailgency.flows.copying import copied
 from emailgency.model.envelope import Envelope, Outbound, Outcome, Recipient
 from emailgency.model.errors import Temporary
 
@@ -63,45 +64,33 @@ class Homecoming:
 
     async def _accept(self, envelope: Envelope, target: Outbound, route: "Route", fields: bytes) -> str:
         now = self._clock()
-        arrival = self._spool.begin(now)
-        stamp = trace.Stamp(
-            helo=self._host_name,
-            ip="127.0.0.1",
-            host_name=self._host_name,
-            protocol="LMTP",
-            id=arrival.id,
-            at=now,
-            recipient=target.address,
-        )
-        return_path = trace.return_path(envelope.sender)
-        try:
-            arrival.write(return_path + trace.received(stamp) + fields)
-            async for chunk in octets.chunks(self._reactor, self._spool.path(envelope.id), envelope.return_path):
-                arrival.write(chunk)
-        except BaseException:
-            arrival.abort()
-            raise
+
+        def received(id: str) -> bytes:
+            stamp = trace.Stamp(
+                helo=self._host_name,
+                ip="127.0.0.1",
+                host_name=self._host_name,
+                protocol="LMTP",
+                id=id,
+                at=now,
+                recipient=target.address,
+            )
+            return trace.received(stamp) + fields
+
         recipient = envelope.recipients[target.recipient]
-        await self._spool.commit(
-            arrival,
-            Envelope(
-                id=arrival.id,
-                customer=route.customer.id,
-                sender=envelope.sender,
-                received_at=now,
-                size=arrival.size,
-                checksum=arrival.checksum,
-                return_path=len(return_path),
-                recipients=(Recipient(as_given=target.address, notify=recipient.notify, original=recipient.original),),
-                plan=route.targets,
-                client=envelope.client,
-                body=envelope.body,
-                smtputf8=envelope.smtputf8,
-                ret=envelope.ret,
-                envid=envelope.envid,
-            ),
+        own = Recipient(as_given=target.address, notify=recipient.notify, original=recipient.original)
+        return await copied(
+            self._spool,
+            self._reactor,
+            envelope,
+            now,
+            received,
+            customer=route.customer.id,
+            recipients=(own,),
+            plan=route.targets,
+            ret=envelope.ret,
+            envid=envelope.envid,
         )
-        return arrival.id
 
     async def _end(self, live: "Live", index: int, outcome: Outcome) -> None:
         await self._spool.finished(live.envelope.id, (index,), outcome)

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from emailgency.codec import trace
-from emailgency.flows import octets
+from emailgency.flows.copying import copied
 from emailgency.model.directory import Mailbox
 from emailgency.model.envelope import Deliver, Envelope, Outbound, Outcome, Relay, Target, Undelivered
-from emailgency.model.errors import Invalid, Temporary
+from emailgency.model.errors import Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,38 +40,5 @@ class KeepHere:
             plan = (Deliver(customer=mailbox.customer, mailbox=mailbox.id, recipient=remote[0].recipient),)
         else:
             plan = tuple(dict.fromkeys(Undelivered(customer=one.customer, recipient=one.recipient) for one in remote))
-        id = await self._copy(envelope, plan)
+        id = await copied(self._spool, self._reactor, envelope, self._clock(), plan=plan)
         await self._spool.finished(envelope.id, targets, Outcome(word="delivered", reply=f"as {id}"))
-
-    async def _copy(self, envelope: Envelope, plan: tuple[Target, ...]) -> str:
-        now = self._clock()
-        arrival = self._spool.begin(now)
-        return_path = trace.return_path(envelope.sender)
-        try:
-            arrival.write(return_path)
-            async for chunk in octets.chunks(self._reactor, self._spool.path(envelope.id), envelope.return_path):
-                arrival.write(chunk)
-        except OSError as error:
-            arrival.abort()
-            raise Temporary(str(error)) from error
-        except BaseException:
-            arrival.abort()
-            raise
-        await self._spool.commit(
-            arrival,
-            Envelope(
-                id=arrival.id,
-                customer=envelope.customer,
-                sender=envelope.sender,
-                received_at=now,
-                size=arrival.size,
-                checksum=arrival.checksum,
-                return_path=len(return_path),
-                recipients=envelope.recipients,
-                plan=plan,
-                client=envelope.client,
-                body=envelope.body,
-                smtputf8=envelope.smtputf8,
-            ),
-        )
-        return arrival.id
