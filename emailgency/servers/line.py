@@ -5,6 +5,7 @@ command while one runs. Output is bounded because whoever writes much does so by
 deadline, looked at by the timer common to all connections (`servers.connections`).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from math import inf
 from typing import Generic, Protocol, TypeVar
@@ -53,7 +54,7 @@ class Transport(Protocol):
 
 
 @implementer(IPushProducer)
-class Line(Generic[E]):
+class Line(ABC, Generic[E]):
     """`transport` is told by this object to stop reading, and tells it to stop writing.
 
     A protocol says in a class of its own which codec reads, and what its last words look like.
@@ -202,9 +203,9 @@ class Line(Generic[E]):
             self.write(self.farewell(words))
         self.hang_up()
 
+    @abstractmethod
     def farewell(self, words: str) -> bytes:
         """The last words, as the protocol has them."""
-        raise NotImplementedError
 
     def expire(self, now: float) -> None:
         """The deadline has passed; when the client takes nothing, away with it."""

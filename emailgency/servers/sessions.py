@@ -1,5 +1,6 @@
 """What the servers of mailboxes have in common: who is connected, who has logged in, and the end of all of them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Any, Generic, TypeVar
 from typing import Protocol as Shape
@@ -43,7 +44,7 @@ class Session(Shape[L_co]):
 S = TypeVar("S", bound=Session[Any])
 
 
-class Sessions(Generic[S, L]):
+class Sessions(ABC, Generic[S, L]):
     """The sessions and the parts they use."""
 
     _log = Logger()
@@ -66,11 +67,13 @@ class Sessions(Generic[S, L]):
         self._started = 0
         self._emptied: Deferred[None] | None = None
 
+    @abstractmethod
     def line(self, transport: Transport) -> L:
-        raise NotImplementedError
+        """Of a client that has just come."""
 
+    @abstractmethod
     def converse(self, line: L) -> Coroutine[Any, Any, None]:
-        raise NotImplementedError
+        """All that is said on it, from the greeting to the end."""
 
     # -- who is here ---------------------------------------------------------------------------------------
 
