@@ -29,6 +29,7 @@ from emailgency.flows.incidents import Incidents
 from emailgency.flows.login import Login
 from emailgency.flows.means import Means, Places
 from emailgency.flows.outbound import OutboundFlow
+from emailgency.flows.overflow import Overflow
 from emailgency.flows.receive import Reception
 from emailgency.flows.relay import RelayFlow
 from emailgency.flows.relocate import Relocation
@@ -140,9 +141,11 @@ class App:
         self.submission = Submission(
             resolver, self.spool, clock, name, smtp.reception, self.directory, smtp.submission, service_domain
         )
-        self.unknowns = self.reception.unknowns = self.submission.unknowns = UnknownRecipients(
-            candidates, Counts(reactor, data), self.directory, reactor.seconds, smtp.unknown
-        )
+        self.counts = Counts(reactor, data)
+        self.unknowns = UnknownRecipients(candidates, self.counts, self.directory, reactor.seconds, smtp.unknown)
+        self.overflow = Overflow(self.directory, data)
+        self.storer.listeners.append(self.overflow.delivered)
+        self.reception.rooms = self.submission.rooms = (self.unknowns, self.overflow)
 
         # Mail goes out
         self.egress = Egress(settings.egress, self._listening)
@@ -237,6 +240,12 @@ class App:
 
         self.candidates = candidate_flow(self, self._reactor, self._settings)
         self.loops.append(Periodic(self._reactor, "tidying the catchall", TIDY, self.candidates.tidy_all))
+        from emailgency.expiry import PROMPT, expiry_flow
+
+        expiry = expiry_flow(self, self._reactor, self._settings)
+        every = self._settings.expiry.every
+        self.loops.append(Periodic(self._reactor, "letting old mail go", every, expiry.sweep_all))
+        self.loops.append(Periodic(self._reactor, "making room in full mailboxes", PROMPT, expiry.make_room))
         self._open_web()
         self._asleep.discard("mailboxes")
 

@@ -16,7 +16,7 @@ from emailgency.rules.routing import POSTMASTER
 from emailgency.store.changes import Author, Edit
 from emailgency.store.directory import Directory
 
-CHANGEABLE = frozenset({"administrator", "vip", "smtp_denied", "forwards", "keep_copy"})
+CHANGEABLE = frozenset({"administrator", "vip", "smtp_denied", "forwards", "keep_copy", "expiration_delay"})
 
 
 class Addresses:
@@ -65,6 +65,9 @@ class Addresses:
             customer = await self._directory.customer(before.customer)
             if "forwards" in changes:
                 changes["forwards"] = self.checked_forwards(changes["forwards"], customer, before.address)
+            if "expiration_delay" in changes:
+                await self._check_delay(changes["expiration_delay"], customer)
+                changes["shortened_to"] = None  # should there be no room for that, it is shortened again
             after = msgspec.structs.replace(before, **changes)
             if after.address.local == POSTMASTER and not after.administrator:
                 raise Invalid("postmaster keeps the administrator right")
@@ -72,6 +75,14 @@ class Addresses:
                 after = msgspec.structs.replace(after, generation=before.generation + 1)
             await self._replace(author, customer, before, after)
         return after
+
+    async def shorten(self, author: Author, mailbox: Mailbox, days: int | None) -> None:
+        """Mail is kept for so many days only, for want of room; None: for as long as its user wants again (row B5)."""
+        after = msgspec.structs.replace(mailbox, shortened_to=days)
+        words = f"expiration delay of {mailbox.address} " + (
+            "is what its user wants again" if days is None else f"shortened to {days} days for want of room"
+        )
+        await self._directory.change(author, words, entry_edits(mailbox, after), mailbox.customer)
 
     # -- other entries -------------------------------------------------------------------------------------
 
@@ -146,6 +157,12 @@ class Addresses:
                 raise Invalid(f"{text} is the mailbox itself")
             forwards.setdefault(forward, as_addressed(text))
         return tuple(forwards.values())
+
+    async def _check_delay(self, days: int | None, customer: Customer) -> None:
+        """None is the plan's default."""
+        plan = await self._directory.plan(customer.plan)
+        if days is not None and not 1 <= days <= plan.expiration_delay_max:
+            raise Invalid(f"mail is kept for 1 to {plan.expiration_delay_max} days in the plan {plan.name}")
 
     async def _members(self, customer: Customer, addresses: Iterable[Address]) -> tuple[str, ...]:
         """Ids of mailboxes of this customer, each once."""

@@ -37,7 +37,7 @@ from emailgency.rules.routing import POSTMASTER
 if TYPE_CHECKING:
     from emailgency.flows.login import Principal
     from emailgency.flows.resolve import Resolver
-    from emailgency.flows.unknown_recipients import UnknownRecipients
+    from emailgency.flows.unknown_recipients import Claimed
     from emailgency.store.arrival import Arrival
     from emailgency.store.spool import Spool
 
@@ -92,7 +92,7 @@ class Reception:
         self.host_name = host_name
         self.limits = limits
         self._own_names = frozenset((host_name, service_domain))
-        self.unknowns: UnknownRecipients | None = None  # who counts mail for nobody we know; None: nobody does
+        self.rooms: tuple[Claimed, ...] = ()  # who is asked for room at each recipient
         self.committing: dict[str, list[Deferred[None]]] = {}  # fingerprint -> repetitions that wait for its end
 
     async def begin(
@@ -160,7 +160,7 @@ class Transaction:
         self._size = 0  # octets of the message as SIZE counts
         self._digest = hashlib.sha256()
         self._scan = HeaderScan()
-        self._claims = Claims(reception.unknowns)
+        self._claims = Claims(reception.rooms)
 
     async def recipient(self, rcpt: Rcpt) -> Verdict:
         """RCPT. Nothing is changed unless the answer accepts."""

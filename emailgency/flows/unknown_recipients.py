@@ -3,8 +3,8 @@
 Asked at RCPT. What it grants counts until the transaction has ended, so that many at once stay within the limits.
 """
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 from msgspec import Meta, Struct
 
@@ -115,22 +115,28 @@ class UnknownRecipients:
         return room, limit
 
 
-class Claims:
-    """What one transaction was granted. Without `unknowns` nothing is counted."""
+class Claimed(Protocol):
+    """Who grants room: for unknown recipients, or in mailboxes."""
 
-    def __init__(self, unknowns: UnknownRecipients | None) -> None:
-        self._unknowns = unknowns
+    async def claim(self, targets: Iterable[Target], ip: str | None, size: int) -> "Settle | Verdict | None": ...
+
+
+class Claims:
+    """What one transaction was granted."""
+
+    def __init__(self, rooms: Sequence[Claimed]) -> None:
+        """Of these; of none: nothing is counted."""
+        self._rooms = rooms
         self._granted: list[Settle] = []
 
     async def take(self, targets: Iterable[Target], size: int, ip: str | None = None) -> Verdict | None:
         """For a recipient with these targets; a Verdict when there is no room for mail to him."""
-        if self._unknowns is None:
-            return None
-        granted = await self._unknowns.claim(targets, ip, size)
-        if isinstance(granted, Verdict):
-            return granted
-        if granted is not None:
-            self._granted.append(granted)
+        for room in self._rooms:
+            granted = await room.claim(targets, ip, size)
+            if isinstance(granted, Verdict):
+                return granted
+            if granted is not None:
+                self._granted.append(granted)
         return None
 
     def settle(self, stored: int | None) -> None:

@@ -45,6 +45,7 @@ class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     undelivered_messages: int = 10_000
     expiration_delay: int = 30
     expiration_delay_max: int = 90
+    reserve: int = 10 << 30  # by which all mailboxes of the customer together may pass their quotas (row B12)
     pending_lifetime: int = 30
     sms: bool = False
     primary: bool = False
@@ -111,6 +112,8 @@ class Mailbox(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="mailbo
     smtp_denied: bool = False  # row B8
     forwards: tuple[str, ...] = ()
     keep_copy: bool = True
+    expiration_delay: int | None = None  # days that mail is kept (row B5); None: the plan's
+    shortened_to: int | None = None  # days to which we have shortened it for want of room; None: we have not
 
 
 class Alias(Struct, frozen=True, kw_only=True, tag="alias"):

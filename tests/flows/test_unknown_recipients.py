@@ -130,7 +130,7 @@ class UnknownRecipientTests(TestCase):
                 return Route(customer, Domain("mydomain.zz", "c1", DomainKind.MAIN), None, (target,), 4000)
 
         reception = Reception(Meant(), MemorySpool(), lambda: 1_800_000_000.0, "mx.test", ReceptionLimits())
-        reception.unknowns = self.unknowns
+        reception.rooms = (self.unknowns,)
         return Transaction(reception, Client(ip=SOMEWHERE), Mail(sender="a@b.example"), "ESMTP")
 
     async def test_room_is_held_from_rcpt_to_the_end_of_the_transaction(self) -> None:

@@ -1,0 +1,123 @@
+"""Mailboxes that hold more than their quota (product row B12, attack row 29).
+
+Mail from outside is taken all the same, until all mailboxes of a customer together have used up his reserve: then RCPT
+gets 452 4.2.2. What is asked at RCPT is in memory: sizes as counted last, and what has been delivered since.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from emailgency.model.envelope import Deliver, Target
+from emailgency.model.verdict import Verdict
+from emailgency.rules.expiry import FULL
+from emailgency.store import layout
+from emailgency.store.counts import octets_of
+
+if TYPE_CHECKING:
+    from emailgency.flows.unknown_recipients import Settle
+    from emailgency.store.directory import Directory
+    from emailgency.store.storing.messages import Delivered
+
+NO_ROOM = Verdict(452, "4.2.2", "this mailbox is full, and so is the space kept in reserve; try again later")
+_KEPT = 100_000  # mailboxes, 20 MB
+
+
+class Size(Struct):
+    """Octets in one mailbox. `granted`: to open transactions. `coming`: accepted, and not delivered yet."""
+
+    customer: str
+    quota: int
+    octets: int = 0
+    granted: int = 0
+    coming: int = 0
+
+    @property
+    def beyond(self) -> int:
+        return max(0, self.octets + self.granted + self.coming - self.quota)
+
+
+class Overflow:
+    """One for all doors. `due` are mailboxes that somebody should count, or make room in."""
+
+    def __init__(self, directory: "Directory", root: str) -> None:
+        """`root` is the data folder."""
+        self.due: set[str] = set()
+        self._directory = directory
+        self._root = root
+        self._sizes: dict[str, Size] = {}  # by id of the mailbox
+        self._beyond: dict[str, int] = {}  # customer -> octets by which his mailboxes pass their quotas
+
+    def counted(self, customer: str, mailbox: str, octets: int, quota: int) -> None:
+        """What is there now; with what was on its way."""
+        size = self._sizes.pop(mailbox, None) or Size(customer, quota)
+        self._sizes[mailbox] = size
+        before, size.octets, size.quota, size.coming = size.beyond, octets, quota, 0
+        self._note(size, before)
+        self.due.discard(mailbox)
+        while len(self._sizes) > _KEPT:
+            self.forget(next(iter(self._sizes)))
+
+    def forget(self, mailbox: str) -> None:
+        """It has gone."""
+        self.due.discard(mailbox)
+        size = self._sizes.pop(mailbox, None)
+        if size is not None:
+            before, size.quota = size.beyond, 1 << 62
+            self._note(size, before)
+
+    def delivered(self, event: "Delivered") -> None:
+        """Called for each message that lies in a mailbox now."""
+        for placed in event.placed:
+            if not layout.is_mailbox(placed.folder):
+                continue
+            mailbox = placed.folder.rpartition("/")[2]
+            size = self._sizes.get(mailbox)
+            if size is None:
+                self.due.add(mailbox)
+                continue
+            octets = octets_of(f"{self._root}/{placed.folder}/{placed.subfolder}", placed.name)
+            before = size.beyond
+            size.octets += octets
+            size.coming = max(0, size.coming - octets)
+            self._note(size, before)
+            if size.octets > size.quota * FULL:
+                self.due.add(mailbox)
+
+    async def claim(self, targets: Iterable[Target], ip: str | None, octets: int) -> "Settle | Verdict | None":
+        """Room for a recipient with these targets; arguments and answer as of `UnknownRecipients.claim`."""
+        sizes = [
+            size for one in targets if isinstance(one, Deliver) and (size := self._sizes.get(one.mailbox)) is not None
+        ]
+        if not sizes:
+            return None
+        if any(size.octets + size.granted + size.coming + octets > size.quota for size in sizes):
+            customer = sizes[0].customer
+            plan = await self._directory.plan((await self._directory.customer(customer)).plan)
+            more = sum(max(0, size.octets + size.granted + size.coming + octets - size.quota) for size in sizes)
+            held = sum(size.beyond for size in sizes)
+            if self._beyond.get(customer, 0) + more - held > plan.reserve:
+                return NO_ROOM
+        for size in sizes:
+            self._grant(size, octets, 0)
+
+        def settle(stored: int | None) -> None:
+            for size in sizes:
+                self._grant(size, -octets, stored or 0)
+
+        return settle
+
+    def _grant(self, size: Size, granted: int, coming: int) -> None:
+        before = size.beyond
+        size.granted += granted
+        size.coming += coming
+        self._note(size, before)
+
+    def _note(self, size: Size, before: int) -> None:
+        """It was `before` octets beyond its quota until now."""
+        beyond = self._beyond.get(size.customer, 0) + size.beyond - before
+        if beyond:
+            self._beyond[size.customer] = beyond
+        else:
+            self._beyond.pop(size.customer, None)

@@ -1,0 +1,112 @@
+"""Mailboxes beyond their quota: mail is taken until the customer's reserve is used up (product row B12)."""
+
+from msgspec.structs import replace
+from twisted.trial.unittest import TestCase
+
+from emailgency.codec.smtp.command import Mail, Rcpt
+from emailgency.flows.overflow import NO_ROOM, Overflow
+from emailgency.flows.receive import Reception, ReceptionLimits, Transaction
+from emailgency.model.directory import STANDARD
+from emailgency.model.envelope import Catchall, Client, Deliver, Relay
+from emailgency.model.verdict import Verdict
+from emailgency.store import layout
+from emailgency.store.storing.messages import Delivered, Placed
+from tests.support.imap import FewMailboxes, all_of
+from tests.support.smtp import MemorySpool
+
+TARGETS = (Deliver(customer="c1", mailbox="paul", recipient=0), Relay(customer="c1", address="p@x.zz", recipient=0))
+SOMEWHERE = "192.0.2.1"
+
+
+def delivered(mailbox: str, octets: int) -> Delivered:
+    name = f"1.x.host,S={octets},U=1"
+    return Delivered(1, "x", (Placed(layout.mailbox("c1", mailbox), 1, "new", name),), ())
+
+
+class OverflowTests(TestCase):
+    def setUp(self) -> None:
+        self.people = FewMailboxes(replace(STANDARD, mailbox_quota=1000, reserve=500))
+        self.overflow = Overflow(self.people, "/nowhere")  # type: ignore[arg-type]
+
+    async def accepted(self, octets: int, mailbox: str = "paul", *, arrives: bool = True) -> bool:
+        """One transaction after the other."""
+        settle = await self.overflow.claim((Deliver(customer="c1", mailbox=mailbox, recipient=0),), SOMEWHERE, octets)
+        if isinstance(settle, Verdict):
+            return False
+        if settle is not None:
+            settle(octets)
+        if arrives:
+            self.overflow.delivered(delivered(mailbox, octets))
+        return True
+
+    async def test_a_mailbox_nobody_has_counted_takes_mail_and_is_counted_soon(self) -> None:
+        assert await self.overflow.claim(TARGETS, SOMEWHERE, 10_000) is None
+        self.overflow.delivered(delivered("paul", 100))
+        assert self.overflow.due == {"paul"}
+
+    async def test_other_targets_need_no_room(self) -> None:
+        self.overflow.counted("c1", "paul", 5000, 1000)
+        others = (TARGETS[1], Catchall(customer="c1", address="x@mydomain.zz", recipient=0))
+        assert await self.overflow.claim(others, SOMEWHERE, 100) is None
+
+    async def test_the_quota_refuses_nothing_the_reserve_does(self) -> None:
+        self.overflow.counted("c1", "paul", 950, 1000)
+        assert [await self.accepted(100) for _ in range(7)] == [True] * 5 + [False] * 2
+        assert "paul" in self.overflow.due
+
+    async def test_all_mailboxes_of_a_customer_share_his_reserve_and_small_ones_are_not_harmed(self) -> None:
+        for name, octets in (("paul", 1300), ("mary", 1150), ("boss", 10)):
+            self.overflow.counted("c1", name, octets, 1000)
+        self.overflow.counted("c2", "chief", 5000, 1000)
+        assert [await self.accepted(100, name) for name in ("paul", "mary", "boss")] == [False, False, True]
+        assert await self.accepted(50, "mary")
+        assert not await self.accepted(1, "mary")
+        self.overflow.counted("c1", "paul", 900, 1000)  # room was made
+        assert await self.accepted(100, "mary")
+
+    async def test_what_was_accepted_counts_until_it_is_delivered_and_what_was_not_does_not(self) -> None:
+        self.overflow.counted("c1", "paul", 1000, 1000)
+        for _ in range(20):
+            settle = await self.overflow.claim(TARGETS, SOMEWHERE, 400)
+            assert callable(settle)
+            settle(None)
+        assert await self.accepted(300, arrives=False)
+        assert not await self.accepted(300)
+        self.overflow.delivered(delivered("paul", 300))
+        assert not await self.accepted(300)
+        assert await self.accepted(200)
+
+    async def test_a_mailbox_that_has_gone_holds_nothing(self) -> None:
+        self.overflow.counted("c1", "paul", 1500, 1000)
+        assert not await self.accepted(10)
+        self.overflow.forget("paul")
+        self.overflow.counted("c1", "mary", 1000, 1000)
+        assert await self.accepted(500, "mary")
+
+    async def test_attack_29_fifty_deliveries_at_once_never_share_the_last_room(self) -> None:
+        for octets in (1000, 900, 1400):
+            self.overflow.counted("c1", "paul", octets, 1000)
+            answers = await all_of(*(self.overflow.claim(TARGETS, SOMEWHERE, 100) for _ in range(50)))
+            taken = [answer for answer in answers if not isinstance(answer, Verdict)]
+            assert len(taken) == (1500 - octets) // 100
+            for settle in taken:
+                settle(100)
+                self.overflow.delivered(delivered("paul", 100))
+            assert isinstance(await self.overflow.claim(TARGETS, SOMEWHERE, 1), Verdict)
+            self.overflow.counted("c1", "paul", 1500, 1000)  # the recount says the same
+            assert isinstance(await self.overflow.claim(TARGETS, SOMEWHERE, 1), Verdict)
+
+    async def test_a_sender_hears_452_at_that_recipient(self) -> None:
+        self.overflow.counted("c1", "paul", 1500, 1000)
+
+        class Means:
+            async def resolve(self, recipient: object, index: int) -> object:
+                from emailgency.rules.routing import Route
+
+                return Route(await people.customer("c1"), None, None, TARGETS, 1 << 20)  # type: ignore[arg-type]
+
+        people = self.people
+        reception = Reception(Means(), MemorySpool(), lambda: 1.0, "mx.zz", ReceptionLimits())  # type: ignore[arg-type]
+        reception.rooms = (self.overflow,)
+        transaction = Transaction(reception, Client(ip=SOMEWHERE), Mail(sender="a@b.zz", size=10), "ESMTP")
+        assert await transaction.recipient(Rcpt(address="paul@mydomain.zz")) == NO_ROOM
