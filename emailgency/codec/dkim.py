@@ -6,9 +6,10 @@ than it stands there, so that no second one can be put in (RFC 6376 section 8.15
 
 import re
 from base64 import b64encode
-from collections import defaultdict
-from hashlib import sha256
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+from emailgency.codec.canonical import Fields, relaxed
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -19,49 +20,7 @@ SIGNED = (
     b"sender mime-version content-type content-transfer-encoding content-disposition auto-submitted list-unsubscribe"
 ).split()
 ONCE_MORE = (b"from", b"subject", b"date", b"to")
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:((?:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*))(?:\r\n|\Z)")
-_BLANKS = re.compile(rb"[ \t]+")
-_BLANKS_AT_THE_END = re.compile(rb"[ \t]+\r\n")
-_LINE_ENDS_BACKWARDS = re.compile(rb"(?:\n\r)*")
 _WIDTH = 72  # octets of base64 a line
-
-
-class BodyHash:
-    """SHA-256 of a body in relaxed form (RFC 6376 section 3.4.4), however it is cut into pieces."""
-
-    def __init__(self) -> None:
-        self._hash = sha256()
-        self._rest: list[bytes] = []  # the last line, as long as it has no end
-        self._empty = 0  # empty lines that count only when something follows
-
-    def feed(self, octets: bytes) -> None:
-        if not octets:
-            return
-        border = self._rest[-1][-1:] if self._rest else b""
-        self._rest.append(octets)
-        if b"\r\n" in border + octets:
-            whole = b"".join(self._rest)
-            end = whole.rfind(b"\r\n") + 2
-            self._lines(whole[:end])
-            self._rest = [whole[end:]] if end < len(whole) else []
-
-    def digest(self) -> bytes:
-        """32 octets; afterwards nothing more is fed."""
-        if self._rest:
-            self._lines(b"".join(self._rest) + b"\r\n")
-            self._rest = []
-        return self._hash.digest()
-
-    def _lines(self, lines: bytes) -> None:
-        lines = _BLANKS_AT_THE_END.sub(b"\r\n", _BLANKS.sub(b" ", lines))
-        ends = _LINE_ENDS_BACKWARDS.match(lines[::-1])
-        assert ends is not None
-        spoken = lines[: len(lines) - len(ends[0])]
-        if not spoken:
-            self._empty += len(lines) // 2
-            return
-        self._hash.update(b"\r\n" * self._empty + spoken + b"\r\n")
-        self._empty = len(ends[0]) // 2 - 1
 
 
 def signature(
@@ -69,24 +28,39 @@ def signature(
 ) -> bytes:
     """The field DKIM-Signature with its CRLF, to stand before `header`.
 
-    `header`: the fields with their CRLFs; `body`: digest of a `BodyHash`; `at`: seconds since the epoch; `local`: the
-    part before the @ that signs for itself (i=), "" for the whole domain.
+    `header`: the fields with their CRLFs; `body`: digest of a `canonical.BodyHash`; `at`: seconds since the epoch;
+    `local`: the part before the @ that signs for itself (i=), "" for the whole domain.
     """
+    fields = Fields(header)
+    names = (*named(fields, SIGNED), *ONCE_MORE)
+    identity = f"i={local}@{domain}; " if local else ""
+    tags = (
+        f"v=1; a=rsa-sha256; c=relaxed/relaxed; d={domain}; s={selector};\r\n\t{identity}t={int(at)};\r\n"
+        f"{over(names, body)}"
+    )
+    return signed("DKIM-Signature", tags, fields.covered(names, in_relaxed_form=True), key)
+
+
+def named(fields: Fields, wanted: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Each of the wanted names as often as it is there."""
+    return tuple(name for name in wanted for _ in fields.named(name))
+
+
+def over(names: Iterable[bytes], body: bytes) -> str:
+    """The tags that say what is signed."""
+    return f"\th={_folded([name.decode('ascii') for name in names])};\r\n\tbh={b64encode(body).decode('ascii')};\r\n"
+
+
+def signed(name: str, tags: str, covered: bytes, key: "RSAPrivateKey") -> bytes:
+    """The field with its CRLF: `tags`, and a signature over what is covered and itself."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding
 
-    fields = _fields(header)
-    names = _signed_names(fields)
-    identity = f"i={local}@{domain}; " if local else ""
-    unsigned = (
-        f"v=1; a=rsa-sha256; c=relaxed/relaxed; d={domain}; s={selector};\r\n\t{identity}t={int(at)};\r\n"
-        f"\th={_folded([name.decode('ascii') for name in names])};\r\n"
-        f"\tbh={b64encode(body).decode('ascii')};\r\n\tb="
-    ).encode()
-    covered = b"".join(_take(fields, name) for name in names) + _relaxed(b"dkim-signature", b" " + unsigned)[:-2]
-    signed = b64encode(key.sign(covered, padding.PKCS1v15(), hashes.SHA256()))
-    lines = b"\r\n\t ".join(signed[at : at + _WIDTH] for at in range(0, len(signed), _WIDTH))
-    return b"DKIM-Signature: " + unsigned + lines + b"\r\n"
+    unsigned = f"{tags}\tb=".encode()
+    octets = covered + relaxed(name.lower().encode(), b" " + unsigned)[:-2]
+    value = b64encode(key.sign(octets, padding.PKCS1v15(), hashes.SHA256()))
+    lines = b"\r\n\t ".join(value[at : at + _WIDTH] for at in range(0, len(value), _WIDTH))
+    return name.encode() + b": " + unsigned + lines + b"\r\n"
 
 
 def record(key: "RSAPrivateKey") -> str:
@@ -105,30 +79,6 @@ def announces(text: str, ours: str) -> bool:
 def _public_key(text: str) -> str:
     tags = dict(tag.strip().partition("=")[::2] for tag in text.split(";"))
     return re.sub(r"\s", "", tags.get("p", ""))
-
-
-def _fields(header: bytes) -> dict[bytes, list[bytes]]:
-    """Relaxed fields by lower-case name, from the top."""
-    found: dict[bytes, list[bytes]] = defaultdict(list)
-    for match in _FIELD.finditer(header):
-        name = match[1].lower()
-        found[name].append(_relaxed(name, match[2]))
-    return found
-
-
-def _signed_names(fields: dict[bytes, list[bytes]]) -> list[bytes]:
-    names = [name for name in SIGNED for _ in fields.get(name, ())]
-    return [*names, *ONCE_MORE]
-
-
-def _take(fields: dict[bytes, list[bytes]], name: bytes) -> bytes:
-    """The lowest of the fields of that name that is not yet taken (RFC 6376 section 5.4.2), or nothing."""
-    return fields[name].pop() if fields.get(name) else b""
-
-
-def _relaxed(name: bytes, value: bytes) -> bytes:
-    """RFC 6376 section 3.4.2."""
-    return name + b":" + _BLANKS.sub(b" ", value.replace(b"\r\n", b"")).strip(b" \t") + b"\r\n"
 
 
 def _folded(names: list[str]) -> str:

@@ -5,6 +5,7 @@ Linear: a token is read once, and every token moves on.
 """
 
 import re
+from collections.abc import Callable
 
 from emailgency.codec.address import parse
 from emailgency.model.address import Address
@@ -24,9 +25,14 @@ def fields(header: bytes) -> list[tuple[str, bytes]]:
 
 def without(header: bytes, names: frozenset[str]) -> bytes:
     """`header` without the fields of these lower-case names."""
+    return without_fields(header, lambda name, _: name in names)
+
+
+def without_fields(header: bytes, unwanted: Callable[[str, bytes], bool]) -> bytes:
+    """`header` without the fields that `unwanted` picks by lower-case name and raw value."""
     kept, start = [], 0
     for match in _FIELD.finditer(header):
-        if match[1].decode("ascii").lower() in names:
+        if unwanted(match[1].decode("ascii").lower(), match[2]):
             begin = match.start() + (2 if header.startswith(b"\r\n", match.start()) else 0)
             kept.append(header[start:begin])
             start = match.end() + 2
@@ -70,6 +76,16 @@ def mailboxes(value: bytes) -> list[Address]:
     if inside:
         raise Invalid("its angle brackets are unpaired")
     return found + _one(outside, angle)
+
+
+def author_domain(header: bytes) -> str | None:
+    """The domain of the one author in From; None when that is not clear, and then nobody vouches for it."""
+    values = [value for name, value in fields(header) if name == "from"]
+    try:
+        domains = {address.domain for value in values for address in mailboxes(value)}
+    except Invalid:
+        return None
+    return domains.pop() if len(values) == 1 and len(domains) == 1 else None
 
 
 def _one(outside: list[str], angle: list[str] | None) -> list[Address]:

@@ -15,6 +15,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from emailgency.codec import dkim, originators
+from emailgency.codec.canonical import BodyHash
 from emailgency.flows import octets
 from emailgency.model.directory import OPERATOR
 from emailgency.model.errors import Invalid, Temporary
@@ -75,11 +76,11 @@ class Signing:
         """The field DKIM-Signature for the message in the file `path` from `offset` on; b"" when nothing signs it."""
         try:
             header = octets.header(path, offset)
-            domain = _author_domain(header)
+            domain = originators.author_domain(header)
             key = await self._key_for(domain) if domain else None
             if key is None or domain is None:
                 return b""
-            body = dkim.BodyHash()
+            body = BodyHash()
             await self._feed(body, path, offset + len(header) + 2)
             return dkim.signature(
                 header, body.digest(), domain=domain, selector=key.selector, key=key.key, at=self._clock()
@@ -88,7 +89,7 @@ class Signing:
             self._log.warn("{id} goes without a signature: {error}", id=id, error=str(error))
             return b""
 
-    async def _feed(self, body: dkim.BodyHash, path: str, offset: int) -> None:
+    async def _feed(self, body: BodyHash, path: str, offset: int) -> None:
         async for chunk in octets.chunks(self._reactor, path, offset):
             body.feed(chunk)
 
@@ -148,13 +149,3 @@ class Signing:
     async def _in_thread(self, work: Callable[..., R], *arguments: str) -> R:
         result: R = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *arguments)
         return result
-
-
-def _author_domain(header: bytes) -> str | None:
-    """The domain of the one author in From; None when that is not clear, and then nobody vouches for it."""
-    values = [value for name, value in originators.fields(header) if name == "from"]
-    try:
-        domains = {address.domain for value in values for address in originators.mailboxes(value)}
-    except Invalid:
-        return None
-    return domains.pop() if len(values) == 1 and len(domains) == 1 else None

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emailgency.codec.dkim import BodyHash, announces, record, signature
+from emailgency.codec.canonical import BodyHash
+from emailgency.codec.dkim import announces, record, signature
 
 KEY = rsa.generate_private_key(65537, 2048)
 HEADER = (
