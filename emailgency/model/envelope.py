@@ -88,6 +88,9 @@ class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ret: str | None = None  # RFC 3461: "FULL" or "HDRS"
     envid: str | None = None
     fingerprint: str | None = None  # RFC 1047: recognises a repetition of this transaction
+    subject: str = ""  # the field as it stood, on one line; encoded words are not decoded
+    message_id: str = ""  # without angle brackets
+    about: str = ""  # id of the message this one tells of, or is a copy of
 
 
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -98,3 +101,4 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     enhanced: str = ""
     reply: str = ""
     remote: str = ""  # "host[ip]:port"
+    by: str = ""  # who had it in hand

@@ -19,6 +19,9 @@ SPOOL = "spool"
 TRASH = "spool/trash"
 UIDVALIDITY = "uidvalidity"
 HISTORY = "history"  # of customers' servers
+DNS_HISTORY = "dns-history"  # of customers' domains
+LEDGER = "ledger"  # what became of each message: one file a customer
+LEDGER_MARK = "ledger/position"  # how far its writer has read the spool journal
 SECRET = "secret"  # noqa: S105 -- where it lies
 SIGNING = "signing"  # keys that mail is signed with
 SUBFOLDERS = ("tmp", "new", "cur")
@@ -107,6 +110,12 @@ def hour(id: str) -> str:
 @lru_cache(64)
 def _hour(hours: int) -> str:
     return time.strftime("spool/%Y-%m-%dT%H", time.gmtime(hours * 3600))
+
+
+@lru_cache(1024)
+def ledger(customer: str) -> str:
+    """What became of the messages of a customer: an SQLite file."""
+    return f"{LEDGER}/{_checked(customer)}.sqlite"
 
 
 def segment(number: int) -> str:

@@ -48,6 +48,7 @@ _RETRY_DELAY = 5.0  # seconds until what the disk refused is tried again
 _HOUR = 3600.0
 _REMEMBERED = 24 * _HOUR  # RFC 1047: a sender that missed our 250 comes back within its retry time
 _YOUNG_SEGMENTS = 4  # older ones are given up, what is live in them is written again
+_UNREAD_SEGMENTS = 8  # kept for who follows the journal, should he be behind: 128 MiB as they come
 _RETOLD_AT_ONCE = 200  # messages; about a millisecond of the reactor's time
 
 
@@ -68,6 +69,7 @@ class Spool:
         """`relocate` says where an old local target goes, its mailbox may have gone; Temporary: it is asked again."""
         self.live: dict[str, Live] = {}
         self.listeners: list[Callable[[Live], None]] = []
+        self.needed: Callable[[], int] | None = None  # the oldest segment that who follows the journal has not read
         self._reactor = reactor
         self._storer = storer
         self._data = data
@@ -167,10 +169,8 @@ class Spool:
             for listener in self.listeners:
                 try:
                     listener(live)
-                except Exception:
-                    self._log.failure(
-                        "{id}: telling of a message failed", id=envelope.id
-                    )  # it is accepted all the same
+                except Exception:  # it is accepted all the same
+                    self._log.failure("{id}: telling of a message failed", id=envelope.id)
         if not envelope.plan:
             self._end_when_done(live)
         done.callback(None)
@@ -275,10 +275,11 @@ class Spool:
         if ended:
             self._storer.tell(Release(tuple(ended)))
         oldest = min((segment for segment, count in self._segments.items() if count > 0), default=self._segment)
-        if oldest > self._kept_from:
-            self._kept_from = oldest
+        unread = max(self.needed(), self._segment - _UNREAD_SEGMENTS) if self.needed else oldest
+        if (keep := min(oldest, unread)) > self._kept_from:
+            self._kept_from = keep
             self._segments = +self._segments
-            self._storer.tell(Forget(oldest))
+            self._storer.tell(Forget(keep))
         if oldest < self._segment - _YOUNG_SEGMENTS:
             self._retell(oldest)
 
