@@ -50,7 +50,7 @@ def run(asked: Asked) -> Any:
 def travelling(asked: Asked) -> dict[str, Any]:
     """The arguments as the server wants them: files are read and passwords are asked for on this side."""
     arguments = {key: value for key, value in asked.arguments.items() if key != "yes"}
-    if asked.command.words == "password":
+    if asked.command.words in ("password", "operator password"):
         arguments["password"] = password()
     if asked.command.words == "import":
         arguments |= imported(arguments.pop("file"))

@@ -15,11 +15,13 @@ from emailgency.flows.incidents import Incidents
 from emailgency.flows.keep_here import KeepHere
 from emailgency.flows.mailbox_status import MailboxStatus
 from emailgency.flows.outbound import OutboundFlow
+from emailgency.flows.operators import Operators
 from emailgency.flows.passwords import Passwords
 from emailgency.flows.pending_in_hand import PendingInHand
 from emailgency.flows.pending_letters import PendingLetters
 from emailgency.flows.pending_view import PendingView
 from emailgency.flows.reconstruct import Reconstruction
+from emailgency.flows.plans import Plans
 from emailgency.flows.relay import RelayFlow
 from emailgency.flows.server_view import ServerView
 from emailgency.flows.signing import Signing
@@ -33,6 +35,7 @@ from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
 from emailgency.servers.control.server_commands import ServerCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
+from emailgency.servers.control.plan_commands import PlanCommands
 from emailgency.servers.imap.limits import new_folders
 from emailgency.servers.imap.server import ImapServer
 from emailgency.settings import Settings
@@ -91,3 +94,4 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
         | DkimCommands(accounts, parts.signing, settings.host_name).table()
         | UpkeepCommands(directory, importing, reconstruction, forget).table()
     )
+        | PlanCommands(directory, Plans(directory), Operators(directory, passwords)).table()

@@ -58,7 +58,7 @@ YES = Argument("--yes", "do not ask", Kind.FLAG)
 OWNER = CUSTOMER._replace(help="any domain of the customer, or his id; `operator` for what the server itself writes")
 ROLE = Argument("--role", "how the customer's MX points at us", choices=("backup", "primary"))
 RELAY = Argument("--relay", "what becomes of mail beside our own copy", choices=("on", "hold", "none"))
-PLAN = Argument("--plan", "what limits apply (standard, premium)")
+PLAN = Argument("--plan", "what limits apply, as `plan list` names them")
 TRANSPORT = Argument("--smtp-transport", "host[:port] of the customer's server, used instead of his MX")
 ALIASES = Argument("--domain-alias", "another domain in which every address means the same", many=True)
 LIFETIME = Argument("--pending-lifetime", "days that mail waits for the customer's server", Kind.WHOLE)
@@ -69,6 +69,27 @@ MAILBOX_SWITCHES = (
     Argument("--forward", "another address that gets each message too", many=True),
     Argument("--keep-copy", "keep the message here when it is forwarded", Kind.SWITCH),
 )
+
+DELAY = Argument("--expiration-delay", "days that mail is kept; 0 for what the plan says", Kind.WHOLE)
+PLAN_NAME = Argument("plan", "its name")
+PLAN_LIMITS = (
+    Argument("--mailboxes", "how many a customer may have", Kind.WHOLE),
+    Argument("--mailbox-quota", "room of a mailbox, such as 5GiB"),
+    Argument("--vip-mailboxes", "how many of them may be VIP", Kind.WHOLE),
+    Argument("--vip-quota", "room of a VIP mailbox"),
+    Argument("--message-size", "largest message; 20MiB at most"),
+    Argument("--candidates", "how many unknown addresses are kept apart", Kind.WHOLE),
+    Argument("--distribution-lists", "how many", Kind.WHOLE),
+    Argument("--undelivered-quota", "room of the folder Undelivered"),
+    Argument("--undelivered-messages", "how many messages it takes", Kind.WHOLE),
+    Argument("--expiration-delay", "days that mail is kept unless a user chooses", Kind.WHOLE),
+    Argument("--expiration-delay-max", "most days he may choose", Kind.WHOLE),
+    Argument("--reserve", "room beyond their quotas for all mailboxes of a customer together"),
+    Argument("--pending-lifetime", "days that mail waits for the customer's server", Kind.WHOLE),
+    Argument("--sms", "alerts by SMS", Kind.SWITCH),
+    Argument("--primary", "we may be the customer's primary MX", Kind.SWITCH),
+)
+OPERATOR = Argument("name", "what he logs in as: small letters, digits, dots, hyphens")
 
 COMMANDS = (
     Command(
@@ -93,6 +114,7 @@ COMMANDS = (
             Argument("--stealth", "answer 451 so that mail stays with its senders", Kind.SWITCH),
             Argument("--smtp-denied", "stop sending for all his mailboxes", Kind.SWITCH),
             Argument("--banished-refused", "refuse mail for banished addresses instead of dropping it", Kind.SWITCH),
+            Argument("--suspended", "nobody logs in or sends, and mail stays with its senders (451)", Kind.SWITCH),
         ),
     ),
     Command(
@@ -102,6 +124,27 @@ COMMANDS = (
         ask="Remove {customer}, all its addresses and all its mail, for good?",
         said="{domain}, its addresses and its mail are gone",
     ),
+    Command("plan add", "make a plan; what is left out is as in standard", (PLAN_NAME, *PLAN_LIMITS)),
+    Command("plan list", "all plans"),
+    Command("plan show", "what a plan allows", (PLAN_NAME,)),
+    Command(
+        "plan set", "change what is given, keep the rest; at once, for all who have the plan", (PLAN_NAME, *PLAN_LIMITS)
+    ),
+    Command("plan remove", "forget a plan that nobody has", (PLAN_NAME,), said="there is no plan {plan} any more"),
+    Command(
+        "operator add",
+        "somebody who runs this server by the console",
+        (OPERATOR,),
+        said="{name} needs a password: emailgency operator password {name}",
+    ),
+    Command("operator list", "all operators"),
+    Command(
+        "operator password",
+        "set an operator's password: asked twice, or the first line of standard input",
+        (OPERATOR,),
+        said="{name} has a new password",
+    ),
+    Command("operator remove", "forget an operator", (OPERATOR,), said="{name} is no operator any more"),
     Command(
         "mailbox add",
         "make a mailbox",
@@ -113,7 +156,7 @@ COMMANDS = (
     Command(
         "mailbox set",
         "change what is given, keep the rest",
-        (ADDRESS, *MAILBOX_SWITCHES, Argument("--smtp-denied", "stop sending; reading goes on", Kind.SWITCH)),
+        (ADDRESS, *MAILBOX_SWITCHES, Argument("--smtp-denied", "stop sending; reading goes on", Kind.SWITCH), DELAY),
     ),
     Command(
         "mailbox remove",
@@ -302,6 +345,8 @@ GROUPS = {
     "banished": "addresses whose mail is dropped",
     "pending": "mail that waits for customers' servers",
     "server": "customers' servers, as far as we see",
+    "plan": "what customers may have",
+    "operator": "who runs this server by the console",
     "dkim": "keys that mail is signed with",
     "demo-server": "the simulated customer's server of `twistd -n emailgency demo`",
 }

@@ -31,6 +31,8 @@ CHANGEABLE = frozenset(
         "pending_lifetime",
         "language",
     }
+        "suspended",
+        "contacts",
 )
 
 

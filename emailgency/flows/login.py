@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from emailgency.codec.address import parse, parse_domain
 from emailgency.model.address import Address
-from emailgency.model.directory import Alias, Mailbox
+from emailgency.model.directory import Alias, Mailbox, Operator
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.store.credentials import Credentials
@@ -24,6 +24,7 @@ from emailgency.store.failures import Failures
 
 WRONG = Verdict(535, "5.7.8", "wrong name or password")
 PATIENCE = 3.0  # seconds; right after a start the directory takes 0.2, and whoever had connected comes back at once
+SUSPENDED = Verdict(535, "5.7.8", "the service for this domain is suspended")
 TOO_MANY = Verdict(454, "4.7.0", "too many failed logins, try again later")
 
 
@@ -87,18 +88,13 @@ class Login:
         address = self._address(name)
         mailbox = None if address is None else await self._patiently(address)
         account = mailbox.id if mailbox is not None else str(address or name)
-        generation = mailbox.generation if mailbox is not None else 0
-        attempt = await self._failures.take(account, source.ip, f"{generation} {password}")
-        if attempt is None:
-            self._tell("refused, too many failures", name, source)
-            return TOO_MANY
-        if attempt.repeated or not await self._credentials.right(mailbox, password):
-            self._failures.failed(attempt)
-            self._tell("failed", name, source)
-            await self._wait(attempt.failures)
-            return WRONG
-        await self._failures.succeeded(attempt)
+        refusal = await self._proven(account, mailbox, name, password, source)
+        if refusal is not None:
+            return refusal
         assert mailbox is not None
+        if (await self._directory.customer(mailbox.customer)).suspended:
+            self._tell("refused, suspended", name, source)
+            return SUSPENDED
         return Principal(
             customer=mailbox.customer,
             mailbox=mailbox.id,
@@ -108,9 +104,42 @@ class Login:
         )
 
     async def still_valid(self, principal: Principal) -> bool:
-        """False when the mailbox has gone, or its password or rights have changed since."""
+        """False when the mailbox has gone, its password or rights have changed since, or its customer is suspended."""
         mailbox = await self._directory.mailbox(principal.mailbox)
-        return mailbox is not None and mailbox.generation == principal.generation
+        if mailbox is None or mailbox.generation != principal.generation:
+            return False
+        return not (await self._directory.customer(mailbox.customer)).suspended
+
+    async def authenticate_operator(self, name: str, password: str, source: Source) -> Operator | Verdict:
+        """As `authenticate`, for whoever runs the server: by the console only, since he has no mailbox."""
+        operator = await self._directory.operator(name)
+        refusal = await self._proven(f"operator {name}", operator, name, password, source)
+        if refusal is not None:
+            return refusal
+        assert operator is not None
+        return operator
+
+    async def _proven(
+        self, account: str, holder: Mailbox | Operator | None, name: str, password: str, source: Source
+    ) -> Verdict | None:
+        """None: it is the holder's password. `account` is whom failures are counted for."""
+        generation = holder.generation if holder is not None else 0
+        attempt = await self._failures.take(account, source.ip, f"{generation} {password}")
+        if attempt is None:
+            self._tell("refused, too many failures", name, source)
+            return TOO_MANY
+        if attempt.repeated or not await self._credentials.right(holder, password):
+            self._failures.failed(attempt)
+            self._tell("failed", name, source)
+            await self._wait(attempt.failures)
+            return WRONG
+        await self._failures.succeeded(attempt)
+        return None
+
+    async def operator_still_valid(self, name: str, generation: int) -> bool:
+        """False when he has gone, or has another password since."""
+        operator = await self._directory.operator(name)
+        return operator is not None and operator.generation == generation
 
     def _address(self, name: str) -> Address | None:
         if "@" not in name and self._settings.default_domain:

@@ -65,6 +65,25 @@ PREMIUM = Plan(
 )
 
 
+class Notice(Enum):
+    """What a customer's contacts are told (row E4)."""
+
+    REPORT = "report"  # once a month: what his domain had to do
+    QUOTA = "quota"  # a mailbox is full
+    SHORTENED = "shortened"  # the expiration delay of a mailbox was shortened
+    SERVER = "server"  # his server does not answer, and is back
+
+
+class Contact(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody who is told, at an address of his choice. `verified_at`: when he said that it is his; None: not yet,
+    and then he is told nothing. Seconds since the epoch.
+    """
+
+    address: str  # in wire form
+    verified_at: float | None = None
+    wants: tuple[Notice, ...] = tuple(Notice)
+
+
 class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One organisation. `alternate_domain` is stored once at creation and never recomputed (row A9)."""
 
@@ -81,6 +100,17 @@ class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     banished_refused: bool = False  # row A5: 550 instead of 250-and-gone
     pending_lifetime: int | None = None  # days; None: the plan's
     language: str = "en"  # one of LANGUAGES: of the mail we write to his people
+    learn_recipients: bool = False  # row G5: his server is asked which addresses it has
+    suspended: bool = False  # by the operator: nobody logs in or sends, mail stays with its senders, nothing is lost
+    contacts: tuple[Contact, ...] = ()  # who is told what happens here (row E4)
+
+
+class Operator(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody who runs the server by the console (row F7). Fields as of `Mailbox`; the name is its id."""
+
+    id: str
+    password: str | None = None
+    generation: int = 0
 
 
 class DomainKind(Enum):

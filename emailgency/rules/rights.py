@@ -24,4 +24,4 @@ def may_submit_as(sender: Address, mailbox: Mailbox, customer: Customer, entry: 
 
 def sending_denied(mailbox: Mailbox, customer: Customer) -> bool:
     """Row B8: for this mailbox or for all of the customer at once."""
-    return mailbox.smtp_denied or customer.smtp_denied
+    return mailbox.smtp_denied or customer.smtp_denied or customer.suspended

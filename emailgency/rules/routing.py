@@ -38,6 +38,8 @@ BANISHED = Verdict(550, "5.1.1", "no such address here")
 STEALTH = Verdict(451, "4.3.2", "not accepting mail for this domain now, please keep it and try again later")
 
 POSTMASTER = "postmaster"
+SUSPENDED = Verdict(451, "4.2.1", "the service for this domain is suspended, please keep the mail and try again later")
+
 
 
 class Route(Struct, frozen=True):
@@ -79,6 +81,8 @@ def route(facts: Facts, index: int) -> Route:
     if customer.stealth and facts.domain.kind is not DomainKind.ALTERNATE and facts.address.local != POSTMASTER:
         return _refused(facts, STEALTH)
     if isinstance(facts.entry, Banished):
+    if customer.suspended:
+        return _refused(facts, SUSPENDED)
         if customer.banished_refused:
             return _refused(facts, BANISHED)
         return Route(customer, facts.domain, facts.entry, (), facts.plan.message_size, dropped=True)

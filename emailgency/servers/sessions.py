@@ -110,7 +110,8 @@ class Sessions(ABC, Generic[S, L]):
 
     def changed(self, change: Change) -> None:
         """The directory is another one now: whose right has ended notices at once, and not at the next look."""
-        if any(edit.table == "entry" and edit.before != ABSENT for edit in change.edits) and not self._looking:
+        tables = ("entry", "customer")
+        if any(edit.table in tables and edit.before != ABSENT for edit in change.edits) and not self._looking:
             self._looking = True
             background("looking at rights", self._look_once())
 

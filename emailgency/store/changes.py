@@ -9,9 +9,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from emailgency.model.directory import Customer, Domain, Entry, Plan
+from emailgency.model.directory import Customer, Domain, Entry, Operator, Plan
 
-Record = Plan | Customer | Domain | Entry | str
+Record = Plan | Customer | Domain | Entry | Operator | str
 
 
 class Author(Struct, frozen=True):
@@ -24,7 +24,8 @@ class Author(Struct, frozen=True):
 class Edit(Struct, frozen=True):
     """One row before and after, as JSON; `ABSENT`: it is not there. Tables and keys:
 
-    plan: name · customer: id · domain: name · entry: `customer/local` · mailbox: id, whose row is the key of its entry
+    plan: name · customer: id · domain: name · entry: `customer/local` · mailbox: id, whose row is the key of its entry ·
+    operator: id
     """
 
     table: str

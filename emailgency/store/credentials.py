@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from msgspec import Meta, Struct
 from twisted.internet.threads import deferToThreadPool
 
-from emailgency.model.directory import Mailbox
+from emailgency.model.directory import Mailbox, Operator
 from emailgency.model.errors import Temporary
 from emailgency.rules.password_policy import LONGEST
 
@@ -66,14 +66,14 @@ class Credentials:
         """The encoded hash; raises Temporary when too many wait."""
         return await self._in_pool(self._made_hasher().hash, _octets(password))
 
-    async def right(self, mailbox: Mailbox | None, password: str) -> bool:
-        """Is it the mailbox's password? The same work for no mailbox, and for one without a password."""
+    async def right(self, holder: Mailbox | Operator | None, password: str) -> bool:
+        """Is it the holder's password? The same work for nobody, and for one without a password."""
         if len(password) > LONGEST:
             return False
-        digest = self._digest(mailbox, password)
+        digest = self._digest(holder, password)
         if self._remembered.get(digest, 0.0) > self._reactor.seconds():
             return True
-        encoded = mailbox.password if mailbox is not None else None
+        encoded = holder.password if holder is not None else None
         matches = await self._in_pool(self._compare, encoded, _octets(password))
         if matches:
             self._remember(digest)
@@ -122,8 +122,8 @@ class Credentials:
             self._waiting -= 1
         return result
 
-    def _digest(self, mailbox: Mailbox | None, password: str) -> bytes:
-        whose = "" if mailbox is None else f"{mailbox.id}/{mailbox.generation}/{mailbox.password}"
+    def _digest(self, holder: Mailbox | Operator | None, password: str) -> bytes:
+        whose = "" if holder is None else f"{holder.id}/{holder.generation}/{holder.password}"
         return hmac.digest(self._key, whose.encode() + b"\0" + _octets(password), "sha256")
 
     def _remember(self, digest: bytes) -> None:

@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
 from emailgency.background import background
-from emailgency.model.directory import PREMIUM, STANDARD, Customer, Domain, Entry, Mailbox, Plan
+from emailgency.model.directory import PREMIUM, STANDARD, Customer, Domain, Entry, Mailbox, Operator, Plan
 from emailgency.store.cache import UNKNOWN, Unknown
 from emailgency.store.changes import Author, Change, Edit, edit, entry_key
 from emailgency.store.journal import Journal
@@ -122,6 +122,13 @@ class Directory:
         customer, _, local = key.partition("/")
         found = await self.entry(customer, local)
         return found if isinstance(found, Mailbox) and found.id == id else None
+
+    async def operator(self, id: str) -> Operator | None:
+        kept: Operator | Unknown | None = self._rows.cached("operator", id)
+        return await self._rows.fetch("operator", id) if kept is UNKNOWN else kept
+
+    async def operators(self) -> list[Operator]:
+        return sorted(await self._rows.all("operator"), key=lambda operator: str(operator.id))
 
     async def customers(self) -> list[Customer]:
         return sorted(await self._rows.all("customer"), key=lambda customer: str(customer.domain))

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from emailgency.background import background
-from emailgency.model.directory import Customer, Domain, Entry, Plan
+from emailgency.model.directory import Customer, Domain, Entry, Operator, Plan
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.store.cache import Cache
 from emailgency.store.changes import Change, Edit, row
@@ -28,6 +28,7 @@ _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "domain": msgspec.json.Decoder(Domain).decode,
     "entry": msgspec.json.Decoder(Entry).decode,
     "mailbox": msgspec.json.Decoder(str).decode,
+    "operator": msgspec.json.Decoder(Operator).decode,
 }
 _RETRY = 1.0  # seconds, when a Redis that is there refuses to be filled
 
@@ -82,7 +83,9 @@ class Rows:
             raise Conflict("the same thing is changed twice")
         for edit, found in zip(edits, await self._at_the_mark(places), strict=True):
             if found != _decoded(edit.table, row(edit.before)):
-                raise Conflict(f"{edit.table} {edit.key} was changed by somebody else meanwhile")
+                raise Conflict(
+                    "%(table)s %(key)s was changed by somebody else meanwhile", table=edit.table, key=edit.key
+                )
 
     async def _at_the_mark(self, places: Sequence[tuple[str, str]]) -> list[Any]:
         self._check_ready()

@@ -12,6 +12,7 @@ from emailgency.servers.control.dkim_commands import DkimCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
 from emailgency.servers.control.server_commands import ServerCommands
+from emailgency.servers.control.plan_commands import PlanCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
 
 NOTHING = cast(Any, None)
@@ -23,9 +24,14 @@ SERVER: Commands = (
     | PendingCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
     | ServerCommands(NOTHING, NOTHING, NOTHING).table()
     | UpkeepCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
+    | PlanCommands(NOTHING, NOTHING, NOTHING).table()
 )
 CLIENT = {one.words: one for one in COMMANDS if one.doer is Doer.SERVER and not one.words.startswith("demo-server")}
-READ_HERE = {"password": {"password"}, "import": {"form", "text"}}  # asked for, or read from a file, on this side
+READ_HERE = {
+    "password": {"password"},
+    "operator password": {"password"},
+    "import": {"form", "text"},
+}  # asked for, or read from a file, on this side
 
 
 def sent(command: Command) -> dict[str, Any]:
@@ -38,7 +44,7 @@ def sent(command: Command) -> dict[str, Any]:
     arguments.pop("yes", None)
     if command.words == "import":
         arguments = {"form": "csv", "text": "address\n"}
-    if command.words == "password":
+    if command.words in ("password", "operator password"):
         arguments["password"] = "text"
     return arguments
 

@@ -38,6 +38,7 @@ class SetCustomer(Struct, frozen=True, forbid_unknown_fields=True):
     stealth: bool | UnsetType = UNSET
     smtp_denied: bool | UnsetType = UNSET
     banished_refused: bool | UnsetType = UNSET
+    suspended: bool | UnsetType = UNSET
 
 
 class RemoveCustomer(Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,7 +120,7 @@ class CustomerCommands:
         customer = await self._accounts.find(asked.customer)
         changes: dict[str, Any] = {
             name: getattr(asked, name)
-            for name in ("plan", "role", "relay", "stealth", "smtp_denied", "banished_refused")
+            for name in ("plan", "role", "relay", "stealth", "smtp_denied", "banished_refused", "suspended")
             if getattr(asked, name) is not UNSET
         }
         if asked.smtp_transport is not UNSET:
@@ -172,4 +173,5 @@ def _fields(customer: Customer) -> dict[str, Any]:
         "stealth": customer.stealth,
         "smtp_denied": customer.smtp_denied,
         "banished_refused": customer.banished_refused,
+        "suspended": customer.suspended,
     }

@@ -36,6 +36,7 @@ class SetMailbox(Struct, frozen=True, forbid_unknown_fields=True):
     smtp_denied: bool | UnsetType = UNSET
     forward: tuple[str, ...] | UnsetType = UNSET
     keep_copy: bool | UnsetType = UNSET
+    expiration_delay: int | UnsetType = UNSET  # days; 0: the plan's
 
 
 class SetPassword(Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,6 +85,9 @@ class MailboxCommands:
             "vip": asked.vip,
             "smtp_denied": asked.smtp_denied,
             "keep_copy": asked.keep_copy,
+            "expiration_delay": asked.expiration_delay
+            if asked.expiration_delay is UNSET
+            else asked.expiration_delay or None,
             "forwards": asked.forward if asked.forward is UNSET else tuple(filter(None, asked.forward)),
         }
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not UNSET}
@@ -114,4 +118,6 @@ def mailbox_fields(mailbox: Mailbox) -> dict[str, Any]:
         "smtp_denied": mailbox.smtp_denied,
         "forward": list(mailbox.forwards),
         "keep_copy": mailbox.keep_copy,
+        "expiration_delay": mailbox.expiration_delay,
+        "shortened_to": mailbox.shortened_to,
     }
