@@ -68,6 +68,8 @@ from emailgency.store.storing.line import Storer
 
 if TYPE_CHECKING:
     from emailgency.flows.candidates import CandidateFlow
+    from emailgency.flows.domain_look import DomainLook
+    from emailgency.flows.drift_guard import DriftGuard
     from emailgency.servers.imap.server import ImapServer
     from emailgency.servers.pop3.server import Pop3Server
     from emailgency.web import PublicSite
@@ -90,6 +92,7 @@ LIVE = {
     "outbound",
     "bounces",
     "flush",
+    "drift",
     "stop",
 }
 FIXED = set(Settings.__struct_fields__) - LIVE
@@ -149,8 +152,8 @@ class App:
 
         # Mail goes out
         self.egress = Egress(settings.egress, self._listening)
-        dns = Dns(settings.dns, reactor)
-        self.exchanges = Exchanges(dns, self.egress, self._is_ours)
+        self.dns = dns = Dns(settings.dns, reactor)
+        self.exchanges = Exchanges(dns, self.egress, self.is_ours)
         self.bounces = Bounces(self.spool, resolver, reactor, clock, name, settings.bounces)
         self.means = Means(
             spool=self.spool,
@@ -194,6 +197,8 @@ class App:
         self.pop3: Pop3Server | None = None
         self.web: PublicSite | None = None
         self.candidates: CandidateFlow | None = None
+        self.look: DomainLook | None = None
+        self.drift: DriftGuard | None = None
         self.control = Control(data, {})
         self.stall = Stall(reactor)
         self.loops = [Periodic(reactor, "looking at certificates", DAY, self.certificates.warn)]
@@ -226,8 +231,12 @@ class App:
         self._load_certificates()
         self._watch()
         from emailgency.commands import commands
+        from emailgency.domains import TURN, domain_look, drift_guard
         from emailgency.mailboxes import ImapFactory, Pop3Factory, imap_server, pop3_server
 
+        self.look = domain_look(self, self._reactor, self._settings)
+        self.drift = drift_guard(self, self.look, self._reactor, self._settings)
+        self.loops.append(Periodic(self._reactor, "watching the DNS of customers", TURN, self.drift.turn))
         self.control.commands.update(commands(self, self._reactor, self._settings))
         self.control.start(self._reactor)
         self.imap = imap_server(self, self._reactor, self._settings)
@@ -336,6 +345,8 @@ class App:
         if self.web:
             self.web.adopt(settings.web)
         self.egress.adopt(settings.egress)
+        if self.drift:
+            self.drift.settings = settings.drift
         self.means.courier, self.means.retry, self.means.guard = settings.courier, settings.retry, settings.guard
         self.means.hops = settings.smtp.reception.received_fields
         self.means.places.limit = settings.courier.connections
@@ -352,7 +363,8 @@ class App:
     def _listening(self) -> Iterator[tuple[str, int]]:
         return (address for bound in self._bound.values() for address in bound.addresses)
 
-    def _is_ours(self, host: str) -> bool:
+    def is_ours(self, host: str) -> bool:
+        """Whether a name belongs to us."""
         host = host.rstrip(".").lower()
         domain = self._settings.service_domain
         return host in (self._settings.host_name, domain) or host.endswith(f".{domain}")

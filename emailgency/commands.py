@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from emailgency.flows.addresses import Addresses
 from emailgency.flows.bounce import Bounces
 from emailgency.flows.customer_accounts import CustomerAccounts
+from emailgency.flows.drift_guard import DriftGuard
 from emailgency.flows.drop_pending import DropPending
 from emailgency.flows.exchanges import Exchanges
 from emailgency.flows.flush import Flush
@@ -31,6 +32,7 @@ from emailgency.servers.control.address_commands import AddressCommands
 from emailgency.servers.control.command import Commands
 from emailgency.servers.control.customer_commands import CustomerCommands
 from emailgency.servers.control.dkim_commands import DkimCommands
+from emailgency.servers.control.dns_commands import DnsCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
 from emailgency.servers.control.server_commands import ServerCommands
@@ -53,6 +55,7 @@ class Parts(Protocol):
     bounces: Bounces
     credentials: Credentials
     directory: Directory
+    drift: DriftGuard | None
     egress: Egress
     exchanges: Exchanges
     flush: Flush
@@ -81,6 +84,7 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
     forget = ForgetMail(
         reactor, parts.folders, lambda: new_folders(parts.imap.settings if parts.imap else settings.imap)
     )
+    assert parts.drift is not None  # awake before the commands
     transports = TransportCheck(parts.exchanges, parts.egress)
     status = MailboxStatus(directory, parts.folders)
     importing = ImportAddresses(directory, addresses, passwords, settings.operator)
@@ -93,5 +97,6 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
         | ServerCommands(directory, accounts, servers).table()
         | DkimCommands(accounts, parts.signing, settings.host_name).table()
         | UpkeepCommands(directory, importing, reconstruction, forget).table()
+        | DnsCommands(directory, accounts, parts.drift).table()
     )
         | PlanCommands(directory, Plans(directory), Operators(directory, passwords)).table()

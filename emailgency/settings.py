@@ -17,6 +17,8 @@ from emailgency.flows.access import AccessSettings
 from emailgency.flows.bounce import BounceSettings
 from emailgency.flows.customer_accounts import OperatorLimits
 from emailgency.flows.expire import ExpirySettings
+from emailgency.flows.domain_look import Published
+from emailgency.flows.drift_guard import DriftSettings
 from emailgency.flows.flush import FlushSettings
 from emailgency.flows.login import LoginSettings
 from emailgency.flows.outbound import OutboundSettings
@@ -123,6 +125,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     courier: CourierSettings = CourierSettings()
     egress: EgressSettings = EgressSettings()
     dns: DnsSettings = DnsSettings()
+    published: Published = Published()
+    drift: DriftSettings = DriftSettings()
     redis: RedisSettings = RedisSettings()
     directory: DirectorySettings = DirectorySettings()
     storer: StorerSettings = StorerSettings()

@@ -319,6 +319,12 @@ COMMANDS = (
         (OWNER, Argument("selector", "the key, as `dkim show` names it")),
         said="{selector} signs nothing any more; its record may go a week from now",
     ),
+    Command("dns check", "ask the DNS about a customer's domains now, and say what to type", (CUSTOMER,)),
+    Command(
+        "dns show",
+        "what the DNS said of a customer's domains, and since when; of all: what is not in order",
+        (ANY_CUSTOMER,),
+    ),
     Command(
         "demo-server up",
         "of the demo only: bring the simulated customer's server back",
@@ -345,8 +351,7 @@ GROUPS = {
     "banished": "addresses whose mail is dropped",
     "pending": "mail that waits for customers' servers",
     "server": "customers' servers, as far as we see",
-    "plan": "what customers may have",
-    "operator": "who runs this server by the console",
+    "dns": "what the DNS says of customers' domains",
     "dkim": "keys that mail is signed with",
     "demo-server": "the simulated customer's server of `twistd -n emailgency demo`",
 }

@@ -65,12 +65,16 @@ class Egress:
 
     def check(self, ip: str, port: int) -> str | None:
         """None when a connection to this very address may be made, else the reason why not."""
+        if port not in self._ports:
+            return f"port {port} is not allowed"
+        return self.check_address(ip, port)
+
+    def check_address(self, ip: str, port: int) -> str | None:
+        """The same for a port of our own choice, which nobody can give us."""
         try:
             address = ip_address(ip)
         except ValueError:
             return f"{ip!r} is no IP address"
-        if port not in self._ports:
-            return f"port {port} is not allowed"
         inner = _carried(address)
         if self._ourselves(inner, port):
             return f"{ip} port {port} is ourselves"

@@ -9,6 +9,7 @@ from emailgency.servers.control.address_commands import AddressCommands
 from emailgency.servers.control.command import Commands
 from emailgency.servers.control.customer_commands import CustomerCommands
 from emailgency.servers.control.dkim_commands import DkimCommands
+from emailgency.servers.control.dns_commands import DnsCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
 from emailgency.servers.control.server_commands import ServerCommands
@@ -21,6 +22,7 @@ SERVER: Commands = (
     | MailboxCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
     | AddressCommands(NOTHING, NOTHING, NOTHING).table()
     | DkimCommands(NOTHING, NOTHING, NOTHING).table()
+    | DnsCommands(NOTHING, NOTHING, NOTHING).table()
     | PendingCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
     | ServerCommands(NOTHING, NOTHING, NOTHING).table()
     | UpkeepCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()

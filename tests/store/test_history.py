@@ -7,6 +7,7 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from emailgency.model.incident import Incident, Turn
+from emailgency.store import event_file
 from emailgency.store import history as rooms
 from emailgency.store.history import History
 from tests.support.asynchronous import run, until
@@ -32,7 +33,7 @@ class Histories(TestCase):
         return history
 
     async def written(self, history):
-        await until(lambda: not (history._writing or history._unwritten))
+        await until(lambda: not history._file.busy)
 
     @run
     async def test_what_was_added_is_there_after_a_restart(self):
@@ -48,7 +49,7 @@ class Histories(TestCase):
 
     @run
     async def test_only_the_last_ones_are_kept_in_memory_and_on_disk(self):
-        self.patch(rooms, "GROWN", 50_000)
+        self.patch(event_file, "GROWN", 50_000)
         history = self.read()
         for number in range(3000):
             history.add(turn(number))
@@ -89,16 +90,16 @@ class Histories(TestCase):
     @run
     async def test_what_a_full_disk_does_not_take_is_written_with_the_next(self):
         history = self.read()
-        write, full = rooms._append, [True]
+        write, full = event_file._append, [True]
 
         def append(path, octets):
             if full:
                 raise OSError(28, "no space left on device")
             write(path, octets)
 
-        self.patch(rooms, "_append", append)
+        self.patch(event_file, "_append", append)
         history.add(turn(1))
-        await until(lambda: not history._writing)
+        await until(lambda: not history._file._writing)
         full.clear()
         history.add(turn(2))
         await self.written(history)

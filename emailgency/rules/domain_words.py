@@ -1,0 +1,53 @@
+"""What is said of records in the DNS, by a short name each: keys of the catalogues in web/locale."""
+
+WORDS = {
+    "unknown": "The DNS does not answer just now. That says nothing about this record; we ask again.",
+    # MX
+    "no domain": "The DNS knows no domain %(domain)s.",
+    "no mx": "%(domain)s has no MX records: other servers try the address of the domain itself, and never us.",
+    "null mx": "The MX of %(domain)s says that the domain takes no mail at all (null MX).",
+    "we are not there": "We are not among the MX records: when your server is down, nothing comes to us. Add %(host)s.",
+    "mx lost": "%(host)s has no address: remove it from the MX records, or give it one.",
+    "mx hidden": "%(host)s leads to an address that the internet does not reach.",
+    "others without server": "Other servers stand beside us, but you have told us that you have none of your own.",
+    "only we": "We are your only MX, as it should be without a server of your own.",
+    "not first": "Another server stands before or beside us: as primary we must get everything first.",
+    "no transport": "We are the first MX, but do not know where your own server is: set the SMTP transport.",
+    "first": "We get everything first and hand it over to your server.",
+    "only we, but backup": "We are your only MX: as a backup we stand behind your own server, which is missing here.",
+    "before you": "We stand before your own server: all mail comes to us first, which is not what a backup is for.",
+    "beside you": "We have the same preference as your own server: half of your mail comes to us first.",
+    "behind you": "Your own server comes first, we are behind it.",
+    # SPF
+    "no spf": "There is no SPF record. What your people send from here in an emergency is trusted with %(mechanism)s.",
+    "many spf": "There are %(count)s SPF records; with more than one, receivers ignore all of them.",
+    "spf without us": "SPF does not let us send for you: what your people write in an emergency lands in spam folders. "
+    "Add %(mechanism)s.",
+    "spf deep": "The SPF record needs more than 10 questions to the DNS, so receivers take it for broken.",
+    "spf garbled": "The SPF record cannot be read: receivers ignore all of it.",
+    "spf macros": "The SPF record has macros, which we do not follow. If they do not let us send, add %(mechanism)s.",
+    "spf good": "SPF lets us send for your people.",
+    # MTA-STS
+    "no sts": "You publish no MTA-STS policy: nothing to do.",
+    "sts not read": "You publish an MTA-STS policy. It must have the line `mx: %(host)s` before we stand in your MX "
+    "records, else senders refuse to bring us your mail. See https://mta-sts.%(domain)s/.well-known/mta-sts.txt.",
+    "sts broken": "There is an MTA-STS record, but no policy that can be read at "
+    "https://mta-sts.%(domain)s/.well-known/mta-sts.txt.",
+    "sts refuses": "Your MTA-STS policy forbids senders to bring us mail. Add to it: %(lines)s, then change the id in "
+    "the TXT record _mta-sts.%(domain)s.",
+    "sts would refuse": "Your MTA-STS policy is being tested and does not name us. Before you enforce it, add: "
+    "%(lines)s, and change the id in the TXT record _mta-sts.%(domain)s.",
+    "sts good": "Your MTA-STS policy names us.",
+    # names
+    "alternate good": "The name by which mail, web and mail programs reach us leads to us.",
+    "alternate elsewhere": "%(host)s does not lead to us. Its operator must look at this.",
+    "alternate missing": "%(host)s has no address. Its operator must look at this.",
+    "leads here": "Mail programs find their settings here by themselves.",
+    "leads elsewhere": "Mail programs are led to another server. That is right as long as it answers them.",
+    "no autoconfig": "Only if you want Thunderbird and others to find our settings by themselves.",
+    "no autodiscover": "Only if you want Outlook to find our settings by itself, and have no Exchange of your own.",
+    # DKIM
+    "dkim good": "What your people send from here is signed with this key.",
+    "dkim missing": "With this record, what your people send from here is signed.",
+    "dkim different": "Another key stands at this name: nothing is signed.",
+}
