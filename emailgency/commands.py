@@ -98,5 +98,5 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
         | DkimCommands(accounts, parts.signing, settings.host_name).table()
         | UpkeepCommands(directory, importing, reconstruction, forget).table()
         | DnsCommands(directory, accounts, parts.drift).table()
-    )
         | PlanCommands(directory, Plans(directory), Operators(directory, passwords)).table()
+    )
