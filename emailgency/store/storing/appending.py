@@ -62,7 +62,7 @@ def _rename(message: New, hour: int, size: int, folder: Maildir, host: str) -> P
     unique = maildir.unique(int(message.id[:8], 16), message.id, host)
     name = maildir.compose(maildir.Name(unique, size, uid, message.flags), info=subfolder == "cur")
     target = folder.subfolder(subfolder)
-    folder.mind()
+    folder.mind(subfolder)
     try:
         os.rename(source, name, src_dir_fd=hour, dst_dir_fd=target)
     except OSError as error:
@@ -72,7 +72,7 @@ def _rename(message: New, hour: int, size: int, folder: Maildir, host: str) -> P
         delivering.copy_file(hour, source, tmp, name)
         os.rename(name, name, src_dir_fd=tmp, dst_dir_fd=target)
         os.unlink(source, dir_fd=hour)
-    folder.touched()
+    folder.touched(subfolder)
     folder.remember(uid, subfolder, name, modseq)
     return Placed(folder.path, uid, subfolder, name, modseq=modseq)
 
@@ -88,7 +88,7 @@ def _replace(request: Append, changed: Changed, folder: Maildir, source: Maildir
         with contextlib.suppress(OSError):
             os.unlink(placed.name, dir_fd=folder.subfolder(placed.subfolder))
         folder.forget(placed.uid)
-        folder.touched()
+        folder.touched(placed.subfolder)
         raise
     assert isinstance(gone, Changed)
     reply = Changed(request.number, folder.path, changed.uidnext, changed.placed, gone.expunged, modseq=gone.modseq)

@@ -42,42 +42,52 @@ def _unlink(folder: Maildir, uid: int, name: str) -> str | None:
         found = folder.find(uid, name)
         if found is None:
             return ""
-        folder.mind()
+        folder.mind(found[0])
         try:
             os.unlink(found[1], dir_fd=folder.subfolder(found[0]))
         except FileNotFoundError:
             folder.look()
         else:
-            folder.touched()
+            folder.touched(found[0])
             return found[0]
     return None
 
 
 def set_flags(request: SetFlags, folder: Maildir) -> Result:
     """Rename into cur/ with the new letters; a message that is gone is passed over."""
-    touched: dict[Subfolder, None] = {}
+    touched: set[str] = set()
     modseq = folder.begin()
     renamed = []
-    cur = folder.subfolder("cur")
     for uid, name, letters in request.messages:
-        found = folder.find(uid, name)
-        if found is None:
+        known = folder.names.get(uid) if folder.names is not None else None
+        done = _give(folder, known, letters) or _give(folder, folder.find(uid, name), letters)
+        if done is None:
             continue
-        subfolder, old = found
-        new = maildir.with_flags(old, letters)
-        if (subfolder, old) != ("cur", new):
-            folder.mind()
-            try:
-                os.rename(old, new, src_dir_fd=folder.subfolder(subfolder), dst_dir_fd=cur)
-            except FileNotFoundError:
-                continue
-            folder.touched()
-            touched[folder, "cur"] = touched[folder, subfolder] = None
+        subfolder, new = done
+        touched.add(subfolder)
         if folder.names is not None:
             folder.names[uid] = ("cur", new)
         folder.modseqs.set(uid, modseq)
         renamed.append((uid, "cur", new))
-    return Changed(request.number, folder.path, renamed=tuple(renamed), modseq=modseq), tuple(touched)
+    reply = Changed(request.number, folder.path, renamed=tuple(renamed), modseq=modseq)
+    synced = ("cur", "new") if "new" in touched else ("cur",)  # a message the disk knows in neither would be lost
+    return reply, tuple((folder, subfolder) for subfolder in synced if renamed)
+
+
+def _give(folder: Maildir, place: tuple[str, str] | None, letters: str) -> tuple[str, str] | None:
+    """Where a message was and what it is called in cur/ now. None: it is not at this place, whoever took it away."""
+    if place is None:
+        return None
+    subfolder, old = place
+    new = maildir.with_flags(old, letters)
+    subfolders = ("cur",) if subfolder == "cur" else ("cur", subfolder)
+    folder.mind(*subfolders)
+    try:
+        os.rename(old, new, src_dir_fd=folder.subfolder(subfolder), dst_dir_fd=folder.subfolder("cur"))
+    except FileNotFoundError:
+        return None
+    folder.touched(*subfolders)
+    return subfolder, new
 
 
 def copy(request: Copy, source: Maildir, destination: Maildir, origin: Origin) -> Result:
@@ -119,11 +129,11 @@ def _move(request: Copy, found: list[tuple[int, str, str]], source: Maildir, des
             fresh = destination.uids.take()
             moved = maildir.Name(taken.unique, taken.size, fresh, letters, maildir.moved(taken.others, now))
             new = maildir.compose(moved, info=subfolder == "cur")
-            source.mind()
-            destination.mind()
+            source.mind(subfolder)
+            destination.mind(subfolder)
             os.rename(old, new, src_dir_fd=source.subfolder(subfolder), dst_dir_fd=destination.subfolder(subfolder))
-            source.touched()
-            destination.touched()
+            source.touched(subfolder)
+            destination.touched(subfolder)
             done.append((uid, subfolder, old, new))
             placed.append(Placed(destination.path, fresh, subfolder, new, source_uid=uid, modseq=modseq))
     except OSError:

@@ -151,9 +151,9 @@ def rename_on(linked: Linked) -> tuple[int, str, str, int]:
         return maildir.uid_of(linked.name), linked.subfolder, linked.name, modseq
     uid = folder.uids.take()
     name = f"{linked.name},U={uid}"
-    folder.mind()
+    folder.mind("new")
     os.rename(linked.name, name, src_dir_fd=folder.subfolder("tmp"), dst_dir_fd=folder.subfolder("new"))
-    folder.touched()
+    folder.touched("new")
     folder.remember(uid, "new", name, modseq)
     return uid, "new", name, modseq
 

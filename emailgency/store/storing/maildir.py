@@ -17,7 +17,7 @@ _SCANS = 5  # times a folder is read again when another program changes it meanw
 COPYING = "k"  # first letter of the ids a COPY gives; no message id begins with it
 
 Subfolder = tuple["Maildir", str]  # what a sync is of: a Maildir and "tmp", "new" or "cur"
-Times = tuple[int, int]  # mtimes of new/ and cur/, nanoseconds
+Times = dict[str, int]  # mtimes of new/ and cur/, nanoseconds
 
 
 class Maildir:
@@ -31,7 +31,7 @@ class Maildir:
         self.uids: Uids
         self.modseqs: Modseqs
         self.names: dict[int, tuple[str, str]] | None = None  # uid -> subfolder, name; None: not listed
-        self._times: Times = (0, 0)
+        self._times: Times = {}
         self._looked = 0.0
         self._beside = 0.0  # when we last saw that another program had been here
         self._unsaid: set[int] = set()  # what others changed or brought, and the reactor has not been told of
@@ -79,14 +79,14 @@ class Maildir:
 
     def age(self) -> float:
         """Seconds since the last change; below SETTLED another one may not show in the times."""
-        return time.time() - max(self._stat()) / 1e9
+        return time.time() - max(self._stat().values()) / 1e9
 
     def _looks(self) -> tuple[int, ...]:
         """What tells that nobody has changed the folder: it is the same one, with the same times."""
         keywords = 0
         with contextlib.suppress(OSError):
             keywords = os.stat("dovecot-keywords", dir_fd=self._descriptor, follow_symlinks=False).st_mtime_ns
-        return (*self._stat(), os.fstat(self._subfolders["cur"]).st_ino, keywords)
+        return (*self._stat().values(), os.fstat(self._subfolders["cur"]).st_ino, keywords)
 
     def belongs_to(self, address: str) -> None:
         """Of an unknown address: the file `address` is there before any message. It may be missing in a folder that
@@ -212,9 +212,9 @@ class Maildir:
             renamed = maildir.compose(fresh, info=subfolder == "cur")
             with contextlib.suppress(FileNotFoundError):
                 directory = self.subfolder(subfolder)
-                self.mind()
+                self.mind(subfolder)
                 os.rename(name, renamed, src_dir_fd=directory, dst_dir_fd=directory)
-                self.touched()
+                self.touched(subfolder)
                 self.names[uid] = (subfolder, renamed)
                 self._unsaid.add(uid)
 
@@ -224,27 +224,29 @@ class Maildir:
         if self._others or times != self._times:
             return True
         now = time.time()
-        return self._looked - max(times) / 1e9 < SETTLED and now - self._looked > SETTLED
+        return self._looked - max(times.values()) / 1e9 < SETTLED and now - self._looked > SETTLED
 
     def begin(self) -> int:
         """A change of our own follows: its mod-sequence."""
-        self.mind()
+        self.mind("new", "cur")
         return self.uids.take_modseq()
 
-    def mind(self) -> None:
-        """A name is about to be changed by us: what others did until now is not to be hidden by that. `touched` comes
-        at once behind it: what others do in those 20 µs, or while the kernel lets us wait, may show only with their
-        next change.
+    def mind(self, *subfolders: str) -> None:
+        """A name in these is about to be changed by us: what others did until now is not to be hidden by that.
+        `touched` comes at once behind it: what others do in those 20 µs, or while the kernel lets us wait, may show
+        only with their next change.
         """
-        if self._times != self._stat():
-            self._others = True
+        for subfolder in subfolders:
+            if self._times[subfolder] != os.fstat(self._subfolders[subfolder]).st_mtime_ns:
+                self._others = True
 
-    def touched(self) -> None:
+    def touched(self, *subfolders: str) -> None:
         """Our own change is done and `names` tells it: take the new times as known, unless another program is at work
         here, too: one that has just been seen may well have come between.
         """
         if time.time() - self._beside > _BESIDE:
-            self._times = self._stat()
+            for subfolder in subfolders:
+                self._times[subfolder] = os.fstat(self._subfolders[subfolder]).st_mtime_ns
 
     def remember(self, uid: int, subfolder: str, name: str, modseq: int) -> None:
         """We have just put this message here."""
@@ -306,7 +308,7 @@ class Maildir:
         return True
 
     def _stat(self) -> Times:
-        return os.fstat(self._subfolders["new"]).st_mtime_ns, os.fstat(self._subfolders["cur"]).st_mtime_ns
+        return {subfolder: os.fstat(self._subfolders[subfolder]).st_mtime_ns for subfolder in ("new", "cur")}
 
     def _scan(self) -> list[tuple[str, str]]:
         """Messages as (subfolder, name). A name that is in both, because it was renamed meanwhile, counts once."""

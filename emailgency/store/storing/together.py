@@ -58,9 +58,9 @@ def place(files: list[Coming], folder: Maildir, origin: Origin) -> list[Placed]:
             uid = folder.uids.take()
             base, colon, info = name.partition(":")
             new = f"{base},U={uid}{colon}{info}"
-            folder.mind()
+            folder.mind(file.subfolder)
             os.rename(name, new, src_dir_fd=tmp, dst_dir_fd=folder.subfolder(file.subfolder))
-            folder.touched()
+            folder.touched(file.subfolder)
             placed.append(Placed(folder.path, uid, file.subfolder, new, source_uid=file.source_uid, modseq=modseq))
     except OSError:
         with contextlib.suppress(OSError):  # what cannot go now goes with the next start: tmp/, the sign, is last
