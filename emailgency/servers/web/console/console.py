@@ -20,7 +20,7 @@ from emailgency.flows.login import Login, Principal
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.servers.web.console.languages import chosen
 from emailgency.servers.web.console.pages import Pages
-from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
+from emailgency.servers.web.console.routes import Answer, Asked, Away, Octets, Page, Route, Visitor, Who
 from emailgency.servers.web.console.static_files import StaticFiles
 from emailgency.store.directory import Directory, Gone
 from emailgency.store.web_sessions import WebSession, WebSessions
@@ -115,6 +115,8 @@ class Console:
             if visitor.session is not None and visitor.session.told != before and answer.token is None:
                 await self._sessions.keep(visitor.token, visitor.session)
             return self._go(request, visitor, answer)
+        if isinstance(answer, Octets):
+            return self._octets(request, answer)
         if visitor.session is not None and visitor.session.told:
             told, visitor.session.told = visitor.session.told, []
             await self._sessions.keep(visitor.token, visitor.session)
@@ -174,6 +176,13 @@ class Console:
             request.setHeader(b"Content-Encoding", b"gzip")
             html = gzip.compress(html, 5)
         return html
+
+    def _octets(self, request: Request, answer: Octets) -> bytes:
+        request.setHeader(b"Content-Type", answer.content_type.encode("ascii"))
+        request.setHeader(b"X-Content-Type-Options", b"nosniff")
+        if answer.file_name:
+            request.setHeader(b"Content-Disposition", b'attachment; filename="%b"' % answer.file_name.encode("ascii"))
+        return answer.octets
 
     def _go(self, request: Request, visitor: Visitor, away: Away) -> bytes:
         request.setResponseCode(303)

@@ -75,6 +75,14 @@ class Page(Struct, frozen=True):
     secret: bool = False
 
 
+class Octets(Struct, frozen=True):
+    """Something that is no page: a picture, say. With `file_name` the browser keeps it as a file."""
+
+    content_type: str
+    octets: bytes
+    file_name: str = ""
+
+
 class Away(Struct, frozen=True):
     """Go on at another page (303), a path of ours. `token`: a session that begins, "" one that ends."""
 
@@ -82,7 +90,7 @@ class Away(Struct, frozen=True):
     token: str | None = None
 
 
-Answer = Page | Away
+Answer = Page | Octets | Away
 Deed = Callable[[Visitor, Asked], Awaitable[Answer]]
 
 
