@@ -68,6 +68,7 @@ from emailgency.store.storing.line import Storer
 
 if TYPE_CHECKING:
     from emailgency.flows.candidates import CandidateFlow
+    from emailgency.flows.learning import RecipientLearning
     from emailgency.flows.domain_look import DomainLook
     from emailgency.flows.drift_guard import DriftGuard
     from emailgency.servers.imap.server import ImapServer
@@ -197,6 +198,7 @@ class App:
         self.pop3: Pop3Server | None = None
         self.web: PublicSite | None = None
         self.candidates: CandidateFlow | None = None
+        self.learning: RecipientLearning | None = None
         self.look: DomainLook | None = None
         self.drift: DriftGuard | None = None
         self.control = Control(data, {})
@@ -246,6 +248,7 @@ class App:
         for service, secure in (("pop3", False), ("pop3s", True)):
             self._serve(service, Pop3Factory(self.pop3, secure))
         from emailgency.catchall import TIDY, candidate_flow
+        from emailgency.learning import LOOK, recipient_learning
 
         self.candidates = candidate_flow(self, self._reactor, self._settings)
         self.loops.append(Periodic(self._reactor, "tidying the catchall", TIDY, self.candidates.tidy_all))
@@ -255,6 +258,8 @@ class App:
         every = self._settings.expiry.every
         self.loops.append(Periodic(self._reactor, "letting old mail go", every, expiry.sweep_all))
         self.loops.append(Periodic(self._reactor, "making room in full mailboxes", PROMPT, expiry.make_room))
+        self.learning = recipient_learning(self, self._settings)
+        self.loops.append(Periodic(self._reactor, "learning recipients", LOOK, self.learning.look))
         self._open_web()
         self._asleep.discard("mailboxes")
 

@@ -14,6 +14,7 @@ from emailgency.flows.forget_mail import ForgetMail
 from emailgency.flows.import_addresses import ImportAddresses
 from emailgency.flows.incidents import Incidents
 from emailgency.flows.keep_here import KeepHere
+from emailgency.flows.learning import RecipientLearning
 from emailgency.flows.mailbox_status import MailboxStatus
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.operators import Operators
@@ -35,6 +36,7 @@ from emailgency.servers.control.dkim_commands import DkimCommands
 from emailgency.servers.control.dns_commands import DnsCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
+from emailgency.servers.control.recipient_commands import RecipientCommands
 from emailgency.servers.control.server_commands import ServerCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
 from emailgency.servers.control.plan_commands import PlanCommands
@@ -63,6 +65,7 @@ class Parts(Protocol):
     clock: Callable[[], float]
     imap: ImapServer | None
     incidents: Incidents
+    learning: RecipientLearning | None
     outbound: OutboundFlow
     relay: RelayFlow
     signing: Signing
@@ -94,6 +97,7 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
         | MailboxCommands(directory, addresses, passwords, status, forget).table()
         | AddressCommands(directory, accounts, addresses).table()
         | PendingCommands(directory, accounts, view, letters, hand, parts.flush).table()
+        | RecipientCommands(accounts, lambda: parts.learning).table()
         | ServerCommands(directory, accounts, servers).table()
         | DkimCommands(accounts, parts.signing, settings.host_name).table()
         | UpkeepCommands(directory, importing, reconstruction, forget).table()

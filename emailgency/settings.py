@@ -28,6 +28,7 @@ from emailgency.net.dns import DnsSettings
 from emailgency.net.egress import EgressSettings
 from emailgency.net.session import CourierSettings
 from emailgency.rules.guard import GuardSettings
+from emailgency.rules.learning import LearningSettings
 from emailgency.rules.retry import RetrySettings
 from emailgency.servers.imap.limits import Imap
 from emailgency.servers.pop3.limits import Pop3
@@ -122,6 +123,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     flush: FlushSettings = FlushSettings()
     retry: RetrySettings = RetrySettings()
     guard: GuardSettings = GuardSettings()
+    learning: LearningSettings = LearningSettings()
     courier: CourierSettings = CourierSettings()
     egress: EgressSettings = EgressSettings()
     dns: DnsSettings = DnsSettings()

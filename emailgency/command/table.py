@@ -112,6 +112,7 @@ COMMANDS = (
             ALIASES._replace(help="the domain aliases from now on; '' for none"),
             LIFETIME._replace(help="days that mail waits for the customer's server; 0 for what the plan says"),
             Argument("--stealth", "answer 451 so that mail stays with its senders", Kind.SWITCH),
+            Argument("--learn-recipients", "ask his server which addresses it has, while it is up", Kind.SWITCH),
             Argument("--smtp-denied", "stop sending for all his mailboxes", Kind.SWITCH),
             Argument("--banished-refused", "refuse mail for banished addresses instead of dropping it", Kind.SWITCH),
             Argument("--suspended", "nobody logs in or sends, and mail stays with its senders (451)", Kind.SWITCH),
@@ -272,6 +273,7 @@ COMMANDS = (
         ask="Is the server of {customer} ready for all its mail at once?",
         said="{messages} messages for {customer} are due now",
     ),
+    Command("recipients show", "which addresses a customer's server is known to have", (CUSTOMER,)),
     Command("server list", "customers' servers and how they do"),
     Command(
         "server show",
@@ -350,6 +352,7 @@ GROUPS = {
     "list": "distribution lists",
     "banished": "addresses whose mail is dropped",
     "pending": "mail that waits for customers' servers",
+    "recipients": "addresses learned from customers' servers",
     "server": "customers' servers, as far as we see",
     "dns": "what the DNS says of customers' domains",
     "dkim": "keys that mail is signed with",

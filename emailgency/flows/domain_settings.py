@@ -10,7 +10,16 @@ from emailgency.store.changes import Author
 from emailgency.store.directory import Directory
 
 HIS_OWN = frozenset(
-    {"relay", "smtp_transport", "stealth", "smtp_denied", "banished_refused", "pending_lifetime", "language"}
+    {
+        "learn_recipients",
+        "relay",
+        "smtp_transport",
+        "stealth",
+        "smtp_denied",
+        "banished_refused",
+        "pending_lifetime",
+        "language",
+    }
 )
 
 

@@ -32,7 +32,7 @@ from emailgency.model.envelope import (
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
 from emailgency.rules.networks import network
-from emailgency.rules.routing import POSTMASTER
+from emailgency.rules.routing import MISSING, POSTMASTER
 
 if TYPE_CHECKING:
     from emailgency.flows.login import Principal
@@ -171,7 +171,8 @@ class Transaction:
             if meaning is None:
                 return route
         elif route.verdict is not None:
-            return route.verdict
+            unknowns = self._reception.unknowns if route.verdict == MISSING and route.entry is None else None
+            return (unknowns and unknowns.guessed(self._client.ip)) or route.verdict
         else:
             meaning = Meaning(recipient, route.customer.id, route.targets, route.size_limit)
         refusal = self._unfit(meaning) or await self._claims.take(

@@ -3,7 +3,7 @@
 With everything in the directory's cache nothing here waits.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from emailgency.codec.address import as_addressed, foreign_domain, parse, wire
@@ -30,6 +30,7 @@ class Resolver:
         self, directory: Directory, srs: Srs, clock: Callable[[], float], candidates: Candidates | None = None
     ) -> None:
         """Without `candidates` nobody counts them, and their quota is never spent."""
+        self.is_missing: Callable[[Customer, str], Awaitable[bool]] | None = None  # learned recipients (row G5)
         self._candidates = candidates
         self._directory = directory
         self._srs = srs
@@ -58,6 +59,7 @@ class Resolver:
             relay_to=_relay_to(recipient.as_given, domain, customer),
             mailboxes=await self._owners(entry),
             candidates=await self._others(customer, address) if entry is None else 0,
+            missing=entry is None and self.is_missing is not None and await self.is_missing(customer, address.local),
         )
         return route(facts, index)
 

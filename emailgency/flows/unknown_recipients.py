@@ -78,6 +78,12 @@ class UnknownRecipients:
                 return await self._claim_room(target, ip, size)
         return None
 
+    def guessed(self, ip: str) -> Verdict | None:
+        """An address was named that surely is nobody's. Beyond the budget it is answered like any unknown one: whoever
+        tries out names learns of no more than he may name (attack row 8).
+        """
+        return None if self._within_budget(ip) else TOO_MANY
+
     def _claim_candidate(self, target: Catchall, ip: str | None) -> "Settle | Verdict | None":
         local, _, domain = target.address.rpartition("@")
         address = Address(local, domain)

@@ -6,6 +6,7 @@
     distribution list              INBOX of each member    once, as addressed                 -
     candidate, or none yet         catchall                yes                                -
     none, candidate quota spent    Undelivered             yes                                -
+    none, and surely none there    nowhere                 no                                 550 (row G5, at an outage)
     banished                       nowhere                 no                                 250 and gone, or 550
 
 The rule takes facts and answers a `Route`; looking the facts up is `flows.resolve`. It never drops mail by accident:
@@ -34,7 +35,7 @@ from emailgency.model.envelope import Catchall, Deliver, Outbound, Relay, Target
 from emailgency.model.verdict import Verdict
 
 RELAYING_DENIED = Verdict(550, "5.7.1", "relaying denied")
-BANISHED = Verdict(550, "5.1.1", "no such address here")
+BANISHED = MISSING = Verdict(550, "5.1.1", "no such address here")  # one cannot be told from the other
 STEALTH = Verdict(451, "4.3.2", "not accepting mail for this domain now, please keep it and try again later")
 
 POSTMASTER = "postmaster"
@@ -62,7 +63,8 @@ class Facts(Struct, frozen=True):
 
     `address` is canonical, in the customer's main domain; `relay_to` is the wire form for the customer's server;
     `mailboxes` holds, by id, the mailbox of an alias or the members of a list, as far as they exist; `candidates`
-    counts the customer's unknown addresses without this one.
+    counts the customer's unknown addresses without this one; `missing`: his server, which is down, has said that it
+    does not have it either.
     """
 
     customer: Customer
@@ -73,6 +75,7 @@ class Facts(Struct, frozen=True):
     relay_to: str
     mailboxes: Mapping[str, Mailbox] = {}
     candidates: int = 0
+    missing: bool = False
 
 
 def route(facts: Facts, index: int) -> Route:
@@ -86,6 +89,8 @@ def route(facts: Facts, index: int) -> Route:
         if customer.banished_refused:
             return _refused(facts, BANISHED)
         return Route(customer, facts.domain, facts.entry, (), facts.plan.message_size, dropped=True)
+    if facts.entry is None and facts.missing:
+        return _refused(facts, MISSING)
     owners = _owners(facts)
     stored = _stored(facts, owners, index)
     relayed = (

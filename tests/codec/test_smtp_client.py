@@ -270,6 +270,33 @@ def before_starttls(**options):
     return client
 
 
+@pytest.mark.parametrize("ehlo", [EHLO, PLAIN, EHLO.replace(b"250 ", b"250-CHUNKING\r\n250 ")])
+def test_a_question_ends_with_the_answer_to_rcpt_and_never_comes_to_data(ehlo):
+    client = greeted(ehlo)
+    said = b""
+    for code, answer in ((250, b"250 2.1.5 ok\r\n"), (550, b"550 5.1.1 who\r\n"), (450, b"450 later\r\n")):
+        client.ask(smtp.Path("a@b.zz"))
+        events = []
+        while not events:
+            said += (out := client.outgoing())
+            good = b"250 ok\r\n" * (len(out.splitlines()) - out.count(b"RCPT"))
+            events = client.receive(good + answer * out.count(b"RCPT"))
+        assert codes(events) == [("RCPT", code)]
+    client.quit()
+    said += client.outgoing()
+    question = b"MAIL FROM:<>\r\nRCPT TO:<a@b.zz>\r\n"
+    assert said == question + (b"RSET\r\n" + question) * 2 + b"QUIT\r\n"
+
+
+def test_a_question_whose_sender_is_refused_is_answered_by_that():
+    for ehlo, answers in ((EHLO, b"550 no\r\n503 what\r\n"), (PLAIN, b"550 no\r\n")):
+        client = greeted(ehlo)
+        client.ask(smtp.Path("a@b.zz"))
+        client.outgoing()
+        assert codes(client.receive(answers)) == [("MAIL", 550)]
+    assert greeted(PLAIN).ask(smtp.Path("ä@b.zz")).results[0].ours
+
+
 def test_starttls_forgets_what_was_said_in_clear():
     client = before_starttls()
     assert client.receive(b"220 go\r\n") == [Handshake()]

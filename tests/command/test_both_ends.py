@@ -12,6 +12,7 @@ from emailgency.servers.control.dkim_commands import DkimCommands
 from emailgency.servers.control.dns_commands import DnsCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
+from emailgency.servers.control.recipient_commands import RecipientCommands
 from emailgency.servers.control.server_commands import ServerCommands
 from emailgency.servers.control.plan_commands import PlanCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
@@ -24,6 +25,7 @@ SERVER: Commands = (
     | DkimCommands(NOTHING, NOTHING, NOTHING).table()
     | DnsCommands(NOTHING, NOTHING, NOTHING).table()
     | PendingCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
+    | RecipientCommands(NOTHING, NOTHING).table()
     | ServerCommands(NOTHING, NOTHING, NOTHING).table()
     | UpkeepCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
     | PlanCommands(NOTHING, NOTHING, NOTHING).table()

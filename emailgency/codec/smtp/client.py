@@ -3,6 +3,7 @@
     receive(octets)   -> events              begin(mail)  one transaction; the next may begin once the body is out,
     outgoing()        -> octets to write                  so that its MAIL, RCPT and DATA travel behind the final dot
     body(chunk, last) after GoAhead          secured()    the TLS handshake is done     quit()
+    ask(path)         whether there is such an address; DATA never follows
 
 Commands wait in one list, answers are awaited in another; with PIPELINING (RFC 2920) the first empties at once,
 without it a command leaves when its predecessor is answered. A reply nobody asked for, or sent before its
@@ -47,7 +48,8 @@ __all__ = [
 
 
 class _Transaction:
-    def __init__(self, mail: Mail) -> None:
+    def __init__(self, mail: Mail, question: bool = False) -> None:
+        self.question = question  # nothing follows RCPT
         self.results: list[Result | None] = [None] * len(mail.recipients)
         self.accepted: list[int] = []
         self.refusal: Result | None = None  # of MAIL
@@ -96,16 +98,23 @@ class Client:
 
     def begin(self, mail: Mail) -> Ended | None:
         """Queue one transaction; Ended at once when the server's own EHLO says it cannot take it."""
+        return self._begin(mail, _Transaction(mail))
+
+    def ask(self, path: Path) -> Ended | None:
+        """As `begin`, from the null reverse-path, and ends with the answer to RCPT; RSET goes before what is next."""
+        mail = Mail(sender="", recipients=(path,), size=0)
+        return self._begin(mail, _Transaction(mail, question=True))
+
+    def _begin(self, mail: Mail, transaction: _Transaction) -> Ended | None:
         if refusal := unfit(mail, self.extensions):
             return Ended(tuple(refusal for _ in mail.recipients))
-        transaction = _Transaction(mail)
         if self._unclean:
             self._commands.append((b"RSET\r\n", (Stage.RSET, None, 0)))
             self._unclean = False
         self._commands.append((mail_command(mail, self.extensions), (Stage.MAIL, transaction, 0)))
         for index, path in enumerate(mail.recipients):
             self._commands.append((rcpt_command(path, self.extensions), (Stage.RCPT, transaction, index)))
-        if not self._uses_chunks:
+        if not (self._uses_chunks or transaction.question):
             self._commands.append((b"DATA\r\n", (Stage.DATA, transaction, 0)))
         self._bodies.append(transaction)
         self._pump()
@@ -184,6 +193,10 @@ class Client:
         elif stage is Stage.BODY:
             if reply.code >= 300 and self._uses_chunks:  # RFC 3030 section 2: RSET must follow a BDAT that failed
                 self._unclean = True
+            events.append(transaction.end(Result(stage, reply)))
+        elif stage is Stage.RCPT and transaction.question:
+            self._unclean = True
+            self._bodies.remove(transaction)
             events.append(transaction.end(Result(stage, reply)))
         elif stage is Stage.RCPT:
             if reply.code < 300:

@@ -56,7 +56,7 @@ def unfit(mail: Mail, extensions: Extensions) -> Result | None:
 def mail_command(mail: Mail, extensions: Extensions) -> bytes:
     """MAIL with the parameters the server knows."""
     words = [f"MAIL FROM:<{mail.sender}>"]
-    if "SIZE" in extensions:
+    if "SIZE" in extensions and mail.size:
         words.append(f"SIZE={mail.size}")
     if mail.eight_bit and "8BITMIME" in extensions:
         words.append("BODY=8BITMIME")
