@@ -1,7 +1,7 @@
 """One look at what the DNS says of a domain, against what it should say (rows F4, G7)."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -16,7 +16,6 @@ from emailgency.model.domain_check import Finding
 from emailgency.model.errors import Temporary
 from emailgency.net.dns import Answer, Dns, Status
 from emailgency.net.egress import Egress
-from emailgency.net.reactor import NetReactor
 from emailgency.rules import domain_records as rules
 from emailgency.rules.domain_records import MxHost, Pointing, StsFacts, Wish
 from emailgency.rules.next_hop import MX_LIMIT, SMTP_PORT
@@ -68,7 +67,7 @@ class DomainLook:
         our_names: Callable[[str], bool],
         host_name: str,
         published: Published,
-        reactor: NetReactor,
+        reactor: Any,
         policy: Callable[[str], Awaitable[bytes | None]],
     ) -> None:
         self.host_name = host_name
@@ -145,7 +144,7 @@ class DomainLook:
         )
 
     async def _spf(self, questions: Questions, domain: str, ours: frozenset[str]) -> Finding:
-        facts = await spf_facts(questions, domain, ours, self.mechanism)
+        facts = await spf_facts(self._reactor, questions, domain, ours, self.mechanism)
         first = facts.records[0] if facts and facts.records else ""
         finding = rules.spf(domain, self.mechanism, facts, with_mechanism(first, self.mechanism))
         return msgspec.structs.replace(finding, found=tuple(text[:_LONGEST] for text in finding.found))

@@ -1,31 +1,21 @@
-"""Whether a domain's SPF lets our addresses send (RFC 7208), as far as its owner must know: walked, never obeyed.
+"""Whether a domain's SPF lets our addresses send (RFC 7208), as a receiver would see it."""
 
-No sender stands behind the question, so macros are not followed; a record that has them and does not reach us by other
-means leaves us unsure.
-"""
+from typing import Any
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from twisted.internet.threads import deferToThreadPool
 
-from emailgency.codec.spf_terms import Term, is_record, terms
+from emailgency.codec.spf_terms import is_record, terms
 from emailgency.flows.questions import Questions
 from emailgency.net.dns import Status
 from emailgency.rules.domain_records import SpfFacts
+from emailgency.rules.spf import Facts, Question, Spf, check
 
-LOOKUPS = 10  # RFC 7208 section 4.6.4
-_ASK = frozenset({"include", "a", "mx", "ptr", "exists", "redirect"})  # terms that cost one
-
-Address = IPv4Address | IPv6Address
+ADDRESSES = 4  # of ours that are tried: an operator's IPv4 and IPv6, twice
 
 
-class _Broken(Exception):
-    """The record is a permanent error to every receiver; holds a key of WORDS."""
-
-
-class _Silent(Exception):
-    """The DNS does not answer."""
-
-
-async def spf_facts(questions: Questions, domain: str, ours: frozenset[str], mechanism: str) -> SpfFacts | None:
+async def spf_facts(
+    reactor: Any, questions: Questions, domain: str, ours: frozenset[str], mechanism: str
+) -> SpfFacts | None:
     """None: the DNS does not answer. `ours`: addresses our mail leaves from, `mechanism`: what stands for them."""
     answer = await questions.ask(domain, "TXT")
     if answer.status is Status.FAILURE:
@@ -33,120 +23,40 @@ async def spf_facts(questions: Questions, domain: str, ours: frozenset[str], mec
     records = tuple(text for text in answer.records if is_record(text))
     if len(records) != 1:
         return SpfFacts(records, reached=False)
-    walk = _Walk(questions, mechanism)
-    try:
-        passed = await walk.passed(domain, records[0], {ip_address(one) for one in ours})
-    except _Broken as error:
-        return SpfFacts(records, broken=str(error))
-    except _Silent:
+    if _names(records[0], mechanism):
+        return SpfFacts(records, reached=True)
+    facts: dict[Question, tuple[str, ...] | None] = {}
+    results = [await _as_seen(reactor, questions, domain, ip, facts) for ip in sorted(ours)[:ADDRESSES]]
+    if any(one.result == "permerror" for one in results):
+        deep = any("many" in one.reason.lower() for one in results)
+        return SpfFacts(records, broken="spf deep" if deep else "spf garbled")
+    if not results or any(one.result == "temperror" for one in results):
         return SpfFacts(records)
-    reached = walk.named or (bool(ours) and len(passed) == len(ours))
-    if not reached and not ours:
-        return SpfFacts(records)  # our own addresses are what nobody knows
-    return SpfFacts(records, reached=reached, unsure=walk.macros)
+    return SpfFacts(records, reached=all(one.result == "pass" for one in results))
 
 
-class _Walk:
-    """One record and what it includes."""
-
-    def __init__(self, questions: Questions, mechanism: str) -> None:
-        self.named = False  # the mechanism itself stands there
-        self.macros = False
-        self._questions = questions
-        self._mechanism = mechanism.lower().lstrip("+")
-        self._left = LOOKUPS
-
-    async def passed(self, domain: str, record: str, addresses: set[Address]) -> set[Address]:
-        """Those of `addresses` that the record lets send."""
-        found = terms(record)
-        if found is None:
-            raise _Broken("spf garbled")
-        passed: set[Address] = set()
-        rest = set(addresses)
-        for term in found:
-            if term.qualifier == "=":
-                continue
-            if term.qualifier == "+" and _spelled(term) == self._mechanism:
-                self.named = True
-                return passed | rest
-            matched = await self._matched(term, domain, rest)
-            rest -= matched
-            if term.qualifier == "+":
-                passed |= matched
-            if not rest and addresses:
-                return passed
-        redirect = next((one.value for one in found if one.qualifier == "=" and one.name == "redirect"), "")
-        if redirect and not any(one.name == "all" for one in found):
-            passed |= await self._of_other(redirect, rest)
-        return passed
-
-    async def _matched(self, term: Term, domain: str, addresses: set[Address]) -> set[Address]:
-        if term.name == "all":
-            return addresses
-        if term.name in ("ip4", "ip6"):
-            return {one for one in addresses if one in _network(term.value)}
-        if "%" in term.value or term.name in ("ptr", "exists"):
-            self._pay()
-            self.macros = True
-            return set()
-        if term.name == "include":
-            return await self._of_other(term.value, addresses)
-        if term.name not in ("a", "mx"):
-            raise _Broken("spf garbled")
-        self._pay()
-        target, _, prefix = term.value.partition("/")
-        hosts = [target or domain]
-        if term.name == "mx":
-            hosts = [record.partition(" ")[2] for record in await self._records(target or domain, "MX")][:LOOKUPS]
-        networks = []
-        for host in hosts:
-            networks += [_around(one, prefix) for one in await self._addresses(host)]
-        return {one for one in addresses if any(one in network for network in networks)}
-
-    async def _of_other(self, name: str, addresses: set[Address]) -> set[Address]:
-        """By `include` or `redirect`."""
-        if "%" in name:
-            self._pay()
-            self.macros = True
-            return set()
-        self._pay()
-        records = [text for text in await self._records(name, "TXT") if is_record(text)]
-        if len(records) != 1:  # section 5.2: none there is a permanent error
-            raise _Broken("spf garbled")
-        return await self.passed(name, records[0], addresses)
-
-    def _pay(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise _Broken("spf deep")
-
-    async def _records(self, name: str, kind: str) -> tuple[str, ...]:
-        answer = await self._questions.ask(name, kind)
-        if answer.status is Status.FAILURE:
-            raise _Silent
-        return answer.records
-
-    async def _addresses(self, host: str) -> tuple[str, ...]:
-        answer = await self._questions.addresses(host)
-        if answer.status is Status.FAILURE:
-            raise _Silent
-        return answer.records
+async def _as_seen(
+    reactor: Any, questions: Questions, domain: str, ip: str, facts: dict[Question, tuple[str, ...] | None]
+) -> Spf:
+    """By whom we bring mail of postmaster@ the domain. `facts` grow: what one address needs the next may need too."""
+    pool = reactor.getThreadPool()
+    while True:
+        known: Facts = dict(facts)
+        result: Spf | Question = await deferToThreadPool(
+            reactor, pool, check, ip, f"postmaster@{domain}", domain, known
+        )
+        if isinstance(result, Spf):
+            return result
+        answer = await questions.ask(result.name, result.kind)
+        facts[result] = None if answer.status is Status.FAILURE else answer.records
 
 
-def _spelled(term: Term) -> str:
-    return f"{term.name}:{term.value}".lower() if term.value and not term.value.startswith("/") else term.name
-
-
-def _network(text: str) -> IPv4Network | IPv6Network:
-    try:
-        return ip_network(text, strict=False)
-    except ValueError:
-        raise _Broken("spf garbled") from None
-
-
-def _around(address: str, prefix: str) -> IPv4Network | IPv6Network:
-    """`prefix` as SPF writes it behind a name: "24", "24//64", "/64"."""
-    four, _, six = prefix.partition("/") if not prefix.startswith("/") else ("", "", prefix[1:])
-    version = ip_address(address).version
-    length = (four if version == 4 else six.lstrip("/")) or ("32" if version == 4 else "128")
-    return _network(f"{address}/{length}")
+def _names(record: str, mechanism: str) -> bool:
+    """Whether the mechanism itself stands in it, and nothing ends the search before."""
+    wanted = mechanism.lower().removeprefix("+")
+    for term in terms(record) or []:
+        if term.qualifier == "+" and f"{term.name}:{term.value}".lower().removesuffix(":") == wanted:
+            return True
+        if term.name == "all" and term.qualifier != "=":
+            return False
+    return False

@@ -38,12 +38,11 @@ class MxHost(Struct, frozen=True):
 
 class SpfFacts(Struct, frozen=True):
     """`records`: those at the domain; `reached`: whether they let each address of ours send, None: cannot be told
-    now; `broken`: why receivers cannot use them, a key of WORDS; `unsure`: it has macros, which we do not follow."""
+    now; `broken`: why receivers cannot use them, a key of WORDS."""
 
     records: tuple[str, ...]
     reached: bool | None = None
     broken: str = ""
-    unsure: bool = False
 
 
 class StsFacts(Struct, frozen=True):
@@ -159,8 +158,6 @@ def spf(domain: str, mechanism: str, facts: SpfFacts | None, repaired: str) -> F
         standing, words = Standing.WRONG, said(facts.broken, mechanism=mechanism)
     elif facts.reached:
         standing, words, wanted = Standing.GOOD, said("spf good"), ()
-    elif facts.unsure:
-        standing, words = Standing.OPTIONAL, said("spf macros", mechanism=mechanism)
     else:
         standing, words = Standing.MISSING, said("spf without us", mechanism=mechanism)
     return Finding(

@@ -25,7 +25,6 @@ WORDS = {
     "Add %(mechanism)s.",
     "spf deep": "The SPF record needs more than 10 questions to the DNS, so receivers take it for broken.",
     "spf garbled": "The SPF record cannot be read: receivers ignore all of it.",
-    "spf macros": "The SPF record has macros, which we do not follow. If they do not let us send, add %(mechanism)s.",
     "spf good": "SPF lets us send for your people.",
     # MTA-STS
     "no sts": "You publish no MTA-STS policy: nothing to do.",
