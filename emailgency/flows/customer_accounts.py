@@ -31,9 +31,9 @@ CHANGEABLE = frozenset(
         "learn_recipients",
         "pending_lifetime",
         "language",
-    }
         "suspended",
         "contacts",
+    }
 )
 
 
