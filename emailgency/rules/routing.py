@@ -38,9 +38,9 @@ RELAYING_DENIED = Verdict(550, "5.7.1", "relaying denied")
 BANISHED = MISSING = Verdict(550, "5.1.1", "no such address here")  # one cannot be told from the other
 STEALTH = Verdict(451, "4.3.2", "not accepting mail for this domain now, please keep it and try again later")
 
-POSTMASTER = "postmaster"
 SUSPENDED = Verdict(451, "4.2.1", "the service for this domain is suspended, please keep the mail and try again later")
 
+POSTMASTER = "postmaster"
 
 
 class Route(Struct, frozen=True):
@@ -81,11 +81,11 @@ class Facts(Struct, frozen=True):
 def route(facts: Facts, index: int) -> Route:
     """`index` is the recipient's place in the envelope; every target carries it."""
     customer = facts.customer
+    if customer.suspended:
+        return _refused(facts, SUSPENDED)
     if customer.stealth and facts.domain.kind is not DomainKind.ALTERNATE and facts.address.local != POSTMASTER:
         return _refused(facts, STEALTH)
     if isinstance(facts.entry, Banished):
-    if customer.suspended:
-        return _refused(facts, SUSPENDED)
         if customer.banished_refused:
             return _refused(facts, BANISHED)
         return Route(customer, facts.domain, facts.entry, (), facts.plan.message_size, dropped=True)
