@@ -16,6 +16,7 @@ from emailgency.flows.incidents import Incidents
 from emailgency.flows.keep_here import KeepHere
 from emailgency.flows.learning import RecipientLearning
 from emailgency.flows.mailbox_status import MailboxStatus
+from emailgency.flows.means import Means
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.operators import Operators
 from emailgency.flows.passwords import Passwords
@@ -66,6 +67,7 @@ class Parts(Protocol):
     imap: ImapServer | None
     incidents: Incidents
     learning: RecipientLearning | None
+    means: Means
     outbound: OutboundFlow
     relay: RelayFlow
     signing: Signing
@@ -82,7 +84,8 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
     view = PendingView(parts.relay, parts.outbound)
     letters = PendingLetters(reactor, parts.spool, view)
     keep_here = KeepHere(reactor, parts.spool, parts.clock)
-    hand = PendingInHand(parts.relay, parts.outbound, parts.spool, parts.bounces, keep_here, parts.clock)
+    attempts, clock = parts.means.attempts, parts.clock
+    hand = PendingInHand(parts.relay, parts.outbound, parts.spool, parts.bounces, keep_here, attempts, clock)
     servers = ServerView(parts.relay, parts.incidents, lambda: room(settings.data, settings.disk), parts.clock)
     forget = ForgetMail(
         reactor, parts.folders, lambda: new_folders(parts.imap.settings if parts.imap else settings.imap)

@@ -65,6 +65,11 @@ _EXPLANATIONS = {
 }
 
 
+def subject(action: Action) -> str:
+    """Of a notification that tells this."""
+    return _SUBJECTS[action]
+
+
 def compose(report: Report) -> tuple[bytes, bytes]:
     """The message without trace fields, cut where the original goes. UTF-8 only in To, and only if it must be."""
     action = report.statuses[0].action
@@ -72,7 +77,7 @@ def compose(report: Report) -> tuple[bytes, bytes]:
     head = [
         field("From", f"Mail delivery <postmaster@{report.reporting}>"),
         f"To: <{_unfolded(report.to)}>",
-        field("Subject", _SUBJECTS[action]),
+        field("Subject", subject(action)),
         field("Date", formatdate(report.now).replace("-0000", "+0000")),
         field("Message-ID", f"<{report.message_id}>"),
         field("Auto-Submitted", "auto-replied"),  # RFC 3834 section 5.1.1

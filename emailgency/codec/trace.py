@@ -12,6 +12,10 @@ from msgspec import Struct
 _NAME = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[A-Za-z0-9.:]{1,80}\])\Z")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:-]")
 _RECEIVED = re.compile(rb"\r\nreceived[ \t]*:", re.IGNORECASE)
+_HEADLINE = re.compile(rb"\r\n(?=[SM])(subject|message-id)[ \t]*+:([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)", re.IGNORECASE)
+_FOLD = re.compile(r"[\r\n\t ]+")
+_SUBJECT = 1000  # characters; encoded words are decoded later
+_MESSAGE_ID = 250
 
 
 class Stamp(Struct, frozen=True, kw_only=True):
@@ -84,6 +88,17 @@ class HeaderScan:
             self.complete = True
         elif len(self._octets) >= self._limit + 2:
             self.complete = self.cut = True
+
+    def headline(self) -> tuple[str, str]:
+        """Subject, on one line and as it stands, and Message-ID without its brackets; "" where there is none."""
+        found: dict[bytes, bytes] = {}
+        for match in _HEADLINE.finditer(self._octets):
+            found.setdefault(match[1].lower(), match[2])
+            if len(found) == 2:
+                break
+        subject = _FOLD.sub(" ", found.get(b"subject", b"")[: 4 * _SUBJECT].decode("utf-8", "replace")).strip()
+        id = found.get(b"message-id", b"")[: 4 * _MESSAGE_ID].decode("utf-8", "replace").strip()
+        return subject[:_SUBJECT], id.removeprefix("<").removesuffix(">")[:_MESSAGE_ID]
 
     def received(self) -> int:
         """How many Received fields (RFC 5321 section 6.3)."""

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Attempt(Struct, frozen=True):
     """`targets` (indices in the plan) of one message at one next hop, in the remote's own words.
 
-    Words of `outcome`: relayed, deferred, bounced, expired, doubtful (perhaps taken: the final reply never came).
+    Words of `outcome`: relayed, deferred, bounced, expired, doubtful (perhaps taken: the final reply never came); and
+    bounced, dropped, kept with a name in `by`: somebody ended it so, and nothing was tried.
     """
 
     live: "Live"

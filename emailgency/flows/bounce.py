@@ -167,6 +167,9 @@ class Bounces:
                 client=Client(ip="127.0.0.1"),
                 body="8bitmime" if eight_bit else "7bit",
                 smtputf8=not envelope.sender.isascii(),
+                subject=dsn.subject(action),
+                message_id=report.message_id,
+                about=envelope.id,
             ),
         )
         self._log.info(

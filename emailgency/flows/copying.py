@@ -39,6 +39,6 @@ async def copied(
         arrival.abort()
         raise
     own = {"id": arrival.id, "received_at": now, "size": arrival.size, "checksum": arrival.checksum}
-    its = {"return_path": len(return_path), "ret": None, "envid": None, "fingerprint": None}
+    its = {"return_path": len(return_path), "ret": None, "envid": None, "fingerprint": None, "about": original.id}
     await spool.commit(arrival, structs.replace(original, **(own | its | changes)))
     return arrival.id

@@ -27,11 +27,17 @@ class KeepHere:
         if mailbox is None:
             return
         if any(target.customer != mailbox.customer for target in (envelope.plan[index] for index in targets)):
-            raise Invalid(f"{mailbox.address} belongs to another customer than {envelope.id}")
+            raise Invalid(
+                "%(address)s belongs to another customer than %(id)s", address=mailbox.address, id=envelope.id
+            )
         if any(isinstance(target, Deliver) and target.mailbox == mailbox.id for target in envelope.plan):
-            raise Invalid(f"{mailbox.address} has {envelope.id} already: drop it, if its server shall not have it")
+            raise Invalid(
+                "%(address)s has %(id)s already: drop it, if its server shall not have it",
+                address=mailbox.address,
+                id=envelope.id,
+            )
 
-    async def keep(self, live: "Live", targets: Sequence[int], mailbox: Mailbox | None) -> None:
+    async def keep(self, live: "Live", targets: Sequence[int], mailbox: Mailbox | None, who: str = "") -> None:
         """For these remote targets. Without a mailbox in Undelivered. Raises Temporary: then nothing has changed."""
         envelope = live.envelope
         remote = [target for index in targets if isinstance(target := envelope.plan[index], Relay | Outbound)]
@@ -41,4 +47,4 @@ class KeepHere:
         else:
             plan = tuple(dict.fromkeys(Undelivered(customer=one.customer, recipient=one.recipient) for one in remote))
         id = await copied(self._spool, self._reactor, envelope, self._clock(), plan=plan)
-        await self._spool.finished(envelope.id, targets, Outcome(word="delivered", reply=f"as {id}"))
+        await self._spool.finished(envelope.id, targets, Outcome(word="delivered", reply=f"as {id}", by=who))

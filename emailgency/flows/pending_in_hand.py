@@ -9,15 +9,17 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.logger import Logger
 
+from emailgency.flows.attempts import Attempt, Attempts
 from emailgency.flows.keep_here import KeepHere
 from emailgency.flows.lane import Lane
 from emailgency.model.directory import Mailbox
 from emailgency.model.envelope import Outbound, Outcome, Relay
 from emailgency.model.errors import Invalid
-from emailgency.store.pending import HELD, Waiting
+from emailgency.store.pending import HELD, Hop, Waiting
 
 if TYPE_CHECKING:
     from emailgency.flows.bounce import Bounces
@@ -66,6 +68,7 @@ class PendingInHand:
         spool: "Spool",
         bounces: "Bounces",
         keep_here: KeepHere,
+        attempts: Attempts,
         clock: Callable[[], float],
     ) -> None:
         self._relay = relay
@@ -73,31 +76,32 @@ class PendingInHand:
         self._spool = spool
         self._bounces = bounces
         self._keep_here = keep_here
+        self._attempts = attempts
         self._clock = clock
 
     async def hold(self, id: str, who: str) -> tuple[str, ...]:
         """It is not tried until it is released. Raises Temporary: held, but not on stable storage yet."""
         picked = self._pick(id)
         if all(part.waiting.held for part in picked.parts):
-            raise Invalid(f"{id} is held already")
+            raise Invalid("%(id)s is held already", id=id)
         self._tell(picked, "held", who)
-        await self._due(picked, HELD, "held")
+        await self._due(picked, HELD, "held", who)
         return picked.recipients
 
     async def release(self, id: str, who: str) -> tuple[str, ...]:
         """It is due now. Raises Temporary: released, but not on stable storage yet."""
         picked = self._pick(id)
         if not any(part.waiting.held for part in picked.parts):
-            raise Invalid(f"{id} is not held")
+            raise Invalid("%(id)s is not held", id=id)
         self._tell(picked, "released", who)
-        await self._due(picked, self._clock(), "released")
+        await self._due(picked, self._clock(), "released", who)
         return picked.recipients
 
     def retry(self, id: str, who: str) -> str:
         """It is due now, and goes when the guard of its server lets it; how that server does."""
         picked = self._pick(id)
         if any(part.waiting.held for part in picked.parts):
-            raise Invalid(f"{id} is held: release it first")
+            raise Invalid("%(id)s is held: release it first", id=id)
         self._tell(picked, "to be tried at once", who)
         self._take(picked)
         for part in picked.parts:
@@ -110,7 +114,10 @@ class PendingInHand:
         picked = self._pick(id)
         recipients = picked.recipients
         self._tell(picked, "given up", who)
-        await self._end(picked, lambda: self._bounces.failed(picked.live, dict.fromkeys(picked.targets, _GIVEN_UP)))
+        outcome = replace(_GIVEN_UP, by=who)
+        failures = dict.fromkeys(picked.targets, outcome)
+        await self._end(picked, lambda: self._bounces.failed(picked.live, failures))
+        self._tell_on(picked, outcome)
         return recipients
 
     async def keep(self, id: str, mailbox: Mailbox | None, who: str) -> tuple[str, ...]:
@@ -118,8 +125,11 @@ class PendingInHand:
         picked = self._pick(id)
         self._keep_here.check(picked.live.envelope, picked.targets, mailbox)
         recipients = picked.recipients
-        self._tell(picked, f"kept in {mailbox.address if mailbox else 'Undelivered'}", who)
-        await self._end(picked, lambda: self._keep_here.keep(picked.live, picked.targets, mailbox))
+        place = str(mailbox.address) if mailbox else "Undelivered"
+        self._tell(picked, f"kept in {place}", who)
+        outcome = Outcome(word="kept", reply=f"kept in {place}", by=who)
+        await self._end(picked, lambda: self._keep_here.keep(picked.live, picked.targets, mailbox, who))
+        self._tell_on(picked, outcome)
         return recipients
 
     async def _end(self, picked: Picked, deed: Callable[[], Awaitable[None]]) -> None:
@@ -143,7 +153,9 @@ class PendingInHand:
         recipients = picked.recipients
         self._tell(picked, "dropped", who)
         self._take(picked)
-        await self._spool.finished(id, picked.targets, _DROPPED)
+        outcome = replace(_DROPPED, by=who)
+        await self._spool.finished(id, picked.targets, outcome)
+        self._tell_on(picked, outcome)
         return recipients
 
     # ---- finding it, and taking it out ---------------------------------------------------------------------
@@ -153,10 +165,10 @@ class PendingInHand:
         plan = live.envelope.plan if live else ()
         wanted = {index for index in live.remaining if isinstance(plan[index], Relay | Outbound)} if live else set()
         if live is None or not wanted:
-            raise Invalid(f"no message {id} is pending")
+            raise Invalid("no message %(id)s is pending", id=id)
         picked = Picked(live, tuple(self._parts(live)))
         if wanted.difference(picked.targets):
-            raise Invalid(f"{id} is on its way right now: ask again in a moment")
+            raise Invalid("%(id)s is on its way right now: ask again in a moment", id=id)
         return picked
 
     def _parts(self, live: "Live") -> list[Part]:
@@ -187,7 +199,7 @@ class PendingInHand:
                 target = picked.live.envelope.plan[waiting.targets[0]]
                 self._relay.homeless.setdefault(target.customer, []).append(waiting)
 
-    async def _due(self, picked: Picked, due: float, word: str) -> None:
+    async def _due(self, picked: Picked, due: float, word: str, who: str) -> None:
         """Due then, also after a restart; what its server last said stays known."""
         self._take(picked)
         for part in picked.parts:
@@ -196,7 +208,7 @@ class PendingInHand:
         for target in picked.targets:
             tried = picked.live.tried.get(target)
             outcome = tried.outcome if tried and tried.outcome.word not in _HAND else Outcome(word=word)
-            outcomes.setdefault(outcome, []).append(target)
+            outcomes.setdefault(replace(outcome, by=who), []).append(target)
         record, id = self._spool.tried, picked.live.envelope.id
         records = [Deferred.fromCoroutine(record(id, some, due, outcome)) for outcome, some in outcomes.items()]
         self._put_back(picked)  # all records are begun: from here on it may go, and end
@@ -204,6 +216,13 @@ class PendingInHand:
             await gatherResults(records, consumeErrors=True)
         except FirstError as first:
             first.subFailure.raiseException()
+
+    def _tell_on(self, picked: Picked, outcome: Outcome) -> None:
+        """To whoever listens for the end of attempts: there will be none."""
+        for part in picked.parts:
+            target = picked.live.envelope.plan[part.waiting.targets[0]]
+            hop = part.lane.hop if part.lane else Hop("", target.customer)
+            self._attempts.tell(Attempt(picked.live, hop, part.waiting.targets, outcome, self._clock()))
 
     def _tell(self, picked: Picked, deed: str, who: str) -> None:
         self._log.info(

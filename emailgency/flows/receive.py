@@ -93,6 +93,7 @@ class Reception:
         self.limits = limits
         self._own_names = frozenset((host_name, service_domain))
         self.rooms: tuple[Claimed, ...] = ()  # who is asked for room at each recipient
+        self.dropped: Callable[[Envelope], None] = lambda envelope: None  # told of mail that nobody wants
         self.committing: dict[str, list[Deferred[None]]] = {}  # fingerprint -> repetitions that wait for its end
 
     async def begin(
@@ -259,6 +260,7 @@ class Transaction:
             return objection
         if not self._plan:
             arrival.abort()
+            self._reception.dropped(self._envelope(arrival, ""))
             self.log.info("{id} size={size} client={ip} dropped", id=arrival.id, size=self._size, ip=self._client.ip)
             return _queued(arrival.id)
         fingerprint = self._fingerprint()
@@ -305,7 +307,12 @@ class Transaction:
         if arrival is not None:
             arrival.abort()
 
+    def _headline(self, arrival: "Arrival") -> tuple[str, str]:
+        """Subject and Message-ID of what is stored."""
+        return self._scan.headline()
+
     def _envelope(self, arrival: "Arrival", fingerprint: str) -> Envelope:
+        subject, message_id = self._headline(arrival)
         return Envelope(
             id=arrival.id,
             customer=self._customer,
@@ -321,6 +328,8 @@ class Transaction:
             ret=self._mail.ret,
             envid=self._mail.envid,
             fingerprint=fingerprint,
+            subject=subject,
+            message_id=message_id,
         )
 
     def _fingerprint(self) -> str:

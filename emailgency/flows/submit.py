@@ -200,10 +200,17 @@ class SubmittedTransaction(Transaction):
         if "date" not in present:
             arrival.write(f"Date: {trace.date(int(self._submission.clock()))}\r\n".encode())
         if "message-id" not in present:
-            arrival.write(f"Message-ID: <{arrival.id}@{self._submission.host_name}>\r\n".encode())
+            arrival.write(f"Message-ID: <{self._own_message_id(arrival)}>\r\n".encode())
         arrival.write(originators.without(header, _HIDDEN) + beginning[len(header) :])
         self._beginning.clear()
         self._headed = True
+
+    def _own_message_id(self, arrival: "Arrival") -> str:
+        return f"{arrival.id}@{self._submission.host_name}"
+
+    def _headline(self, arrival: "Arrival") -> tuple[str, str]:
+        subject, message_id = super()._headline(arrival)
+        return subject, message_id or self._own_message_id(arrival)
 
     async def _objection(self) -> Verdict | None:
         objection = await super()._objection()

@@ -33,7 +33,7 @@ from emailgency.store.storing.messages import (
     Vanished,
 )
 
-BATCH = 500  # messages a request: some 5 ms of the storer's time, so that deliveries come in between
+BATCH = 250  # messages a request: some 5 ms of the storer's time, and the reactor does its part of one meanwhile
 
 
 class Folders(FolderTree):
@@ -42,6 +42,7 @@ class Folders(FolderTree):
     def __init__(self, storer: Storer, root: str, idle_messages: int = 200_000) -> None:
         """`root` is the data folder; at most `idle_messages` messages (200 octets each) of unread folders stay."""
         super().__init__(storer, root, idle_messages)
+        self.touched: Callable[[str, list[str], str], None] = _nobody_asks  # folder, file names, "read" or "expunged"
         self._ids = Ids()
 
     async def set_flags(
@@ -133,6 +134,8 @@ class Folders(FolderTree):
         def apply(reply: Reply) -> None:
             if isinstance(reply, Changed):
                 self._gone(folder, reply)
+                went = frozenset(reply.expunged)
+                self.touched(folder.path, [name for uid, name in files if uid in went], "expunged")
 
         async with _locked(folder):
             files = folder.files(uids)
@@ -178,11 +181,13 @@ class Folders(FolderTree):
         done: set[int],
     ) -> bool:
         """False: some files had other names than we thought, those whose UIDs are not among `done` now."""
-        wanted = []
+        wanted, seen = [], {}
         for uid in uids:
             at = folder.index(uid)
-            if at != UNKNOWN and (letters := change(folder.letters[at])) != folder.letters[at]:
+            if at != UNKNOWN and (letters := change(before := folder.letters[at])) != before:
                 wanted.append((uid, folder.names[at][4:], letters))
+                if "S" in letters and "S" not in before:
+                    seen[uid] = folder.names[at][4:]
 
         def apply(reply: Reply) -> None:
             if isinstance(reply, Changed):
@@ -198,6 +203,8 @@ class Folders(FolderTree):
             for at in range(0, len(wanted), BATCH)
         ]
         await self._ask_all(requests, apply, folder)
+        if read := [name for uid, name in seen.items() if uid in done]:
+            self.touched(folder.path, read, "read")
         return all(one[0] in done for one in wanted)
 
     def _gone(self, folder: Folder, reply: Changed) -> None:
@@ -222,6 +229,10 @@ class Folders(FolderTree):
             destination.token = ""  # keywords that came along may have got new letters there
             await self.refresh(destination)
         return sorted((placed.source_uid, placed.uid) for placed in reply.placed)
+
+
+def _nobody_asks(path: str, names: list[str], word: str) -> None:
+    """Whoever keeps account of what readers do takes its place."""
 
 
 def _unchanged(folder: Folder, uids: Iterable[int], since: int | None) -> tuple[list[int], list[int]]:

@@ -2,10 +2,12 @@
 
 from types import SimpleNamespace
 
+from msgspec.structs import replace
 from twisted.internet.task import Clock
 from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import TestCase
 
+from emailgency.flows.attempts import Attempts
 from emailgency.flows.errand import Records
 from emailgency.flows.keep_here import KeepHere
 from emailgency.flows.lane import Lane
@@ -35,6 +37,7 @@ class InHand(TestCase):
         self.clock.advance(1_000_000.0)
         self.spool = NullSpool("no file", self.clock.seconds)
         self.bounces = RecordedBounces(self.spool)
+        self.attempts = Attempts()
         self.keeping = KeepHere(None, self.spool, self.clock.seconds)
         self.said = []
         self.patch(PendingInHand, "_log", Logger(observer=self.said.append))
@@ -53,7 +56,8 @@ class InHand(TestCase):
         self.flow.start()
 
     def in_hand(self):
-        return PendingInHand(self.flow, self.outbound, self.spool, self.bounces, self.keeping, self.clock.seconds)
+        attempts, clock = self.attempts, self.clock.seconds
+        return PendingInHand(self.flow, self.outbound, self.spool, self.bounces, self.keeping, attempts, clock)
 
     def restart(self):
         self.begin()
@@ -97,7 +101,7 @@ class InHand(TestCase):
         said = Outcome(word="doubtful", code=451, reply="not now", remote="mx[192.0.2.1]:25")
         await self.spool.tried("m1", (0,), self.clock.seconds() + 60, said)
         await self.hand.hold("m1", "anna")
-        assert (live.tried[0].outcome, live.tried[0].next) == (said, HELD)
+        assert (live.tried[0].outcome, live.tried[0].next) == (replace(said, by="anna"), HELD)
         self.restart()
         (line,) = self.view.show("m1")
         assert line.last == "451 not now"
@@ -194,6 +198,23 @@ class InHand(TestCase):
         with self.assertRaises(Temporary):
             await self.hand.keep("m1", None, "anna")
         assert self.ready() == ["m1"]
+
+    async def test_who_listens_for_the_end_of_attempts_hears_of_it_with_the_name(self):
+        heard = []
+        self.attempts.listeners.append(heard.append)
+        for id in ("m1", "m2"):
+            self.accept(id, plan=(TO_HIM, TO_HER))
+        await self.hand.hold("m1", "anna")  # is no end
+        await self.hand.bounce("m1", "anna")
+        await self.hand.drop("m2", "bert")
+        ends = [(one.live.envelope.id, one.outcome.word, one.outcome.by, one.targets) for one in heard]
+        assert sorted(ends) == [
+            ("m1", "bounced", "anna", (0,)),
+            ("m1", "bounced", "anna", (1,)),
+            ("m2", "dropped", "bert", (0,)),
+            ("m2", "dropped", "bert", (1,)),
+        ]
+        assert {str(one.hop) for one in heard} == {"acme:mydomain.zz", "acme:other.zz"}
 
     async def test_drop_tells_nobody(self):
         self.accept("m1")
