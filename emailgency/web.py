@@ -7,6 +7,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from emailgency.console import ConsoleParts, console
 from emailgency.flows.access import MailAccess
 from emailgency.listening import Bound
+from emailgency.servers.web.mail_programs import MailPrograms
 from emailgency.servers.web.public import Public
 from emailgency.servers.web.site import PublicSite
 from emailgency.settings import Settings
@@ -25,6 +26,7 @@ def public_site(parts: Parts, reactor: Any, settings: Settings, bound: dict[str,
     listening = {service: one.addresses[0][1] for service, one in bound.items() if one.addresses}
     access = MailAccess(parts.directory, listening, settings.access)
     public = Public(access)
+    MailPrograms(access, listening.get("https", 443)).put_on(public.app)
     if "https" in listening:
         console(parts, reactor, settings, access, listening["https"]).put_on(public.app)
     return PublicSite(public.app.resource(), reactor, settings.web)

@@ -1,4 +1,4 @@
-"""A bounded number of questions to the DNS: whatever a domain's records lead to, a look at it ends (attack row 12)."""
+"""A bounded number of questions to the DNS: whatever a domain's records lead to, a look at it ends (attack row 16)."""
 
 from emailgency.net.dns import Answer, Dns, Status
 from emailgency.net.reactor import NetReactor

@@ -63,7 +63,7 @@ class Pointing(Struct, frozen=True):
 
 
 def said(key: str, **values: str) -> Words:
-    return Words(WORDS[key], values)
+    return Words(WORDS[key].text, values)
 
 
 def unknown(kind: str, name: str, type: str) -> Finding:
