@@ -27,6 +27,7 @@ from emailgency.flows.transport_check import TransportCheck
 from emailgency.net.egress import Egress
 from emailgency.servers.imap.limits import new_folders
 from emailgency.servers.web.console.audit_panel import AuditPanel
+from emailgency.servers.web.console.captcha_panel import CaptchaPanel
 from emailgency.servers.web.console.candidate_panel import CandidatePanel
 from emailgency.servers.web.console.console import ROOT, Console
 from emailgency.servers.web.console.domain_panel import DomainPanel
@@ -41,6 +42,7 @@ from emailgency.servers.web.console.password_panel import PasswordPanel
 from emailgency.servers.web.console.pending_panel import PendingPanel
 from emailgency.settings import Settings
 from emailgency.store.audit import Audit
+from emailgency.store.captchas import Captchas
 from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
 from emailgency.store.disk import room
@@ -75,6 +77,7 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
     assert parts.candidates is not None  # awake before the web
     addresses = Addresses(directory, settings.operator)
     passwords = Passwords(directory, parts.credentials)
+    captchas = Captchas(parts.redis, settings.web.captcha)
     status = MailboxStatus(directory, parts.folders)
     sessions = WebSessions(parts.redis, parts.clock, settings.web.session)
     forget = ForgetMail(reactor, parts.folders, lambda: new_folders(settings.imap))
@@ -93,12 +96,13 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
         settings.web.password_links,
     )
     panels = (
-        LoginPanel(directory, login, sessions),
+        LoginPanel(directory, login, sessions, captchas),
+        CaptchaPanel(captchas, reactor),
         OverviewPanel(directory, view),
         CandidatePanel(parts.candidates),
         MailboxesPanel(directory, addresses, forget, invitations, parts.clock),
         MailboxPanel(directory, addresses, passwords, status, access, login, sessions),
-        PasswordPanel(invitations, parts.clock),
+        PasswordPanel(invitations, captchas, parts.clock),
         NamesPanel(directory, addresses),
         DomainPanel(directory, own_settings, parts.flush, view),
         PendingPanel(view, servers),

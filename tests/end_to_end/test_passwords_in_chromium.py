@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from emailgency.servers.web.console.console import CHALLENGE
+from tests.support.captcha import digits
 from tests.support.server import Server
 from tests.support.sink import Sink
 
@@ -103,6 +105,10 @@ def test_a_user_is_invited_by_mail_and_sets_his_password(
     picture("link-dead")
     page.get_by_role("link", name="Ask for another one").click()
     page.get_by_label("Your mail address").fill(address)
+    [challenge] = [one["value"] for one in page.context.cookies() if one["name"] == CHALLENGE]
+    assert page.get_by_alt_text("Six digits").evaluate("image => image.naturalWidth") == 320
+    picture("asking")
+    page.get_by_label("The digits of the picture").fill(digits(server, challenge))
     page.get_by_role("button", name="Mail me a link").click()
     picture("forgotten")
     server.wait(lambda: len(sink.messages) == before + 2)

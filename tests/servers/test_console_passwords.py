@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.support.browser import Browser
+from tests.support.captcha import ask_link
 from tests.support.server import Server
 from tests.support.sink import Sink, Taken
 
@@ -40,6 +41,7 @@ def server(tmp_path_factory, sink: Sink, dead: Sink):
         "web": {
             "connections": {"per_network": 200},
             "password_links": {"per_address": 6, "per_network": 1000},
+            "captcha": {"per_network": 1000},
         },
         "egress": {"networks": ["127.0.0.1/32"], "ports": [sink.port, dead.port]},
     }
@@ -97,7 +99,7 @@ def asked(server: Server, sink: Sink, address: str, count: int = 1) -> Taken:
     """The last of `count` links that somebody asked for at the login page."""
     for _ in range(count):
         before = len(mails(sink, address))
-        assert Browser(server.ports["https"]).post("/forgotten", {"name": address}).status == 200
+        assert ask_link(server, Browser(server.ports["https"]), address).status == 200
         server.wait(lambda before=before: len(mails(sink, address)) == before + 1)
     return mails(sink, address)[-1]
 
@@ -270,7 +272,7 @@ def test_attack_19_the_token_lies_nowhere(server: Server, stranger: Browser, sin
 def test_attack_19_no_host_of_a_request_gets_into_the_link(
     server: Server, sink: Sink, name: str, host: str, headers: dict[str, str], status: int
 ) -> None:
-    answer = Browser(server.ports["https"], host).post("/forgotten", {"name": name}, **headers)
+    answer = ask_link(server, Browser(server.ports["https"], host), name, **headers)
     assert answer.status == status
     if status == 200:
         server.wait(lambda: mails(sink, name))
@@ -309,8 +311,8 @@ def test_attack_19_the_mail_goes_where_the_directory_says(
         f"<{name}>",
         f"{local}@@{DOMAIN}",
     ):
-        assert stranger.post("/forgotten", {"name": typed}).status == 200
-    assert stranger.post("/forgotten", {"name": [name.upper(), "thief@far.example"]}).status == 200
+        assert ask_link(server, stranger, typed).status == 200
+    assert ask_link(server, stranger, [name.upper(), "thief@far.example"]).status == 200
     server.wait(lambda: mails(sink, name))
     assert [taken.recipients for taken in sink.messages[before:]] == [(name,)]
     assert b"thief" not in mails(sink, name)[0].octets
@@ -319,7 +321,7 @@ def test_attack_19_the_mail_goes_where_the_directory_says(
 def test_attack_19_nobody_learns_which_addresses_exist(
     server: Server, stranger: Browser, sink: Sink, name: str
 ) -> None:
-    known, unknown = (stranger.post("/forgotten", {"name": one}) for one in (name, f"nobody-there@{DOMAIN}"))
+    known, unknown = (ask_link(server, stranger, one) for one in (name, f"nobody-there@{DOMAIN}"))
     assert known.status == unknown.status == 200
     assert known.text.replace(name, "?") == unknown.text.replace(f"nobody-there@{DOMAIN}", "?")
     server.wait(lambda: mails(sink, name))
@@ -327,11 +329,11 @@ def test_attack_19_nobody_learns_which_addresses_exist(
 
 def test_attack_19_nobody_floods_a_mailbox_with_links(server: Server, stranger: Browser, sink: Sink, name: str) -> None:
     asked(server, sink, name, 6)
-    assert stranger.post("/forgotten", {"name": name}).status == 429
+    assert ask_link(server, stranger, name).status == 429
     unknown = [stranger.post("/forgotten", {"name": f"nobody-here@{DOMAIN}"}).status for _ in range(8)]
     assert unknown == 6 * [200] + 2 * [429]
     other = name.replace(DOMAIN, HERE)  # the same mailbox by another name
-    assert stranger.post("/forgotten", {"name": other}).status == 200
+    assert ask_link(server, stranger, other).status == 200
     server.wait(lambda: f"password link refused: '{other}'" in server.log())
     assert len(mails(sink, name)) == 6
 
@@ -344,5 +346,5 @@ def test_attack_19_an_administrator_invites_nobody_elses_people(server: Server, 
 
 def test_attack_21_what_is_typed_never_becomes_markup(server: Server, stranger: Browser) -> None:
     for typed in ('"><script>alert(1)</script>', '"><script>alert(1)</script>@mydomain.zz'):
-        assert "<script" not in stranger.post("/forgotten", {"name": typed}).text
+        assert "<script" not in ask_link(server, stranger, typed).text
     assert "<script" not in stranger.get("/password?token=%22%3E%3Cscript%3E").text

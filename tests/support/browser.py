@@ -41,10 +41,8 @@ class Browser:
     def ask(
         self, method: str, path: str, fields: dict[str, object] | None = None, headers: dict[str, str] | None = None
     ) -> Answer:
-        line = http.client.HTTPSConnection("127.0.0.1", self.port, context=_UNCHECKED, timeout=20)
-        sent = {"Host": self.host, "Connection": "close"}
-        if self.cookies:
-            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        line = self._line()
+        sent = self._sent()
         body = None
         if fields is not None:
             body = urlencode(fields, doseq=True)
@@ -61,6 +59,24 @@ class Browser:
         if found := re.search(r'name="csrf" value="([^"]+)"', answer.text):
             self.csrf = found[1]
         return answer
+
+    def octets(self, path: str) -> tuple[str, bytes]:
+        """Of something that is no page: its type and what it begins with."""
+        line = self._line()
+        line.request("GET", f"/eg{path}", None, self._sent())
+        response = line.getresponse()
+        octets = response.read()
+        line.close()
+        return (response.headers.get("Content-Type", ""), octets[:4]) if response.status == 200 else ("", b"")
+
+    def _line(self) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection("127.0.0.1", self.port, context=_UNCHECKED, timeout=20)
+
+    def _sent(self) -> dict[str, str]:
+        sent = {"Host": self.host, "Connection": "close"}
+        if self.cookies:
+            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        return sent
 
     def log_in(self, name: str, password: str) -> "Browser":
         answer = self.post("/login", {"name": name, "password": password})

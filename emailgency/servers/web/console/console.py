@@ -26,6 +26,7 @@ from emailgency.store.directory import Directory, Gone
 from emailgency.store.web_sessions import WebSession, WebSessions
 
 COOKIE = "__Host-emailgency"
+CHALLENGE = "__Host-emailgency-challenge"
 ROOT = "/eg"
 _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -135,11 +136,12 @@ class Console:
 
     async def _visitor(self, request: Request, host: str) -> Visitor:
         accepted = (request.getHeader(b"accept-language") or b"").decode("latin-1")
-        token = _cookie(request)
+        token = _cookie(request, COOKIE)
         session = await self._session(token)
         language = chosen(accepted, session.language if session else "")
         ip = str(request.getClientAddress().host)
-        return Visitor(ip=ip, host=host, language=language, token=token, session=session)
+        challenge = _cookie(request, CHALLENGE)
+        return Visitor(ip=ip, host=host, language=language, token=token, session=session, challenge=challenge)
 
     async def _session(self, token: str) -> WebSession | None:
         """Looked at anew at each request: who lost his rights has lost them now."""
@@ -168,6 +170,8 @@ class Console:
             **page.facts,
         }
         html = self._pages.html(page.template, visitor.language, facts)
+        if page.challenge:
+            self._set_cookie(request, CHALLENGE, page.challenge, "Strict")
         if page.secret:
             request.setHeader(b"Referrer-Policy", b"no-referrer")
         request.setHeader(b"Content-Type", b"text/html; charset=utf-8")
@@ -188,10 +192,14 @@ class Console:
         request.setResponseCode(303)
         request.setHeader(b"Location", (ROOT + away.path).encode())
         if away.token is not None:
-            age = "" if away.token else "; Max-Age=0"
-            cookie = f"{COOKIE}={away.token}; Path=/; Secure; HttpOnly; SameSite=Lax{age}"
-            request.setHeader(b"Set-Cookie", cookie.encode("ascii"))
+            self._set_cookie(request, COOKIE, away.token, "Lax")
         return b""
+
+    def _set_cookie(self, request: Request, name: str, value: str, same_site: str) -> None:
+        """For as long as the browser is open; an empty one goes at once."""
+        age = "" if value else "; Max-Age=0"
+        cookie = f"{name}={value}; Path=/; Secure; HttpOnly; SameSite={same_site}{age}"
+        request.responseHeaders.addRawHeader(b"Set-Cookie", cookie.encode("ascii"))
 
     def _plain(self, request: Request, status: int, words: bytes) -> bytes:
         request.setResponseCode(status)
@@ -241,10 +249,10 @@ def _fields(given: dict[bytes, list[bytes]]) -> dict[str, list[str]]:
     }
 
 
-def _cookie(request: Request) -> str:
+def _cookie(request: Request, name: str) -> str:
     """RFC 6265 section 5.4; what cannot be read is no cookie."""
     try:
-        found = SimpleCookie((request.getHeader(b"cookie") or b"").decode("ascii")).get(COOKIE)
+        found = SimpleCookie((request.getHeader(b"cookie") or b"").decode("ascii")).get(name)
     except (CookieError, UnicodeDecodeError):
         return ""
     return found.value if found else ""

@@ -5,15 +5,19 @@ from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.servers.web.console.languages import LANGUAGES
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
+from emailgency.store.captchas import Captchas
 from emailgency.store.directory import Directory
 from emailgency.store.web_sessions import WebSessions
 
+LOGIN = "login"  # what digits are typed for
+
 
 class LoginPanel:
-    def __init__(self, directory: Directory, login: Login, sessions: WebSessions) -> None:
+    def __init__(self, directory: Directory, login: Login, sessions: WebSessions, captchas: Captchas) -> None:
         self._directory = directory
         self._login = login
         self._sessions = sessions
+        self._captchas = captchas
 
     def routes(self) -> list[Route]:
         return [
@@ -34,11 +38,16 @@ class LoginPanel:
 
     async def log_in(self, visitor: Visitor, asked: Asked) -> Answer:
         name = asked.one("name").strip()
+        if await self._captchas.wanted(name, visitor.ip) and not await self._captchas.solved(
+            visitor.challenge, LOGIN, asked.one("digits")
+        ):
+            return await self._form(visitor, name, "digits", 401)
         try:
             found = await self._login.authenticate(name, asked.one("password"), Source("web", visitor.ip))
         except Temporary:
             return await self._form(visitor, name, "trouble", 503)
         if isinstance(found, Verdict):
+            await self._captchas.failed(name, visitor.ip)
             return await self._form(
                 visitor, name, "many" if found.temporary else "wrong", 429 if found.temporary else 401
             )
@@ -67,5 +76,15 @@ class LoginPanel:
     async def _form(self, visitor: Visitor, name: str = "", fault: str = "", status: int = 200) -> Answer:
         domain = await self._directory.domain(visitor.host) if "." in visitor.host else None
         customer = await self._directory.customer(domain.customer) if domain else None
-        facts: dict[str, object] = {"name": name, "fault": fault, "customer": customer.domain if customer else ""}
-        return Page("login.html", facts, status)
+        challenge = ""
+        if await self._captchas.wanted(name, visitor.ip):
+            challenge = await self._captchas.pose(LOGIN, visitor.ip)
+            if not challenge:
+                fault, status = "many", 429
+        facts: dict[str, object] = {
+            "name": name,
+            "fault": fault,
+            "customer": customer.domain if customer else "",
+            "captcha": bool(challenge),
+        }
+        return Page("login.html", facts, status, challenge=challenge)

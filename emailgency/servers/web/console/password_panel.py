@@ -11,13 +11,16 @@ from emailgency.flows.invitations import Invitations
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Visitor, Who
+from emailgency.store.captchas import Captchas
 
+RESET = "reset"  # what digits are typed for
 _NAME = 320  # characters of an address
 
 
 class PasswordPanel:
-    def __init__(self, invitations: Invitations, clock: Callable[[], float]) -> None:
+    def __init__(self, invitations: Invitations, captchas: Captchas, clock: Callable[[], float]) -> None:
         self._invitations = invitations
+        self._captchas = captchas
         self._clock = clock
 
     def routes(self) -> list[Route]:
@@ -29,17 +32,26 @@ class PasswordPanel:
         ]
 
     async def ask(self, visitor: Visitor, asked: Asked) -> Answer:
-        return Page("forgotten.html", {"name": "", "fault": ""})
+        return await self._asking(visitor)
 
     async def mail(self, visitor: Visitor, asked: Asked) -> Answer:
         """The answer says nothing about the address, nor does the time it takes: the work begins behind it."""
         name, now = asked.one("name").strip()[:_NAME], self._clock()
         if "@" not in name:
-            return Page("forgotten.html", {"name": name, "fault": "address"}, 400)
+            return await self._asking(visitor, name, "address", 400)
+        if not await self._captchas.solved(visitor.challenge, RESET, asked.one("digits")):
+            return await self._asking(visitor, name, "digits", 401)
         if not self._invitations.may_ask(name, visitor.ip, now):
-            return Page("forgotten.html", {"name": name, "fault": "many"}, 429)
+            return await self._asking(visitor, name, "many", 429)
         background("mailing a password link", self._invitations.reset(name, visitor.ip, now))
         return Page("forgotten.html", {"name": name, "fault": "", "asked": True})
+
+    async def _asking(self, visitor: Visitor, name: str = "", fault: str = "", status: int = 200) -> Page:
+        challenge = await self._captchas.pose(RESET, visitor.ip)
+        if not challenge:
+            fault, status = "many", 429
+        facts: dict[str, object] = {"name": name, "fault": fault, "captcha": bool(challenge)}
+        return Page("forgotten.html", facts, status, challenge=challenge)
 
     async def show(self, visitor: Visitor, asked: Asked) -> Answer:
         token = asked.given("token")

@@ -26,6 +26,7 @@ class Visitor(Struct, kw_only=True):
     language: str
     token: str = ""
     session: WebSession | None = None
+    challenge: str = ""  # the token of the CAPTCHA that this browser was shown last
 
     @property
     def known(self) -> WebSession:
@@ -67,12 +68,15 @@ class Asked(Struct, frozen=True):
 
 
 class Page(Struct, frozen=True):
-    """A template with what it shows. `secret`: its address is nobody else's to know."""
+    """A template with what it shows. `secret`: its address is nobody else's to know. `challenge`: the token of a
+    CAPTCHA that the browser is to keep.
+    """
 
     template: str
     facts: dict[str, object] = {}
     status: int = 200
     secret: bool = False
+    challenge: str = ""
 
 
 class Octets(Struct, frozen=True):
