@@ -38,6 +38,7 @@ from emailgency.flows.reverse_path import ReversePaths
 from emailgency.flows.signing import Signing
 from emailgency.flows.submit import Submission
 from emailgency.flows.unknown_recipients import UnknownRecipients
+from emailgency.ledger import ledger
 from emailgency.listening import Bound
 from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
@@ -150,6 +151,7 @@ class App:
         self.overflow = Overflow(self.directory, data)
         self.storer.listeners.append(self.overflow.delivered)
         self.reception.rooms = self.submission.rooms = (self.unknowns, self.overflow)
+        self.ledger = ledger(self, reactor, settings)
 
         # Mail goes out
         self.egress = Egress(settings.egress, self._listening)
@@ -219,9 +221,9 @@ class App:
         await gatherResults(list(map(Deferred.fromCoroutine, waking)), consumeErrors=True)
         self.incidents.history.start()
         self.relay.start(killed=self.killed)  # what waits finds its customer at once when the directory is awake
-        self.outbound.start()
-        for loop in self.loops:
-            loop.start()
+        parts: tuple[Any, ...] = (self.outbound, self.ledger, *self.loops)
+        for part in parts:
+            part.start()
         background("loading what hashes passwords", self.credentials.prepare())
         self._log.info("ready")
 
@@ -319,11 +321,9 @@ class App:
         )
         if cut.active():
             cut.cancel()
-        await self.storer.stop()
-        await self.directory.stop()
-        await self.redis.stop()
-        if self.redis_server is not None:
-            await self.redis_server.stop()
+        parts: tuple[Any, ...] = (self.storer, self.ledger, self.directory, self.redis, self.redis_server)
+        for part in filter(None, parts):
+            await part.stop()
         self.stall.stop()
 
     def _cut(self) -> None:

@@ -40,6 +40,7 @@ from emailgency.store.credentials import CredentialSettings
 from emailgency.store.directory import DirectorySettings
 from emailgency.store.disk import DiskSettings
 from emailgency.store.failures import FailureSettings
+from emailgency.store.ledger.ledger import LedgerSettings
 from emailgency.store.redis import RedisSettings
 from emailgency.store.storing.line import StorerSettings
 
@@ -133,6 +134,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     directory: DirectorySettings = DirectorySettings()
     storer: StorerSettings = StorerSettings()
     disk: DiskSettings = DiskSettings()
+    ledger: LedgerSettings = LedgerSettings()
     log: Log = Log()
     stop: Stop = Stop()
 
