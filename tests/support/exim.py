@@ -51,6 +51,8 @@ rcpt_acl:
        recipients = lsearch;{folder}/unknown
   defer message = greylisted
         recipients = lsearch;{folder}/later
+  deny message = nobody of this name
+       !recipients = {users}
   accept domains = +local_domains
   deny message = relay not permitted
 data_acl:
@@ -85,7 +87,8 @@ TABLES = ("bad_senders", "unknown", "later", "spam")
 class Exim:
     """`start`, `stop`, `refuse`; `received()` gives the octets of what was delivered."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *, users=None):
+        """Without `users` everybody is somebody there."""
         self.folder = str(folder)
         self._program = shutil.which("exim4", path="/usr/local/sbin:/usr/sbin")
         for name in ("spool", "log", "mail/new", "mail/cur", "mail/tmp"):
@@ -99,7 +102,9 @@ class Exim:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         with open(f"{self.folder}/exim.conf", "w", encoding="utf-8") as file:
-            file.write(CONFIGURATION.format(folder=self.folder, port=self.port, program=self._program))
+            known = "*" if users is None else " : ".join(f"{local}@mydomain.zz" for local in users)
+            values = {"folder": self.folder, "port": self.port, "program": self._program, "users": known}
+            file.write(CONFIGURATION.format(**values))
         self.refuse()
         self._process = None
 

@@ -31,7 +31,7 @@ alias_maps =
 alias_database =
 local_recipient_maps =
 virtual_mailbox_domains = mydomain.zz
-virtual_mailbox_maps = static:all/
+virtual_mailbox_maps = {maps}
 virtual_mailbox_base = {folder}/mail
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
@@ -79,7 +79,8 @@ postlog unix-dgram n - n - 1 postlogd
 class Postfix:
     """`start`, `stop`, `refuse`; `received()` gives the octets of what was delivered. As a context it is stopped."""
 
-    def __init__(self, folder, *, tls=False, connections=50):
+    def __init__(self, folder, *, tls=False, connections=50, users=None):
+        """Without `users` everybody is somebody there."""
         self.folder = str(folder)
         os.makedirs(f"{self.folder}/data")
         os.makedirs(f"{self.folder}/queue")
@@ -96,10 +97,12 @@ class Postfix:
             self_signed("mail.mydomain.zz", f"{self.folder}/key.pem", f"{self.folder}/certificate.pem")
         level = "may" if tls else "none"
         values = {"folder": self.folder, "uid": stat.st_uid, "gid": stat.st_gid, "tls": level}
+        values["maps"] = "static:all/" if users is None else f"texthash:{self.folder}/users"
         self._write("main.cf", MAIN.format(connections=connections, **values))
         self._write("master.cf", MASTER.format(port=f"127.0.0.1:{self.port}"))
         for table in ("recipients", "senders", "after"):
             self._write(table, "")
+        self._write("users", "".join(f"{local}@mydomain.zz all/\n" for local in users or ()))
 
     def refuse(self, table, **answers):
         """`table` "recipients", "senders" (MAIL) or "after" (end of data), by sender or recipient local part."""
