@@ -263,6 +263,11 @@ class App:
         self.learning = recipient_learning(self, self._settings)
         self.loops.append(Periodic(self._reactor, "learning recipients", LOOK, self.learning.look))
         self._open_web()
+        from emailgency.notices import notices
+
+        https = self._bound["https"].addresses
+        told = notices(self, self._settings, https[0][1] if https else 443)
+        expiry.listeners.append(told.of_mailbox)
         self._asleep.discard("mailboxes")
 
     def _open_web(self) -> None:

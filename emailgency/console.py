@@ -34,11 +34,13 @@ from emailgency.servers.web.console.domain_panel import DomainPanel
 from emailgency.servers.web.console.login_panel import LoginPanel
 from emailgency.servers.web.console.mailbox_panel import MailboxPanel
 from emailgency.servers.web.console.mailboxes_panel import MailboxesPanel
+from emailgency.notices import contacts
 from emailgency.servers.web.console.names_panel import NamesPanel
 from emailgency.servers.web.console.overview_panel import OverviewPanel
 from emailgency.servers.web.console.pages import Pages
 from emailgency.servers.web.console.password_letters import PasswordLetters
 from emailgency.servers.web.console.password_panel import PasswordPanel
+from emailgency.servers.web.console.contacts_panel import ContactsPanel
 from emailgency.servers.web.console.pending_panel import PendingPanel
 from emailgency.settings import Settings
 from emailgency.store.audit import Audit
@@ -106,6 +108,7 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
         NamesPanel(directory, addresses),
         DomainPanel(directory, own_settings, parts.flush, view),
         PendingPanel(view, servers),
+        ContactsPanel(directory, contacts(parts, accounts, pages, settings, https_port)),
         AuditPanel(Audit(reactor, os.path.join(settings.data, "journal"))),
     )
     routes = [route for panel in panels for route in panel.routes()]

@@ -93,8 +93,8 @@ class CustomerAccounts:
             await self._directory.change(author, f"customer {customer.domain} added", edits, customer.id)
         return customer
 
-    async def set(self, author: Author, id: str, **changes: Any) -> Customer:
-        """Change fields named in CHANGEABLE, keep the others."""
+    async def set(self, author: Author, id: str, *, what: str = "", **changes: Any) -> Customer:
+        """Change fields named in CHANGEABLE, keep the others. `what` is for the audit log."""
         unknown = changes.keys() - CHANGEABLE
         if unknown:
             raise Invalid(f"{', '.join(sorted(unknown))} of a customer cannot be changed")
@@ -105,7 +105,7 @@ class CustomerAccounts:
             after = msgspec.structs.replace(before, **changes)
             await self._check(after, check_entries=after.plan != before.plan)
             edits = [edit("customer", id, before, after), *_domain_edits(before, after)]
-            await self._directory.change(author, f"customer {after.domain} changed", edits, id)
+            await self._directory.change(author, what or f"customer {after.domain} changed", edits, id)
         return after
 
     async def remove(self, author: Author, id: str) -> Customer:

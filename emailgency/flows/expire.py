@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from emailgency.store.folders import Folders
 
 HOUR = 3600.0
-PROMPT = 10.0  # seconds until room is made in a mailbox that mail has filled
+PROMPT = 3.0  # seconds until room is made in a mailbox that mail has filled
 _AGAIN = 300.0  # seconds until one in which no room could be made is looked at once more
 _PAUSE = 0.05  # seconds between batches and between mailboxes: others work as well
 OURSELVES = Author("emailgency", "expiry")

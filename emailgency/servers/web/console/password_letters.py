@@ -3,6 +3,7 @@
 from emailgency.codec.mime.compose import Written
 from emailgency.model.address import Address
 from emailgency.model.directory import Customer
+from emailgency.servers.web.console.letters import written
 from emailgency.servers.web.console.pages import Pages
 
 HOUR = 3600
@@ -25,7 +26,4 @@ class PasswordLetters:
             "purpose": purpose,
             "hours": max(1, seconds // HOUR),
         }
-        text = self._pages.html("mail_password.txt", customer.language, facts).decode()
-        subject, _, body = text.partition("\n\n")
-        html = self._pages.html("mail_password.html", customer.language, facts).decode()
-        return Written(subject=subject, text=body, html=html, language=customer.language)
+        return written(self._pages, "mail_password", customer.language, facts)

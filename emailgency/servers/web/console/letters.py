@@ -1,0 +1,36 @@
+"""Mail from templates: `name`.txt, whose first line is the subject, and `name`.html, in somebody's language."""
+
+from emailgency.codec.mime.compose import Written
+from emailgency.model.directory import Customer, Notice
+from emailgency.servers.web.console.pages import Pages
+
+
+def written(pages: Pages, name: str, language: str, facts: dict[str, object]) -> Written:
+    """`facts` are what both templates show."""
+    text = pages.html(f"{name}.txt", language, facts).decode()
+    subject, _, body = text.partition("\n\n")
+    html = pages.html(f"{name}.html", language, facts).decode()
+    return Written(subject=subject, text=body, html=html, language=language)
+
+
+class NoticeLetters:
+    """What contacts of a customer are mailed. Links lead to the alternate domain of the directory (attack row 19)."""
+
+    def __init__(self, pages: Pages, root: str, https_port: int) -> None:
+        self._pages = pages
+        self._root = root
+        self._port = "" if https_port == 443 else f":{https_port}"
+
+    def verification(self, customer: Customer, address: str, token: str, days: int) -> Written:
+        """flows.contacts.Writer."""
+        link = f"{self._console(customer)}/contact?token={token}"
+        facts: dict[str, object] = {"address": address, "domain": customer.domain, "link": link, "days": days}
+        return written(self._pages, "mail_contact", customer.language, facts)
+
+    def notice(self, customer: Customer, notice: Notice, facts: dict[str, object]) -> Written:
+        """flows.notices.Writer; the template is mail_<notice>."""
+        more = {"domain": customer.domain, "link": f"{self._console(customer)}/", **facts}
+        return written(self._pages, f"mail_{notice.value}", customer.language, more)
+
+    def _console(self, customer: Customer) -> str:
+        return f"https://{customer.alternate_domain}{self._port}{self._root}"
