@@ -23,6 +23,7 @@ from emailgency.flows.bounce import Bounces
 from emailgency.flows.customer_errand import Experience
 from emailgency.flows.customers import Customers
 from emailgency.flows.etrn import Etrn
+from emailgency.flows.examination import Examiner
 from emailgency.flows.exchanges import Exchanges
 from emailgency.flows.flush import Flush
 from emailgency.flows.incidents import Incidents
@@ -93,6 +94,7 @@ LIVE = {
     "relay",
     "outbound",
     "bounces",
+    "authentication",
     "flush",
     "drift",
     "stop",
@@ -156,6 +158,7 @@ class App:
         # Mail goes out
         self.egress = Egress(settings.egress, self._listening)
         self.dns = dns = Dns(settings.dns, reactor)
+        self.examiner = self.reception.examiner = Examiner(reactor, clock, dns, name, settings.authentication)
         self.exchanges = Exchanges(dns, self.egress, self.is_ours)
         self.bounces = Bounces(self.spool, resolver, reactor, clock, name, settings.bounces)
         self.means = Means(
@@ -361,6 +364,7 @@ class App:
         self.means.hops = settings.smtp.reception.received_fields
         self.means.places.limit = settings.courier.connections
         self.relay.settings, self.outbound.settings = settings.relay, settings.outbound
+        self.examiner.settings = settings.authentication
         self.bounces.settings, self.flush.settings = settings.bounces, settings.flush
         waiting = sorted(name for name in FIXED if getattr(settings, name) != getattr(self._settings, name))
         if waiting:

@@ -19,6 +19,8 @@ from emailgency.flows.customer_accounts import OperatorLimits
 from emailgency.flows.expire import ExpirySettings
 from emailgency.flows.domain_look import Published
 from emailgency.flows.drift_guard import DriftSettings
+from emailgency.flows.examination import AuthenticationSettings
+from emailgency.flows.expire import ExpirySettings
 from emailgency.flows.flush import FlushSettings
 from emailgency.flows.login import LoginSettings
 from emailgency.flows.outbound import OutboundSettings
@@ -118,6 +120,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     credentials: CredentialSettings = CredentialSettings()
     operator: OperatorLimits = OperatorLimits()
     expiry: ExpirySettings = ExpirySettings()
+    authentication: AuthenticationSettings = AuthenticationSettings()
     relay: RelaySettings = RelaySettings()
     outbound: OutboundSettings = OutboundSettings()
     bounces: BounceSettings = BounceSettings()

@@ -114,6 +114,7 @@ COMMANDS = (
             Argument("--stealth", "answer 451 so that mail stays with its senders", Kind.SWITCH),
             Argument("--learn-recipients", "ask his server which addresses it has, while it is up", Kind.SWITCH),
             Argument("--smtp-denied", "stop sending for all his mailboxes", Kind.SWITCH),
+            Argument("--authentication", "look at who sent his mail (SPF, DKIM, DMARC, ARC), and seal it", Kind.SWITCH),
             Argument("--banished-refused", "refuse mail for banished addresses instead of dropping it", Kind.SWITCH),
             Argument("--suspended", "nobody logs in or sends, and mail stays with its senders (451)", Kind.SWITCH),
         ),

@@ -28,6 +28,7 @@ CHANGEABLE = frozenset(
         "stealth",
         "smtp_denied",
         "banished_refused",
+        "authentication",
         "learn_recipients",
         "pending_lifetime",
         "language",

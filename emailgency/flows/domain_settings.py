@@ -17,6 +17,7 @@ HIS_OWN = frozenset(
         "stealth",
         "smtp_denied",
         "banished_refused",
+        "authentication",
         "pending_lifetime",
         "language",
     }

@@ -12,10 +12,11 @@ from msgspec import Meta, Struct
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from emailgency.codec import trace
+from emailgency.codec import authentication_results, trace
 from emailgency.codec.address import foreign_domain, parse
 from emailgency.codec.smtp.command import Mail, Rcpt
 from emailgency.codec.trace import HeaderScan, Stamp
+from emailgency.flows.heading import Heading
 from emailgency.flows.unknown_recipients import Claims
 from emailgency.model.directory import HARD_MESSAGE_LIMIT, OPERATOR
 from emailgency.model.envelope import (
@@ -35,6 +36,7 @@ from emailgency.rules.networks import network
 from emailgency.rules.routing import MISSING, POSTMASTER
 
 if TYPE_CHECKING:
+    from emailgency.flows.examination import Examiner
     from emailgency.flows.login import Principal
     from emailgency.flows.resolve import Resolver
     from emailgency.flows.unknown_recipients import Claimed
@@ -92,6 +94,7 @@ class Reception:
         self.host_name = host_name
         self.limits = limits
         self._own_names = frozenset((host_name, service_domain))
+        self.examiner: Examiner | None = None  # None: nobody looks at who sent a message
         self.rooms: tuple[Claimed, ...] = ()  # who is asked for room at each recipient
         self.dropped: Callable[[Envelope], None] = lambda envelope: None  # told of mail that nobody wants
         self.committing: dict[str, list[Deferred[None]]] = {}  # fingerprint -> repetitions that wait for its end
@@ -139,6 +142,7 @@ class Meaning(Struct, frozen=True):
     customer: str
     targets: tuple[Target, ...]
     size_limit: int
+    examined: bool = False  # the customer wants to know who sent it
 
 
 class Transaction:
@@ -159,8 +163,10 @@ class Transaction:
         self._arrival: Arrival | None = None
         self._return_path = 0
         self._size = 0  # octets of the message as SIZE counts
+        self._genuine = False
         self._digest = hashlib.sha256()
         self._scan = HeaderScan()
+        self._heading = Heading(self._scan, self._header)
         self._claims = Claims(reception.rooms)
 
     async def recipient(self, rcpt: Rcpt) -> Verdict:
@@ -175,13 +181,16 @@ class Transaction:
             unknowns = self._reception.unknowns if route.verdict == MISSING and route.entry is None else None
             return (unknowns and unknowns.guessed(self._client.ip)) or route.verdict
         else:
-            meaning = Meaning(recipient, route.customer.id, route.targets, route.size_limit)
+            customer = route.customer
+            meaning = Meaning(recipient, customer.id, route.targets, route.size_limit, customer.authentication)
         refusal = self._unfit(meaning) or await self._claims.take(
             meaning.targets, self._mail.size or meaning.size_limit, self._client.ip
         )
         if refusal is not None:
             return refusal
         self._take(meaning.recipient, meaning.targets)
+        if meaning.examined and self._heading.examination is None and (examiner := self._reception.examiner):
+            self._heading.examination = examiner.begin(self._client.ip, self._client.helo, self._mail.sender)
         return RECIPIENT_OK
 
     def _unfit(self, meaning: Meaning) -> Verdict | None:
@@ -214,10 +223,13 @@ class Transaction:
         if self._arrival is None:
             self._arrival = self._open()
         if self._plan:
-            self._keep(self._arrival, octets)
+            self._heading.keep(self._arrival, octets)
 
-    def _keep(self, arrival: "Arrival", octets: bytes) -> None:
-        arrival.write(octets)
+    def _header(self, header: bytes) -> bytes:
+        """As it is stored."""
+        name = self._reception.host_name
+        forged = authentication_results.forged(header, name)
+        return authentication_results.without_forged(header, name) if forged else header
 
     def _open(self) -> "Arrival":
         """Begin the stored form: Return-Path, then our Received field."""
@@ -226,7 +238,9 @@ class Transaction:
         if self._plan:
             return_path = trace.return_path(self._mail.sender)
             self._return_path = len(return_path)
-            arrival.write(return_path + trace.received(self._stamp(arrival.id, now)))
+            arrival.write(return_path)
+            self._heading.leave_room(arrival)
+            arrival.write(trace.received(self._stamp(arrival.id, now)))
         return arrival
 
     def _stamp(self, id: str, now: float) -> Stamp:
@@ -263,6 +277,8 @@ class Transaction:
             self._reception.dropped(self._envelope(arrival, ""))
             self.log.info("{id} size={size} client={ip} dropped", id=arrival.id, size=self._size, ip=self._client.ip)
             return _queued(arrival.id)
+        self._heading.close(arrival)
+        self._genuine = (await self._heading.findings(arrival)).genuine
         fingerprint = self._fingerprint()
         while (waiting := self._reception.committing.get(fingerprint)) is not None:
             ended: Deferred[None] = Deferred()  # a slow disk, and a client who has lost patience and comes again
@@ -328,6 +344,7 @@ class Transaction:
             ret=self._mail.ret,
             envid=self._mail.envid,
             fingerprint=fingerprint,
+            genuine=self._genuine,
             subject=subject,
             message_id=message_id,
         )

@@ -144,8 +144,6 @@ class SubmittedTransaction(Transaction):
         self._user = user
         self._customer = user.customer.id
         self._limit = min(limit, self._limit)
-        self._beginning: list[bytes] = []  # until the header is whole
-        self._headed = False
 
     async def recipient(self, rcpt: Rcpt) -> Verdict:
         if self._recipients and not self._mail.sender:
@@ -185,25 +183,16 @@ class SubmittedTransaction(Transaction):
 
     # ---- the header ---------------------------------------------------------------------------------------
 
-    def _keep(self, arrival: "Arrival", octets: bytes) -> None:
-        if self._headed:
-            arrival.write(octets)
-            return
-        self._beginning.append(octets)
-        if self._scan.complete:
-            self._write_beginning(arrival)
-
-    def _write_beginning(self, arrival: "Arrival") -> None:
-        """What the mail program left out, the header without what is nobody's business, and what came behind it."""
-        header, beginning = self._scan.octets, b"".join(self._beginning)
+    def _header(self, header: bytes) -> bytes:
+        """With what the mail program left out, and without what is nobody's business."""
+        assert self._arrival is not None
         present = {name for name, _ in originators.fields(header)}
+        added = b""
         if "date" not in present:
-            arrival.write(f"Date: {trace.date(int(self._submission.clock()))}\r\n".encode())
+            added += f"Date: {trace.date(int(self._submission.clock()))}\r\n".encode()
         if "message-id" not in present:
-            arrival.write(f"Message-ID: <{self._own_message_id(arrival)}>\r\n".encode())
-        arrival.write(originators.without(header, _HIDDEN) + beginning[len(header) :])
-        self._beginning.clear()
-        self._headed = True
+            added += f"Message-ID: <{self._own_message_id(self._arrival)}>\r\n".encode()
+        return added + originators.without(super()._header(header), _HIDDEN)
 
     def _own_message_id(self, arrival: "Arrival") -> str:
         return f"{arrival.id}@{self._submission.host_name}"
@@ -218,8 +207,8 @@ class SubmittedTransaction(Transaction):
             return objection
         if self._scan.cut:
             return LONG_HEADER
-        if self._arrival is not None and self._plan and not self._headed:
-            self._write_beginning(self._arrival)  # a message that is all header
+        if self._arrival is not None and self._plan:
+            self._heading.close(self._arrival)  # a message that is all header
         return await self._not_his()
 
     async def _not_his(self) -> Verdict | None:

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-PASS = "pass"  # noqa: S105 -- the word of RFC 8601, no password
+PASS = "pass"  # noqa: S105 -- no password
 FAIL = "fail"
 NONE = "none"
 NEUTRAL = "neutral"

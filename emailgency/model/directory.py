@@ -99,6 +99,7 @@ class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     smtp_denied: bool = False  # row B8, for all mailboxes at once
     banished_refused: bool = False  # row A5: 550 instead of 250-and-gone
     pending_lifetime: int | None = None  # days; None: the plan's
+    authentication: bool = False  # row C8: SPF, DKIM, DMARC and ARC of his mail are looked at, noted and sealed
     language: str = "en"  # one of LANGUAGES: of the mail we write to his people
     learn_recipients: bool = False  # row G5: his server is asked which addresses it has
     learn_recipients: bool = False  # row G5: his server is asked which addresses it has

@@ -16,10 +16,11 @@ class Answer(Enum):
 def answer(envelope: Envelope, recipient: Recipient, event: str) -> Answer:
     """`event` is a keyword of RFC 3461 section 4.1: "FAILURE", "DELAY" or "SUCCESS".
 
-    Only a user of ours who had to log in is known to be the sender; SPF and DKIM will make others known. A null sender
-    is never answered (RFC 5321 section 4.5.5). A known sender who wants no word of failures gets none.
+    A user of ours who had to log in is known to be the sender, and so is whom SPF or a signature of his own domain
+    vouches for. A null sender is never answered (RFC 5321 section 4.5.5). A known sender who wants no word of failures
+    gets none.
     """
-    known = bool(envelope.sender) and envelope.client.mailbox is not None
+    known = bool(envelope.sender) and (envelope.client.mailbox is not None or envelope.genuine)
     if event == "FAILURE":
         if not known:
             return Answer.KEEP

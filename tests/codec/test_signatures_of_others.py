@@ -2,6 +2,7 @@
 
 import time
 from base64 import b64encode
+from hashlib import sha256
 
 import dkim as dkimpy
 import pytest
@@ -61,18 +62,12 @@ def test_what_dkimpy_signs_is_good(body: bytes, header_form: bytes, body_form: b
     assert judged(message) == ("pass", "")
     assert judged(message.replace(b"Subject: twice", b"Subject: thrice"))[0] == "fail"
     assert judged(message + b"more\r\n") == ("fail", "the body was changed")
-    assert judged(b"Subject: on top\r\n" + message)[0] == "pass" or header_form  # not oversigned by dkimpy
 
 
 def test_ed25519_is_good() -> None:
     private = ed25519.Ed25519PrivateKey.generate()
-    octets = private.private_bytes(
-        serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption()
-    )
     public = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     message = HEADER + b"\r\ntext\r\n"
-    one = signature.dkim
-    assert one
     unsigned = b"v=1; a=ed25519-sha256; c=relaxed/relaxed; d=far.zz; s=ed; h=from:subject:to; bh=%s; b="
     body = BodyHash()
     body.feed(b"text\r\n")
@@ -80,10 +75,7 @@ def test_ed25519_is_good() -> None:
     fields = Fields(field + b"\r\n" + HEADER)
     covered = fields.covered((b"from", b"subject", b"to"), in_relaxed_form=True)
     own = signature.unsigned(fields.all[0], in_relaxed_form=True)
-    from hashlib import sha256
-
     value = b64encode(private.sign(sha256(covered + own).digest()))
-    assert octets
     assert judged(field + value + b"\r\n" + message, f"v=DKIM1; k=ed25519; p={b64encode(public).decode()}")[0] == "pass"
 
 
@@ -94,7 +86,6 @@ def test_ed25519_is_good() -> None:
         ((b"v=1", b"v=2"), ("permerror", "unknown version")),
         ((b"d=far.zz", b"d=far_\xff.zz"), ("permerror", "not ASCII")),
         ((b"s=eg1", b"s=a..b"), ("permerror", "d= or s= is no name")),
-        ((b"h=date : from", b"h=date"), ("permerror", "From is not signed")),
         ((b"bh=", b"bh=!"), ("permerror", "not base64")),
         ((b"v=1;", b"v=1; v=1;"), ("permerror", "tag v stands there twice")),
         ((b"i=@far.zz", b"i=@other.zz"), ("permerror", "i= is outside of d=")),
@@ -104,6 +95,11 @@ def test_ed25519_is_good() -> None:
 )
 def test_what_is_wrong_with_a_signature_is_told(change: tuple[bytes, bytes], expected: tuple[str, str]) -> None:
     assert judged(signed().replace(*change, 1)) == expected
+
+
+def test_a_signature_that_leaves_out_from_is_not_tried() -> None:
+    message = signed().replace(b"h=from", b"h=to").replace(b" : from;", b" : to;")
+    assert judged(message) == ("permerror", "From is not signed")
 
 
 @pytest.mark.parametrize(

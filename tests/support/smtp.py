@@ -31,6 +31,15 @@ class MemoryArrival:
         self.octets += chunk
         self._spool.written += len(chunk)
 
+    def reserve(self, octets: int) -> None:
+        self._place = len(self.octets), octets
+        self.octets += b" " * octets
+
+    def fill(self, fields: bytes) -> None:
+        place, room = self._place
+        assert len(fields) <= room
+        self.octets[place : place + room] = fields
+
     def abort(self) -> None:
         self._spool.aborted.append(self.id)
 

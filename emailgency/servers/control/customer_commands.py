@@ -38,6 +38,7 @@ class SetCustomer(Struct, frozen=True, forbid_unknown_fields=True):
     stealth: bool | UnsetType = UNSET
     smtp_denied: bool | UnsetType = UNSET
     banished_refused: bool | UnsetType = UNSET
+    authentication: bool | UnsetType = UNSET
     learn_recipients: bool | UnsetType = UNSET
     suspended: bool | UnsetType = UNSET
 
@@ -121,7 +122,17 @@ class CustomerCommands:
         customer = await self._accounts.find(asked.customer)
         changes: dict[str, Any] = {
             name: getattr(asked, name)
-            for name in ("plan", "role", "relay", "learn_recipients", "stealth", "smtp_denied", "banished_refused", "suspended")
+            for name in (
+                "plan",
+                "role",
+                "relay",
+                "learn_recipients",
+                "stealth",
+                "smtp_denied",
+                "banished_refused",
+                "authentication",
+                "suspended",
+            )
             if getattr(asked, name) is not UNSET
         }
         if asked.smtp_transport is not UNSET:
@@ -175,5 +186,6 @@ def _fields(customer: Customer) -> dict[str, Any]:
         "stealth": customer.stealth,
         "smtp_denied": customer.smtp_denied,
         "banished_refused": customer.banished_refused,
+        "authentication": customer.authentication,
         "suspended": customer.suspended,
     }

@@ -28,6 +28,7 @@ from emailgency.store.storing.maildir import Maildir
 from emailgency.store.storing.maildirs import Maildirs
 from emailgency.store.storing.messages import (
     Abort,
+    Amend,
     Annotate,
     Append,
     Ballast,
@@ -97,6 +98,7 @@ class Storer:
         self._deeds: dict[type[Any], Any] = {
             Write: lambda request: self._incoming.write(request.id, request.chunk),
             Abort: lambda request: self._incoming.drop(request.id),
+            Amend: lambda request: self._incoming.amend(request.id, request.place, request.octets),
             Commit: self._batch.commit,
             Redeliver: self._batch.redeliver,
             Record: self._batch.record,

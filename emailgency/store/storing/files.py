@@ -62,6 +62,16 @@ def write_all(descriptor: int, octets: bytes) -> None:
         written += step
 
 
+def write_all_at(descriptor: int, octets: bytes, place: int) -> None:
+    """The same, over octets that are there."""
+    written = 0
+    while written < len(octets):
+        step = os.pwrite(descriptor, memoryview(octets)[written:], place + written)
+        if step == 0:
+            raise OSError("the disk takes no octets")
+        written += step
+
+
 def read_all(folder: int, name: str) -> bytes | None:
     """The octets of a small file, None when there is none."""
     try:

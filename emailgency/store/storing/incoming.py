@@ -53,6 +53,15 @@ class Incoming:
                 coming.failure = error
         return coming
 
+    def amend(self, id: str, place: int, octets: bytes) -> None:
+        """Write over octets that are there; of a message nobody knows, or that failed, nothing is left to be right."""
+        coming = self._coming.get(id)
+        if coming is not None and coming.failure is None:
+            try:
+                files.write_all_at(coming.descriptor, octets, place)
+            except OSError as error:
+                coming.failure = error
+
     def _create(self, id: str) -> int:
         try:
             return os.open(f"{id}.msg", files.NEW_FILE, 0o600, dir_fd=self.hour(id))

@@ -39,6 +39,14 @@ class Write(Struct, frozen=True, array_like=True, tag="write"):
     chunk: bytes
 
 
+class Amend(Struct, frozen=True, array_like=True, tag="amend"):
+    """Write over what Write brought of `id`, from `place` on; no reply. A failure is kept and answered at Commit."""
+
+    id: str
+    place: int
+    octets: bytes
+
+
 class Abort(Struct, frozen=True, array_like=True, tag="abort"):
     """The transaction died: drop what Write made; no reply."""
 
@@ -258,7 +266,7 @@ class Stop(Struct, frozen=True, array_like=True, tag="stop"):
     number: int
 
 
-Telling = Write | Abort | Release | Forget  # no reply
+Telling = Write | Amend | Abort | Release | Forget  # no reply
 Asking = (
     Commit
     | Redeliver

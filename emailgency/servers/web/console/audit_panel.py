@@ -26,6 +26,7 @@ _SHOWN = {
         "stealth",
         "smtp_denied",
         "banished_refused",
+        "authentication",
         "pending_lifetime",
         "language",
     ),

@@ -57,6 +57,7 @@ class DomainPanel:
             stealth=asked.one("stealth") == "yes",
             smtp_denied=asked.one("smtp_denied") == "yes",
             banished_refused=asked.one("banished") == "refused",
+            authentication=asked.one("authentication") == "yes",
         )
         return self._saved(visitor)
 
