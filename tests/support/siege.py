@@ -196,8 +196,10 @@ class Siege:
             with open(f"/proc/{self.server.pid}/task/{self.server.pid}/children", encoding="ascii") as file:
                 pids = list(map(int, file.read().split()))
             for pid in pids:
-                with open(f"/proc/{pid}/comm", encoding="ascii") as file:
-                    found["redis" if "valkey" in file.read() else "storer"] = pid
+                with open(f"/proc/{pid}/cmdline", encoding="ascii", errors="replace") as file:
+                    line = file.read()
+                name = "redis" if "valkey" in line else "storer" if "storing.child" in line else "ledger"
+                found[name] = pid
         return found
 
     def figures(self) -> str:
