@@ -27,8 +27,8 @@ from emailgency.flows.transport_check import TransportCheck
 from emailgency.net.egress import Egress
 from emailgency.servers.imap.limits import new_folders
 from emailgency.servers.web.console.audit_panel import AuditPanel
-from emailgency.servers.web.console.captcha_panel import CaptchaPanel
 from emailgency.servers.web.console.candidate_panel import CandidatePanel
+from emailgency.servers.web.console.captcha_panel import CaptchaPanel
 from emailgency.servers.web.console.console import ROOT, Console
 from emailgency.servers.web.console.domain_panel import DomainPanel
 from emailgency.servers.web.console.login_panel import LoginPanel
