@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from emailgency.flows.access import MailAccess
 from emailgency.flows.addresses import Addresses
+from emailgency.flows.bounce import Bounces
+from emailgency.flows.bulk import Bulk
 from emailgency.flows.candidates import CandidateFlow
 from emailgency.flows.customer_accounts import CustomerAccounts
 from emailgency.flows.domain_settings import DomainSettings
@@ -15,11 +17,17 @@ from emailgency.flows.forget_mail import ForgetMail
 from emailgency.flows.hand_over import HandOver
 from emailgency.flows.incidents import Incidents
 from emailgency.flows.invitations import Invitations
+from emailgency.flows.keep_here import KeepHere
 from emailgency.flows.login import Login
+from emailgency.flows.mail_back import MailBack
 from emailgency.flows.mailbox_status import MailboxStatus
 from emailgency.flows.means import Means
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.passwords import Passwords
+from emailgency.flows.pending_deeds import PendingDeeds
+from emailgency.flows.pending_in_hand import PendingInHand
+from emailgency.flows.pending_letters import PendingLetters
+from emailgency.flows.pending_message import PendingMessages
 from emailgency.flows.pending_view import PendingView
 from emailgency.flows.relay import RelayFlow
 from emailgency.flows.server_view import ServerView
@@ -42,21 +50,25 @@ from emailgency.servers.web.console.password_letters import PasswordLetters
 from emailgency.servers.web.console.password_panel import PasswordPanel
 from emailgency.servers.web.console.contacts_panel import ContactsPanel
 from emailgency.servers.web.console.pending_panel import PendingPanel
+from emailgency.servers.web.console.results_panel import ResultsPanel
 from emailgency.settings import Settings
 from emailgency.store.audit import Audit
 from emailgency.store.captchas import Captchas
+from emailgency.store.bulk_results import BulkResults
 from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
 from emailgency.store.disk import room
 from emailgency.store.folders import Folders
 from emailgency.store.password_links import PasswordLinks
 from emailgency.store.redis import Redis
+from emailgency.store.spool import Spool
 from emailgency.store.web_sessions import WebSessions
 
 
 class ConsoleParts(Protocol):
     """What panels work on."""
 
+    bounces: Bounces
     candidates: CandidateFlow | None
     clock: Callable[[], float]
     credentials: Credentials
@@ -71,6 +83,7 @@ class ConsoleParts(Protocol):
     outbound: OutboundFlow
     redis: Redis
     relay: RelayFlow
+    spool: Spool
 
 
 def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailAccess, https_port: int) -> Console:
@@ -83,7 +96,13 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
     status = MailboxStatus(directory, parts.folders)
     sessions = WebSessions(parts.redis, parts.clock, settings.web.session)
     forget = ForgetMail(reactor, parts.folders, lambda: new_folders(settings.imap))
+    bulk = Bulk(directory, MailBack(directory, parts.folders, forget), BulkResults(parts.redis), parts.clock)
     view = PendingView(parts.relay, parts.outbound)
+    letters = PendingLetters(reactor, parts.spool, view)
+    pending = PendingMessages(parts.relay, parts.outbound, parts.spool, letters)
+    keep_here = KeepHere(reactor, parts.spool, parts.clock)
+    attempts, clock = parts.means.attempts, parts.clock
+    hand = PendingInHand(parts.relay, parts.outbound, parts.spool, parts.bounces, keep_here, attempts, clock)
     accounts = CustomerAccounts(directory, settings.service_domain, settings.operator)
     own_settings = DomainSettings(directory, accounts, TransportCheck(parts.exchanges, parts.egress))
     servers = ServerView(parts.relay, parts.incidents, lambda: room(settings.data, settings.disk), parts.clock)
@@ -101,13 +120,14 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
         LoginPanel(directory, login, sessions, captchas),
         CaptchaPanel(captchas, reactor),
         OverviewPanel(directory, view),
-        CandidatePanel(parts.candidates),
-        MailboxesPanel(directory, addresses, forget, invitations, parts.clock),
+        CandidatePanel(parts.candidates, bulk),
+        MailboxesPanel(directory, addresses, forget, invitations, bulk, parts.clock),
         MailboxPanel(directory, addresses, passwords, status, access, login, sessions),
         PasswordPanel(invitations, captchas, parts.clock),
-        NamesPanel(directory, addresses),
+        NamesPanel(directory, addresses, bulk),
+        ResultsPanel(bulk),
         DomainPanel(directory, own_settings, parts.flush, view),
-        PendingPanel(view, servers),
+        PendingPanel(servers, letters, pending, PendingDeeds(directory, pending, hand), bulk),
         ContactsPanel(directory, contacts(parts, accounts, pages, settings, https_port)),
         AuditPanel(Audit(reactor, os.path.join(settings.data, "journal"))),
     )

@@ -61,7 +61,7 @@ def foreign_domain(text: str) -> str:
     """
     local, _, domain = text.rpartition("@")
     if not local or len(local.encode()) > FOREIGN_LOCAL_OCTETS or _CONTROL.search(text):
-        raise Invalid(f"{text[:80]!r} is not an address")
+        raise Invalid("%(text)s is not an address", text=repr(text[:80]))
     return _literal(domain) if domain.startswith("[") else _domain(domain)
 
 
@@ -69,7 +69,7 @@ def parse_domain(text: str) -> str:
     """'Exämple.ZZ' -> 'xn--exmple-cua.zz': a full host name with a dot, no literal, no underscore."""
     domain = _domain(text)
     if "_" in domain or "." not in domain or domain.startswith("["):
-        raise Invalid(f"{text!r} is not a full domain name")
+        raise Invalid("%(text)s is not a full domain name", text=repr(text))
     return domain
 
 
@@ -105,7 +105,7 @@ def _parts(text: str) -> tuple[str, str]:
         text = text[route.end() :]
     local, at, domain = text.rpartition("@")
     if not at:
-        raise Invalid(f"{text!r} has no @")
+        raise Invalid("%(text)s has no @", text=repr(text))
     return _local(local), _literal(domain) if domain.startswith("[") else _domain(domain)
 
 
@@ -114,7 +114,7 @@ def _local(text: str) -> str:
     if quoted is not None:
         text = _QUOTED_PAIR.sub(r"\1", quoted[1])
     elif not _DOT_STRING.fullmatch(text):
-        raise Invalid(f"the part before the @, {text!r}, is malformed")
+        raise Invalid("the part before the @, %(text)s, is malformed", text=repr(text))
     if not text:
         raise Invalid("there is nothing before the @")
     if not text.isascii() and any(_unfit(character) for character in text if character > "\x7f"):
@@ -122,7 +122,7 @@ def _local(text: str) -> str:
     if _PATH_TRICK.search(text):
         raise Invalid("the part before the @ looks like a path")
     if len(text.encode()) > LOCAL_OCTETS:
-        raise Invalid(f"the part before the @ is longer than {LOCAL_OCTETS} octets")
+        raise Invalid("the part before the @ is longer than %(octets)s octets", octets=LOCAL_OCTETS)
     return text
 
 
@@ -137,7 +137,7 @@ def _canonical_local(local: str) -> str:
         return local.translate(_FOLD)
     local = unicodedata.normalize("NFC", local).translate(_FOLD)
     if len(local.encode()) > LOCAL_OCTETS:  # a few compositions grow
-        raise Invalid(f"the part before the @ is longer than {LOCAL_OCTETS} octets")
+        raise Invalid("the part before the @ is longer than %(octets)s octets", octets=LOCAL_OCTETS)
     return local
 
 
@@ -146,14 +146,14 @@ def _domain(text: str) -> str:
         raise Invalid("the domain is too long")
     domain = text if text.isascii() else _a_labels(text)
     if len(domain) > DOMAIN_OCTETS or not _ASCII_DOMAIN.fullmatch(domain):
-        raise Invalid(f"{text!r} is not a domain name")
+        raise Invalid("%(text)s is not a domain name", text=repr(text))
     return _named(domain.lower())
 
 
 def _named(domain: str) -> str:
     """No top-level domain is all digits: 192.0.2.1 is an address that lacks its brackets."""
     if domain[domain.rfind(".") + 1 :].isdigit():
-        raise Invalid(f"{domain!r} is not a domain name")
+        raise Invalid("%(domain)s is not a domain name", domain=repr(domain))
     return domain
 
 
@@ -163,7 +163,7 @@ def _a_labels(text: str) -> str:
     try:
         return idna.encode(text, uts46=True).decode("ascii")
     except UnicodeError as error:  # idna.IDNAError is one; so is what its codecs raise
-        raise Invalid(f"{text!r} is not a domain name: {error}") from None
+        raise Invalid("%(text)s is not a domain name: %(error)s", text=repr(text), error=error) from None
 
 
 def _literal(text: str) -> str:
@@ -179,7 +179,7 @@ def _literal(text: str) -> str:
             return f"[IPv6:{IPv6Address(text[6:-1])}]"
         return f"[{IPv4Address(text[1:-1])}]"
     except ValueError:
-        raise Invalid(f"{text!r} is not an address literal") from None
+        raise Invalid("%(text)s is not an address literal", text=repr(text)) from None
 
 
 def _quoted(local: str) -> str:

@@ -59,7 +59,7 @@ class Addresses:
         """Change fields named in CHANGEABLE, keep the others."""
         unknown = changes.keys() - CHANGEABLE
         if unknown:
-            raise Invalid(f"{', '.join(sorted(unknown))} of a mailbox cannot be changed here")
+            raise Invalid("%(unknown)s of a mailbox cannot be changed here", unknown=", ".join(sorted(unknown)))
         async with self._directory.deciding:
             before = await mailbox_at(self._directory, address)
             customer = await self._directory.customer(before.customer)
@@ -93,7 +93,7 @@ class Addresses:
             entries = await self._directory.entries(customer.id)
             count = sum(isinstance(entry, Alias) and entry.mailbox == target for entry in entries)
             if count >= self._limits.aliases:
-                raise Invalid(f"a mailbox has at most {self._limits.aliases} aliases")
+                raise Invalid("a mailbox has at most %(count)s aliases", count=self._limits.aliases)
             alias = Alias(customer=customer.id, address=address, mailbox=target)
             await self._put(author, "added", customer, alias)
         return alias
@@ -112,7 +112,9 @@ class Addresses:
         async with self._directory.deciding:
             before = await entry_at(self._directory, address)
             if not isinstance(before, DistributionList):
-                raise Invalid(f"{before.address} is no distribution list but {kind(before)}")
+                raise Invalid(
+                    "%(address)s is no distribution list but %(kind)s", address=before.address, kind=kind(before)
+                )
             customer = await self._directory.customer(before.customer)
             after = msgspec.structs.replace(before, members=await self._members(customer, members))
             await self._replace(author, customer, before, after)
@@ -126,7 +128,7 @@ class Addresses:
                 raise Invalid("postmaster cannot be banished")
             before = await self._directory.entry(customer.id, address.local)
             if isinstance(before, Mailbox):
-                raise Invalid(f"{address} is a mailbox; remove it before it can be banished")
+                raise Invalid("%(address)s is a mailbox; remove it before it can be banished", address=address)
             after = Banished(customer=customer.id, address=address)
             if before != after:
                 await self._directory.change(author, f"{address} banished", entry_edits(before, after), customer.id)
@@ -149,12 +151,12 @@ class Addresses:
     def checked_forwards(self, given: Sequence[str], customer: Customer, address: Address) -> tuple[str, ...]:
         """In wire form, each once; none may be the mailbox itself."""
         if len(given) > self._limits.forwards:
-            raise Invalid(f"a mailbox forwards to at most {self._limits.forwards} addresses")
+            raise Invalid("a mailbox forwards to at most %(count)s addresses", count=self._limits.forwards)
         forwards: dict[Address, str] = {}
         for text in given:
             forward = parse(text)
             if forward.local == address.local and forward.domain in domains_of(customer):
-                raise Invalid(f"{text} is the mailbox itself")
+                raise Invalid("%(text)s is the mailbox itself", text=text)
             forwards.setdefault(forward, as_addressed(text))
         return tuple(forwards.values())
 
@@ -162,7 +164,11 @@ class Addresses:
         """None is the plan's default."""
         plan = await self._directory.plan(customer.plan)
         if days is not None and not 1 <= days <= plan.expiration_delay_max:
-            raise Invalid(f"mail is kept for 1 to {plan.expiration_delay_max} days in the plan {plan.name}")
+            raise Invalid(
+                "mail is kept for 1 to %(days)s days in the plan %(name)s",
+                days=plan.expiration_delay_max,
+                name=plan.name,
+            )
 
     async def _members(self, customer: Customer, addresses: Iterable[Address]) -> tuple[str, ...]:
         """Ids of mailboxes of this customer, each once."""
@@ -170,10 +176,10 @@ class Addresses:
         for address in addresses:
             mailbox = await mailbox_at(self._directory, address)
             if mailbox.customer != customer.id:
-                raise Invalid(f"{address} is no mailbox of {customer.domain}")
+                raise Invalid("%(address)s is no mailbox of %(domain)s", address=address, domain=customer.domain)
             ids[mailbox.id] = None
         if not 1 <= len(ids) <= self._limits.list_members:
-            raise Invalid(f"a list has from 1 to {self._limits.list_members} members")
+            raise Invalid("a list has from 1 to %(count)s members", count=self._limits.list_members)
         return tuple(ids)
 
     # -- changes -------------------------------------------------------------------------------------------
@@ -182,7 +188,7 @@ class Addresses:
         """A new entry; the address must be free."""
         found = await self._directory.entry(customer.id, entry.address.local)
         if found is not None:
-            raise Invalid(f"{entry.address} is {kind(found)} already")
+            raise Invalid("%(address)s is %(kind)s already", address=entry.address, kind=kind(found))
         plan = await self._directory.plan(customer.plan)
         check_plan(plan, [*await self._directory.entries(customer.id), entry])
         words = f"{kind(entry)} {entry.address} {what}"

@@ -12,9 +12,11 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from emailgency.codec.mime.letter import READ, Letter, letter, sender
+from emailgency.flows.deciding import owner
 from emailgency.flows.new_mailbox import furnish
 from emailgency.model.address import Address
-from emailgency.model.directory import Alias, Banished, Mailbox
+from emailgency.model.bulk import Step
+from emailgency.model.directory import Alias, Banished, Entry, Mailbox
 from emailgency.model.errors import Temporary
 from emailgency.rules.candidates import too_old
 from emailgency.store import layout
@@ -116,11 +118,11 @@ class CandidateFlow:
         if mailbox is not None:
             await self._move(one.folder, mailbox)
 
-    async def _move(self, source: str, mailbox: Mailbox) -> int:
-        """All mail of a catchall folder into an INBOX, and the folder away; how many messages."""
+    async def _move(self, source: str, mailbox: Mailbox) -> tuple[int, ...]:
+        """All mail of a catchall folder into an INBOX, and the folder away; its UIDs there."""
         folder = await self._folders.open(source)
         if not isinstance(folder, Folder):
-            return 0
+            return ()
         path = layout.mailbox(mailbox.customer, mailbox.id)
         await furnish(self._folders, path, self._names())
         inbox = await self._folders.create(path, quiet=True)
@@ -134,40 +136,43 @@ class CandidateFlow:
         if len(folder) == 0:
             await self._folders.delete(source)
         self._log.info("{count} messages moved to {address}", count=len(moved), address=str(mailbox.address))
-        return len(moved)
+        return tuple(uid for _, uid in moved)
 
     # ---- decisions -----------------------------------------------------------------------------------------
 
-    async def to_mailbox(self, author: "Author", address: Address) -> int:
-        """A mailbox of its own; how many messages moved into it."""
+    async def to_mailbox(self, author: "Author", address: Address) -> Step:
+        """A mailbox of its own; what has moved into it."""
         mailbox = await self._addresses.add_mailbox(author, address)
-        return await self._moved(mailbox.customer, address, mailbox)
+        return _step(mailbox, await self._moved(mailbox, mailbox))
 
-    async def to_alias(self, author: "Author", address: Address, mailbox: Address) -> int:
-        """Another name of a mailbox; how many messages moved there."""
+    async def to_alias(self, author: "Author", address: Address, mailbox: Address) -> Step:
+        """Another name of a mailbox; what has moved there."""
         alias = await self._addresses.add_alias(author, address, mailbox)
         target = await self._directory.mailbox(alias.mailbox)
-        return await self._moved(alias.customer, address, target) if target else 0
+        return _step(alias, await self._moved(alias, target) if target else ())
 
-    async def to_list(self, author: "Author", address: Address, members: list[Address]) -> None:
+    async def to_list(self, author: "Author", address: Address, members: list[Address]) -> Step:
         """Row A4: mail already received does not move; it stays readable until it expires."""
         entry = await self._addresses.add_list(author, address, members)
-        self._forget(entry.customer, address)
+        self._forget(entry.customer, entry.address)
+        return _step(entry)
 
-    async def banish(self, author: "Author", address: Address) -> None:
-        """Its stored and pending mail is dropped, for good."""
+    async def banish(self, author: "Author", address: Address) -> Step | None:
+        """Its stored and pending mail is dropped, for good. None: it was something else than unknown before."""
+        unknown = await self._directory.entry((await owner(self._directory, address))[0].id, address.local) is None
         entry = await self._addresses.banish(author, address)
         await self._folders.delete(layout.catchall(entry.customer, entry.address))
         await self._drop.drop(entry.customer, entry.address)
         self._forget(entry.customer, entry.address)
+        return _step(entry, lost=True) if unknown else None
 
-    async def _moved(self, customer: str, address: Address, mailbox: Mailbox) -> int:
-        self._forget(customer, address)
+    async def _moved(self, entry: Mailbox | Alias, mailbox: Mailbox) -> tuple[int, ...]:
+        self._forget(entry.customer, entry.address)
         try:
-            return await self._move(layout.catchall(customer, address), mailbox)
+            return await self._move(layout.catchall(entry.customer, entry.address), mailbox)
         except Temporary as error:  # the decision stands: the next tidying moves the mail
-            self._log.warn("mail of {address} moves later: {error}", address=str(address), error=str(error))
-            return 0
+            self._log.warn("mail of {address} moves later: {error}", address=str(entry.address), error=str(error))
+            return ()
 
     def _forget(self, customer: str, address: Address) -> None:
         if customer in self._known:
@@ -176,6 +181,11 @@ class CandidateFlow:
     async def _in_thread(self, function: Callable[..., R], *arguments: object) -> R:
         result: R = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *arguments)
         return result
+
+
+def _step(entry: Entry, moved: tuple[int, ...] = (), lost: bool = False) -> Step:
+    """From an unknown address."""
+    return Step(entry.customer, entry.address.local, None, entry, moved, lost)
 
 
 def _listed(root: str, customer: str) -> list[Candidate]:

@@ -30,6 +30,7 @@ CHANGEABLE = frozenset(
         "banished_refused",
         "authentication",
         "learn_recipients",
+        "holds",
         "pending_lifetime",
         "language",
         "suspended",
@@ -71,7 +72,7 @@ class CustomerAccounts:
         """With the mailbox postmaster@, which has the administrator right and no password yet (row B13)."""
         async with self._directory.deciding:
             if len(await self._directory.customers()) >= self._limits.customers:
-                raise Invalid(f"this installation has room for {self._limits.customers} customers")
+                raise Invalid("this installation has room for %(count)s customers", count=self._limits.customers)
             customer = Customer(
                 id=new_id(),
                 domain=await self._free(domain),
@@ -98,7 +99,7 @@ class CustomerAccounts:
         """Change fields named in CHANGEABLE, keep the others. `what` is for the audit log."""
         unknown = changes.keys() - CHANGEABLE
         if unknown:
-            raise Invalid(f"{', '.join(sorted(unknown))} of a customer cannot be changed")
+            raise Invalid("%(unknown)s of a customer cannot be changed", unknown=", ".join(sorted(unknown)))
         async with self._directory.deciding:
             before = await self.get(id)
             if "domain_aliases" in changes:
@@ -124,7 +125,7 @@ class CustomerAccounts:
         try:
             return await self._directory.customer(id)
         except Gone:
-            raise Invalid(f"there is no customer {id}") from None
+            raise Invalid("there is no customer %(id)s", id=id) from None
 
     async def find(self, name: str) -> Customer:
         """By any of his domains, or by his id."""
@@ -139,7 +140,7 @@ class CustomerAccounts:
             plan = await self._directory.plan(customer.plan)
         except Gone:
             known = ", ".join(plan.name for plan in await self._directory.plans())
-            raise Invalid(f"there is no plan {customer.plan}; known are {known}") from None
+            raise Invalid("there is no plan %(plan)s; known are %(known)s", plan=customer.plan, known=known) from None
         _check_against(plan, customer)
         if check_entries:
             check_plan(plan, await self._directory.entries(customer.id))
@@ -148,15 +149,15 @@ class CustomerAccounts:
         """The canonical name of a domain that is nobody's, or this customer's already."""
         name = parse_domain(text)
         if name == self._service_domain or name.endswith(f".{self._service_domain}"):
-            raise Invalid(f"{name} belongs to the service itself")
+            raise Invalid("%(name)s belongs to the service itself", name=name)
         owned = await self._directory.domain(name)
         if owned is not None and (owned.customer != customer or owned.kind is not DomainKind.ALIAS):
-            raise Invalid(f"the domain {name} is here already")
+            raise Invalid("the domain %(name)s is here already", name=name)
         return name
 
     async def _free_aliases(self, names: tuple[str, ...], customer: str = "") -> tuple[str, ...]:
         if len(names) > self._limits.domain_aliases:
-            raise Invalid(f"a customer has at most {self._limits.domain_aliases} domain aliases")
+            raise Invalid("a customer has at most %(count)s domain aliases", count=self._limits.domain_aliases)
         aliases = tuple([await self._free(name, customer) for name in names])
         if len(set(aliases)) != len(aliases):
             raise Invalid("the same domain alias is given twice")
@@ -178,13 +179,13 @@ def new_id() -> str:
 
 def _check_against(plan: Plan, customer: Customer) -> None:
     if customer.role is Role.PRIMARY and not plan.primary:
-        raise Invalid(f"the plan {plan.name} does not allow the role primary")
+        raise Invalid("the plan %(name)s does not allow the role primary", name=plan.name)
     if customer.domain in customer.domain_aliases:
-        raise Invalid(f"{customer.domain} is the main domain, it cannot be an alias of itself")
+        raise Invalid("%(domain)s is the main domain, it cannot be an alias of itself", domain=customer.domain)
     if customer.pending_lifetime is not None and not 1 <= customer.pending_lifetime <= 365:
         raise Invalid("pending mail lives from 1 to 365 days")
     if customer.language not in LANGUAGES:
-        raise Invalid(f"the languages are {', '.join(LANGUAGES)}")
+        raise Invalid("the languages are %(languages)s", languages=", ".join(LANGUAGES))
     if customer.smtp_transport is not None:
         parse_transport(customer.smtp_transport)
 

@@ -5,19 +5,19 @@ from collections.abc import Iterable
 from emailgency.model.address import Address
 from emailgency.model.directory import Alias, Banished, Customer, DistributionList, Entry, Mailbox, Plan
 from emailgency.model.errors import Invalid
+from emailgency.model.words import Words
 from emailgency.store.changes import Edit, edit, entry_key
 from emailgency.store.directory import Directory
 
-_KINDS: dict[type, str] = {
-    Mailbox: "a mailbox",
-    Alias: "an alias",
-    DistributionList: "a distribution list",
-    Banished: "banished",
+_KINDS: dict[type, Words] = {
+    Mailbox: Words("a mailbox"),
+    Alias: Words("an alias"),
+    DistributionList: Words("a distribution list"),
+    Banished: Words("banished"),
 }
 
 
-def kind(entry: Entry) -> str:
-    """In words."""
+def kind(entry: Entry) -> Words:
     return _KINDS[type(entry)]
 
 
@@ -25,7 +25,7 @@ async def owner(directory: Directory, address: Address) -> tuple[Customer, Addre
     """The customer, and the address in his main domain. Raises Invalid."""
     domain = await directory.domain(address.domain)
     if domain is None:
-        raise Invalid(f"{address.domain} is no domain of a customer")
+        raise Invalid("%(domain)s is no domain of a customer", domain=address.domain)
     customer = await directory.customer(domain.customer)
     return customer, Address(address.local, customer.domain)
 
@@ -35,7 +35,7 @@ async def entry_at(directory: Directory, address: Address) -> Entry:
     customer, address = await owner(directory, address)
     entry = await directory.entry(customer.id, address.local)
     if entry is None:
-        raise Invalid(f"there is no address {address}")
+        raise Invalid("there is no address %(address)s", address=address)
     return entry
 
 
@@ -43,7 +43,7 @@ async def mailbox_at(directory: Directory, address: Address) -> Mailbox:
     """Raises Invalid when the address is no mailbox."""
     entry = await entry_at(directory, address)
     if not isinstance(entry, Mailbox):
-        raise Invalid(f"{entry.address} is no mailbox but {kind(entry)}")
+        raise Invalid("%(address)s is no mailbox but %(kind)s", address=entry.address, kind=kind(entry))
     return entry
 
 
@@ -68,14 +68,20 @@ def check_plan(plan: Plan, entries: Iterable[Entry]) -> None:
     entries = list(entries)
     mailboxes = [entry for entry in entries if isinstance(entry, Mailbox)]
     limits = (
-        (len(mailboxes), plan.mailboxes, "mailboxes"),
-        (sum(mailbox.vip for mailbox in mailboxes), plan.vip_mailboxes, "VIP mailboxes"),
+        (len(mailboxes), plan.mailboxes, Words("mailboxes")),
+        (sum(mailbox.vip for mailbox in mailboxes), plan.vip_mailboxes, Words("VIP mailboxes")),
         (
             sum(isinstance(entry, DistributionList) for entry in entries),
             plan.distribution_lists,
-            "distribution lists",
+            Words("distribution lists"),
         ),
     )
     for count, limit, what in limits:
         if count > limit:
-            raise Invalid(f"the plan {plan.name} has room for {limit} {what}, and these would be {count}")
+            raise Invalid(
+                "the plan %(name)s has room for %(limit)s %(what)s, and these would be %(count)s",
+                name=plan.name,
+                limit=limit,
+                what=what,
+                count=count,
+            )

@@ -35,7 +35,7 @@ class DomainSettings:
     async def set(self, author: Author, id: str, **changes: Any) -> Customer:
         """`changes`: fields of `Customer` named in HIS_OWN. Nothing is written when nothing is different."""
         if unknown := changes.keys() - HIS_OWN:
-            raise Invalid(f"{', '.join(sorted(unknown))}: only the operator changes that")
+            raise Invalid("%(unknown)s: only the operator changes that", unknown=", ".join(sorted(unknown)))
         customer = await self._accounts.get(id)
         changes = {name: value for name, value in changes.items() if getattr(customer, name) != value}
         if not changes:
@@ -45,5 +45,9 @@ class DomainSettings:
         if (days := changes.get("pending_lifetime")) is not None:
             plan = await self._directory.plan(customer.plan)
             if not 1 <= days <= plan.pending_lifetime:
-                raise Invalid(f"the plan {plan.name} keeps pending mail for 1 to {plan.pending_lifetime} days")
+                raise Invalid(
+                    "the plan %(name)s keeps pending mail for 1 to %(days)s days",
+                    name=plan.name,
+                    days=plan.pending_lifetime,
+                )
         return await self._accounts.set(author, id, **changes)

@@ -51,7 +51,7 @@ class Exchanges:
         """`host[:port]` of the customer's settings. Raises Unroutable; Invalid when it is not well-formed, or ours."""
         target = parse_transport(transport)
         if not target.literal and self._our_names(target.host):  # an alternate domain pointed back, say (row G7)
-            raise Invalid(f"SMTP transport {target.host} is a name of ours: mail would come back")
+            raise Invalid("SMTP transport %(host)s is a name of ours: mail would come back", host=target.host)
         if target.literal:
             return [Destination(target.host, target.host, target.port)]
         answer = await self._dns.addresses(target.host)

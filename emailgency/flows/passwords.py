@@ -35,7 +35,7 @@ class Passwords:
         async with self._directory.deciding:
             before = await mailbox_at(self._directory, address)
             if generation is not None and before.generation != generation:
-                raise Invalid(f"{before.address} was changed by somebody else meanwhile")
+                raise Invalid("%(address)s was changed by somebody else meanwhile", address=before.address)
             after = msgspec.structs.replace(before, password=encoded, generation=before.generation + 1)
             what = f"password of {after.address} set"
             await self._directory.change(author, what, entry_edits(before, after), after.customer)

@@ -40,10 +40,10 @@ class PendingLetters:
         """Also while it is on its way. Raises Invalid when it is not pending any more."""
         live = self._spool.live.get(id)
         if live is None or not any(isinstance(live.envelope.plan[index], Relay | Outbound) for index in live.remaining):
-            raise Invalid(f"no message {id} is pending")
+            raise Invalid("no message %(id)s is pending", id=id)
         (found,) = await self._read([live.envelope])
         if found is None:
-            raise Invalid(f"no message {id} is pending any more, or its file cannot be read")
+            raise Invalid("no message %(id)s is pending any more, or its file cannot be read", id=id)
         return live.envelope, found
 
     async def search(self, customer: str | None, search: Search, limit: int, progress: Progress) -> list[MessageLine]:

@@ -21,4 +21,8 @@ class TransportCheck:
         for destination in destinations:
             reason = self._egress.check(destination.ip, destination.port)
             if reason:
-                raise Invalid(f"SMTP transport {transport}: {reason}; the operator can allow it (settings, egress)")
+                raise Invalid(
+                    "SMTP transport %(transport)s: %(reason)s; the operator can allow it (settings, egress)",
+                    transport=transport,
+                    reason=reason,
+                )

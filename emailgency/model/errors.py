@@ -1,6 +1,6 @@
 """The families of failure that travel as exceptions. A refusal is no exception: see `verdict`."""
 
-from emailgency.model.words import Value, Words
+from emailgency.model.words import Words
 
 
 class Temporary(Exception):
@@ -16,6 +16,7 @@ class Invalid(ValueError):
     What people in the browser may read is a key of the catalogues, with its values beside it (`model.words`).
     """
 
-    def __init__(self, text: str, **values: Value) -> None:
-        self.words = Words(text, values)
+    def __init__(self, text: str | Words, /, **values: object) -> None:
+        shown = {name: value if isinstance(value, Words | int) else str(value) for name, value in values.items()}
+        self.words = text if isinstance(text, Words) else Words(text, shown)
         super().__init__(str(self.words))

@@ -106,11 +106,11 @@ def _host(text: str) -> str:
     name = text.removesuffix(".")
     labels = name.split(".")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise Invalid(f"{text!r} is no host name")
+        raise Invalid("%(text)s is no host name", text=repr(text))
     if len(labels) < 2:
         raise Invalid("give the full name of the host, with its domain")
     if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]):
-        raise Invalid(f"{text!r} is neither an IP address nor a host name")
+        raise Invalid("%(text)s is neither an IP address nor a host name", text=repr(text))
     return name
 
 
@@ -118,7 +118,7 @@ def _ipv4(text: str) -> str:
     try:
         return str(IPv4Address(text))
     except AddressValueError:
-        raise Invalid(f"{text!r} is no IP address") from None
+        raise Invalid("%(text)s is no IP address", text=repr(text)) from None
 
 
 def _is_ipv6(text: str) -> bool:

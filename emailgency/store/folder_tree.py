@@ -35,9 +35,9 @@ class FolderTree(Snapshots):
         assert isinstance(reply, FolderList)
         return reply
 
-    async def create(self, path: str, quiet: bool = False) -> Folder | Refused:
-        """A new folder; with `quiet` an existing one will do."""
-        reply = await self._ask(CreateFolder(self._storer.number(), path, quiet))
+    async def create(self, path: str, quiet: bool = False, address: str | None = None) -> Folder | Refused:
+        """A new folder; with `quiet` an existing one will do. `address`: of an unknown address."""
+        reply = await self._ask(CreateFolder(self._storer.number(), path, quiet, address))
         if not isinstance(reply, Opened):
             return refused(reply)
         folder = self._loaded(reply)

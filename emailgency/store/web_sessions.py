@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from emailgency.model.address import Address
+from emailgency.model.words import Words
 from emailgency.store.redis import Redis
 
 _LATE = 60.0  # seconds in which not every request renews the session
@@ -37,7 +38,7 @@ class WebSession(Struct, kw_only=True, omit_defaults=True):
     begun_at: float
     seen_at: float
     language: str = ""
-    told: list[tuple[str, str]] = []  # kind ("success", "warning", "danger") and words
+    told: list[tuple[str, str | Words]] = []  # kind ("success", "warning", "danger") and words
 
 
 class WebSessions:

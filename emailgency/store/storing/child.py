@@ -188,7 +188,7 @@ class Storer:
         if folder is not None and not request.quiet:
             self._answer(Refused(request.number, "exists"))
         else:
-            self._answer(opened(request.number, folder or self.maildirs.make(request.folder)))
+            self._answer(opened(request.number, self.maildirs.make(request.folder, request.address)))
 
     def _append(self, request: Append, sizes: list[int]) -> changing.Result:
         folder = self.maildirs.get(request.folder)

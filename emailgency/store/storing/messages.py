@@ -202,11 +202,15 @@ class Folders(Struct, frozen=True, array_like=True, tag="folders"):
 
 
 class CreateFolder(Struct, frozen=True, array_like=True, tag="create"):
-    """Reply: Opened, or Refused("exists"). With `quiet` an existing one is only opened. Synced."""
+    """Reply: Opened, or Refused("exists"). With `quiet` an existing one is only opened. Synced.
+
+    `address`: of an unknown address, whose mail comes back.
+    """
 
     number: int
     folder: str
     quiet: bool = False
+    address: str | None = None
 
 
 class DeleteFolder(Struct, frozen=True, array_like=True, tag="delete"):

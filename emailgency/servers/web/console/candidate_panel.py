@@ -1,11 +1,16 @@
 """The panel Candidate: unknown addresses that have had mail, and what becomes of them (rows A4 to A6, F1)."""
 
+from collections.abc import Awaitable, Callable
+
 from msgspec import Struct
 
+from emailgency.flows.bulk import Bulk
 from emailgency.flows.candidates import CandidateFlow
 from emailgency.model.address import Address
+from emailgency.model.bulk import Step
 from emailgency.model.errors import Invalid
-from emailgency.servers.web.console.deeds import on_ticked, own
+from emailgency.model.words import Words
+from emailgency.servers.web.console.deeds import on_own, on_ticked, own, ticked
 from emailgency.servers.web.console.listing import listed
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.catchall import Candidate
@@ -17,8 +22,9 @@ class Row(Struct, frozen=True):
 
 
 class CandidatePanel:
-    def __init__(self, candidates: CandidateFlow) -> None:
+    def __init__(self, candidates: CandidateFlow, bulk: Bulk) -> None:
         self._candidates = candidates
+        self._bulk = bulk
 
     def routes(self) -> list[Route]:
         return [
@@ -54,25 +60,30 @@ class CandidatePanel:
         return Page("received.html", {"address": address, "letters": letters})
 
     async def act(self, visitor: Visitor, asked: Asked) -> Answer:
-        flow, deed, ticked = self._candidates, asked.one("deed"), asked.many("address")
+        flow, chosen, addresses = self._candidates, asked.one("deed"), ticked(asked)
 
-        async def to_mailbox(address: Address) -> None:
-            await flow.to_mailbox(visitor.author, address)
+        async def to_mailbox(address: Address) -> Step:
+            return await flow.to_mailbox(visitor.author, address)
 
-        async def to_alias(address: Address) -> None:
-            await flow.to_alias(visitor.author, address, own(visitor, asked.one("mailbox")))
+        async def to_alias(address: Address) -> Step:
+            return await flow.to_alias(visitor.author, address, own(visitor, asked.one("mailbox")))
 
-        async def to_list(address: Address) -> None:
+        async def to_list(address: Address) -> Step:
             members = [own(visitor, text) for text in asked.one("members").replace(",", " ").split()]
-            await flow.to_list(visitor.author, address, members)
+            return await flow.to_list(visitor.author, address, members)
 
-        async def banish(address: Address) -> None:
-            await flow.banish(visitor.author, address)
+        async def banish(address: Address) -> Step | None:
+            return await flow.banish(visitor.author, address)
 
-        deeds = {"mailbox": to_mailbox, "alias": to_alias, "list": to_list, "banish": banish}
-        if deed not in deeds:
+        deeds: dict[str, tuple[Callable[[Address], Awaitable[Step | None]], Words]] = {
+            "mailbox": (to_mailbox, Words("Candidates become mailboxes")),
+            "alias": (to_alias, Words("Candidates become aliases")),
+            "list": (to_list, Words("Candidates become distribution lists")),
+            "banish": (banish, Words("Candidates are banished")),
+        }
+        if chosen not in deeds:
             raise Invalid("Choose what to do.")
-        if deed == "banish" and ticked and not asked.one("sure"):
-            return Page("sure.html", {"addresses": ticked, "deed": deed, "path": "/candidates"})
-        await on_ticked(visitor, asked, deeds[deed])
-        return Away("/candidates")
+        if chosen == "banish" and not asked.one("sure"):
+            return Page("sure.html", {"addresses": addresses, "deed": chosen, "path": "/candidates"})
+        deed, words = deeds[chosen]
+        return await on_ticked(visitor, addresses, self._bulk, on_own(visitor, deed), words, "/candidates")

@@ -18,6 +18,7 @@ from twisted.web.http import Request
 
 from emailgency.flows.login import Login, Principal
 from emailgency.model.errors import Invalid, Temporary
+from emailgency.model.words import Words
 from emailgency.servers.web.console.languages import chosen
 from emailgency.servers.web.console.pages import Pages
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Octets, Page, Route, Visitor, Who
@@ -109,7 +110,7 @@ class Console:
         try:
             answer: Answer = await route.deed(visitor, asked)
         except Invalid as error:
-            answer = Page("mistake.html", {"words": str(error)}, 400)
+            answer = Page("mistake.html", {"words": error.words}, 400)
         except Gone:
             answer = Page("missing.html", status=404)
         if isinstance(answer, Away):
@@ -158,7 +159,9 @@ class Console:
 
     # ---- answers -----------------------------------------------------------------------------------------
 
-    def _page(self, request: Request, visitor: Visitor, page: Page, told: Sequence[tuple[str, str]] = ()) -> bytes:
+    def _page(
+        self, request: Request, visitor: Visitor, page: Page, told: Sequence[tuple[str, str | Words]] = ()
+    ) -> bytes:
         request.setResponseCode(page.status)
         facts: dict[str, Any] = {
             "static": self._static.names,

@@ -1,43 +1,40 @@
-"""One deed on many ticked addresses, with a result for each (row F1)."""
+"""One deed on many ticked addresses, with a row of its result for each (row F1)."""
 
 from collections.abc import Awaitable, Callable
 
 from emailgency.codec.address import parse
+from emailgency.flows.bulk import Bulk
 from emailgency.model.address import Address
+from emailgency.model.bulk import Step
 from emailgency.model.errors import Invalid
-from emailgency.servers.web.console.routes import Asked, Visitor
+from emailgency.model.words import Words
+from emailgency.servers.web.console.routes import Asked, Away, Page, Visitor
 
-MOST = 1000  # addresses in one go
-_SHOWN = 10  # results that are told one by one
-
-
-async def on_ticked(visitor: Visitor, asked: Asked, deed: Callable[[Address], Awaitable[object]]) -> None:
-    """Do it to each of `address`; tells what was done and, in the words of each refusal, what was not."""
-    given = ticked(asked)
-    done: list[str] = []
-    refused: list[str] = []
-    for text in given:
-        try:
-            await deed(own(visitor, text))
-            done.append(text)
-        except Invalid as error:
-            refused.append(f"{text}: {error}")
-    if done:
-        visitor.tell("success", named(done))
-    for words in refused[:_SHOWN]:
-        visitor.tell("danger", words)
-    if len(refused) > _SHOWN:
-        visitor.tell("danger", f"+ {len(refused) - _SHOWN}")
+_SHOWN = 10  # addresses that are told one by one
 
 
-def ticked(asked: Asked) -> list[str]:
-    """What `address` names, each once."""
-    given = list(dict.fromkeys(asked.many("address")))
-    if not given:
-        raise Invalid("Nothing is ticked.")
-    if len(given) > MOST:
-        raise Invalid(f"At most {MOST} addresses in one go.")
-    return given
+async def on_ticked(
+    visitor: Visitor,
+    subjects: list[str],
+    bulk: Bulk,
+    deed: Callable[[str], Awaitable[Step | None]],
+    words: Words,
+    panel: str,
+) -> Page | Away:
+    """Do it to each; the page of the results, which are kept."""
+    id, results = await bulk.run(visitor.known.customer, subjects, deed, words, panel)
+    return Away(f"/results/{id}") if id else Page("results.html", {"results": results, "id": ""})
+
+
+def on_own(
+    visitor: Visitor, deed: Callable[[Address], Awaitable[Step | None]]
+) -> Callable[[str], Awaitable[Step | None]]:
+    """For `on_ticked`: each of them must be an address of the visitor's customer."""
+
+    async def done(text: str) -> Step | None:
+        return await deed(own(visitor, text))
+
+    return done
 
 
 def own(visitor: Visitor, text: str) -> Address:
@@ -48,8 +45,16 @@ def own(visitor: Visitor, text: str) -> Address:
     text = text.strip()
     address = parse(text if "@" in text else f"{text}@{visitor.address.domain}")
     if address.domain != visitor.address.domain:
-        raise Invalid(f"{text} is no address of yours")
+        raise Invalid("%(address)s is no address of yours", address=text)
     return address
+
+
+def ticked(asked: Asked, field: str = "address") -> list[str]:
+    """What is ticked, each once; none is a mistake."""
+    given = list(dict.fromkeys(asked.many(field)))
+    if not given:
+        raise Invalid("Nothing is ticked.")
+    return given
 
 
 def named(addresses: list[str]) -> str:

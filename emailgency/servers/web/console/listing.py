@@ -22,10 +22,16 @@ class Listing(Struct, Generic[T], frozen=True):
     pages: int
     search: str
     sort: str  # a column, with "-" in front when it goes down
+    also: dict[str, str] = {}  # other fields of the address line that choose rows
 
     def link(self, *, page: int = 1, sort: str | None = None) -> str:
         """The part of an address behind "?" for another page or order of the same search."""
-        fields = {"q": self.search, "sort": self.sort if sort is None else sort, "page": page if page > 1 else ""}
+        fields = {
+            "q": self.search,
+            "sort": self.sort if sort is None else sort,
+            "page": page if page > 1 else "",
+            **self.also,
+        }
         return urlencode({name: value for name, value in fields.items() if value})
 
     def turned(self, column: str) -> str:
@@ -34,7 +40,11 @@ class Listing(Struct, Generic[T], frozen=True):
 
 
 def listed(
-    rows: Sequence[T], asked: Asked, text: Callable[[T], str], columns: dict[str, Callable[[T], object]]
+    rows: Sequence[T],
+    asked: Asked,
+    text: Callable[[T], str],
+    columns: dict[str, Callable[[T], object]],
+    also: dict[str, str] | None = None,
 ) -> Listing[T]:
     """`text` is what a search looks at; `columns` gives a sort key each, the first is the order unless asked."""
     search, sort = asked.given("q").strip()[:200], asked.given("sort")
@@ -46,4 +56,4 @@ def listed(
     found.sort(key=columns[column], reverse=sort.startswith("-"))  # type: ignore[arg-type]  # keys of one column compare
     pages = max(1, -(-len(found) // PAGE))
     page = min(max(1, int(asked.given("page")) if asked.given("page").isdecimal() else 1), pages)
-    return Listing(found[(page - 1) * PAGE : page * PAGE], len(found), len(rows), page, pages, search, sort)
+    return Listing(found[(page - 1) * PAGE : page * PAGE], len(found), len(rows), page, pages, search, sort, also or {})

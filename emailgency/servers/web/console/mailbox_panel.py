@@ -89,7 +89,7 @@ class MailboxPanel:
         """A user's own, or any of the customer for an administrator. Who may not see one does not learn of it."""
         mailbox = await mailbox_at(self._directory, own(visitor, asked.path["address"]))
         if not visitor.known.administrator and mailbox.id != visitor.known.mailbox:
-            raise Invalid(f"{asked.path['address']} is no mailbox of yours")
+            raise Invalid("%(address)s is no mailbox of yours", address=asked.path["address"])
         return mailbox
 
     async def _renewed(self, visitor: Visitor, mailbox: Mailbox) -> str:

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from emailgency.flows.addresses import Addresses
+from emailgency.flows.bulk import Bulk, step_of
 from emailgency.model.address import Address
+from emailgency.model.bulk import Step
 from emailgency.model.directory import Alias, Banished, DistributionList, Mailbox
 from emailgency.model.errors import Invalid
-from emailgency.servers.web.console.deeds import on_ticked, own
+from emailgency.model.words import Words
+from emailgency.servers.web.console.deeds import on_own, on_ticked, own, ticked
 from emailgency.servers.web.console.listing import listed
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory import Directory
@@ -22,9 +25,10 @@ class Row(Struct, frozen=True):
 
 
 class NamesPanel:
-    def __init__(self, directory: Directory, addresses: Addresses) -> None:
+    def __init__(self, directory: Directory, addresses: Addresses, bulk: Bulk) -> None:
         self._directory = directory
         self._addresses = addresses
+        self._bulk = bulk
 
     def routes(self) -> list[Route]:
         return [
@@ -57,8 +61,7 @@ class NamesPanel:
         return Away("/aliases")
 
     async def act_on_aliases(self, visitor: Visitor, asked: Asked) -> Answer:
-        await self._act(visitor, asked, Alias)
-        return Away("/aliases")
+        return await self._act(visitor, asked, Alias, "/aliases")
 
     # -- distribution list -----------------------------------------------------------------------------------
 
@@ -83,8 +86,7 @@ class NamesPanel:
         return Away("/lists")
 
     async def act_on_lists(self, visitor: Visitor, asked: Asked) -> Answer:
-        await self._act(visitor, asked, DistributionList)
-        return Away("/lists")
+        return await self._act(visitor, asked, DistributionList, "/lists")
 
     # -- banished --------------------------------------------------------------------------------------------
 
@@ -95,29 +97,35 @@ class NamesPanel:
     async def banish(self, visitor: Visitor, asked: Asked) -> Answer:
         address = own(visitor, asked.one("address"))
         if await self._directory.entry(visitor.known.customer, address.local) is not None:
-            raise Invalid(f"{address} is in use: it is banished where it stands")
+            raise Invalid("%(address)s is in use: it is banished where it stands.", address=str(address))
         await self._addresses.banish(visitor.author, address)
         visitor.tell("success", str(address))
         return Away("/banished")
 
     async def act_on_banished(self, visitor: Visitor, asked: Asked) -> Answer:
-        await self._act(visitor, asked, Banished)
-        return Away("/banished")
+        return await self._act(visitor, asked, Banished, "/banished")
 
     # -- all -------------------------------------------------------------------------------------------------
 
-    async def _act(self, visitor: Visitor, asked: Asked, kind: type[Alias | DistributionList | Banished]) -> None:
-        deeds = {"remove": self._addresses.remove, "banish": self._addresses.banish}
+    async def _act(
+        self, visitor: Visitor, asked: Asked, kind: type[Alias | DistributionList | Banished], panel: str
+    ) -> Answer:
+        deeds = {
+            "remove": (self._addresses.remove, Words("Addresses are unknown again")),
+            "banish": (self._addresses.banish, Words("Addresses are banished")),
+        }
         if asked.one("deed") not in deeds:
             raise Invalid("Choose what to do.")
+        chosen, words = deeds[asked.one("deed")]
+        customer = visitor.known.customer
 
-        async def deed(address: Address) -> None:
-            entry = await self._directory.entry(visitor.known.customer, address.local)
+        async def deed(address: Address) -> Step | None:
+            entry = await self._directory.entry(customer, address.local)
             if not isinstance(entry, kind):
-                raise Invalid("it is no longer what this list showed")
-            await deeds[asked.one("deed")](visitor.author, address)
+                raise Invalid("It is no longer what this list showed.")
+            return await step_of(self._directory, customer, address.local, lambda: chosen(visitor.author, address))
 
-        await on_ticked(visitor, asked, deed)
+        return await on_ticked(visitor, ticked(asked), self._bulk, on_own(visitor, deed), words, panel)
 
 
 def _panel(template: str, rows: Sequence[Row], asked: Asked) -> Page:

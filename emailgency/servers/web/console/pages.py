@@ -1,10 +1,12 @@
 """Templates into HTML, in the visitor's language. Everything that is not marked as HTML is escaped (attack row 21)."""
 
 import time
+from gettext import NullTranslations
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from emailgency.model.words import Words
 from emailgency.servers.web.console import assets
 from emailgency.servers.web.console.languages import LANGUAGES, translations
 
@@ -34,9 +36,19 @@ class Pages:
             )
             found.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
             found.globals |= {"language": language, "languages": LANGUAGES, "service": self._service}
-            found.filters |= {"octets": octets, "moment": moment}
+            found.filters |= {"octets": octets, "moment": moment, "said": Said(translations(language))}
             self._environments[language] = found
         return found
+
+
+class Said:
+    """Words in one language; plain text stands as it is."""
+
+    def __init__(self, catalogue: NullTranslations) -> None:
+        self._translate = catalogue.gettext
+
+    def __call__(self, words: Words | str) -> str:
+        return words.said(self._translate) if isinstance(words, Words) else words
 
 
 def octets(size: int) -> str:

@@ -6,6 +6,7 @@ from enum import Enum
 from msgspec import Struct
 
 from emailgency.model.address import Address
+from emailgency.model.words import Words
 from emailgency.store.changes import Author
 from emailgency.store.web_sessions import WebSession
 
@@ -43,7 +44,7 @@ class Visitor(Struct, kw_only=True):
         """How the change journal names him."""
         return Author(str(self.address), f"console {self.ip}")
 
-    def tell(self, kind: str, words: str) -> None:
+    def tell(self, kind: str, words: str | Words) -> None:
         """Shown on the next page; `kind` is "success", "warning" or "danger"."""
         self.known.told.append((kind, words))
 
