@@ -13,6 +13,7 @@ from emailgency.flows.pupils import Pupils
 from emailgency.flows.ready_mailboxes import ReadyMailboxes
 from emailgency.flows.receive import Reception
 from emailgency.flows.relay import RelayFlow
+from emailgency.flows.unknown_recipients import UnknownRecipients
 from emailgency.settings import Settings
 from emailgency.store.directory import Directory
 from emailgency.store.learned_recipients import LearnedRecipients
@@ -34,6 +35,7 @@ class Parts(Protocol):
     redis: Redis
     relay: RelayFlow
     spool: Spool
+    unknowns: UnknownRecipients
 
 
 def recipient_learning(parts: Parts, settings: Settings) -> RecipientLearning:
@@ -53,6 +55,7 @@ def recipient_learning(parts: Parts, settings: Settings) -> RecipientLearning:
         settings.learning,
     )
     parts.reception.resolver.is_missing = learning.is_missing
+    parts.reception.guesses = parts.unknowns
     parts.spool.listeners.append(pupils.arrived)
     parts.means.attempts.listeners.append(pupils.attempted)
     parts.incidents.listeners.append(lambda customer, words: learning.wake(customer))

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from emailgency.flows.examination import Examiner
     from emailgency.flows.login import Principal
     from emailgency.flows.resolve import Resolver
-    from emailgency.flows.unknown_recipients import Claimed
+    from emailgency.flows.unknown_recipients import Claimed, UnknownRecipients
     from emailgency.store.arrival import Arrival
     from emailgency.store.spool import Spool
 
@@ -96,6 +96,7 @@ class Reception:
         self._own_names = frozenset((host_name, service_domain))
         self.examiner: Examiner | None = None  # None: nobody looks at who sent a message
         self.rooms: tuple[Claimed, ...] = ()  # who is asked for room at each recipient
+        self.guesses: UnknownRecipients | None = None  # who counts addresses that surely are nobody's
         self.dropped: Callable[[Envelope], None] = lambda envelope: None  # told of mail that nobody wants
         self.committing: dict[str, list[Deferred[None]]] = {}  # fingerprint -> repetitions that wait for its end
 
@@ -178,8 +179,8 @@ class Transaction:
             if meaning is None:
                 return route
         elif route.verdict is not None:
-            unknowns = self._reception.unknowns if route.verdict == MISSING and route.entry is None else None
-            return (unknowns and unknowns.guessed(self._client.ip)) or route.verdict
+            guesses = self._reception.guesses if route.verdict == MISSING and route.entry is None else None
+            return (guesses and guesses.guessed(self._client.ip)) or route.verdict
         else:
             customer = route.customer
             meaning = Meaning(recipient, customer.id, route.targets, route.size_limit, customer.authentication)

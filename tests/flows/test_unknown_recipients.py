@@ -18,7 +18,7 @@ from emailgency.model.address import Address
 from emailgency.model.directory import OPERATOR, Customer, Domain, DomainKind, Plan
 from emailgency.model.envelope import Catchall, Client, Deliver, Recipient, Undelivered
 from emailgency.model.verdict import Verdict
-from emailgency.rules.routing import Route
+from emailgency.rules.routing import MISSING, Route
 from emailgency.store import layout
 from emailgency.store.candidates import Candidates
 from emailgency.store.counts import Counts
@@ -120,6 +120,22 @@ class UnknownRecipientTests(TestCase):
         self.deliver(layout.catchall("c1", Address("old", "mydomain.zz")), 10)
         for _ in range(10):
             assert await self.unknowns.claim(await self.targets("old"), SOMEWHERE, 10) is None
+
+    async def test_attack_08_who_tries_out_names_learns_of_no_more_than_his_budget_is(self) -> None:
+        self.build(at_once=5)
+
+        async def is_missing(customer: Customer, local: str) -> bool:
+            return True
+
+        self.resolver.is_missing = is_missing
+        reception = Reception(self.resolver, MemorySpool(), lambda: 0.0, "mx.emailgency.com", ReceptionLimits())
+        reception.rooms, reception.guesses = (self.unknowns,), self.unknowns
+        client, mail = Client(ip=SOMEWHERE), Mail("a@example.org")
+        transaction = Transaction(reception, client, mail, "ESMTP")
+        said = [await transaction.recipient(Rcpt(f"u{number}@mydomain.zz")) for number in range(8)]
+        assert said == [MISSING] * 5 + [TOO_MANY] * 3
+        self.resolver.is_missing = None
+        assert await transaction.recipient(Rcpt("unknown@mydomain.zz")) == TOO_MANY, "one cannot be told from the other"
 
     # ---- one transaction ---------------------------------------------------------------------------------
 
