@@ -36,6 +36,7 @@ from emailgency.flows.relay import RelayFlow
 from emailgency.flows.relocate import Relocation
 from emailgency.flows.resolve import Resolver
 from emailgency.flows.reverse_path import ReversePaths
+from emailgency.flows.sealing import Sealing
 from emailgency.flows.signing import Signing
 from emailgency.flows.submit import Submission
 from emailgency.flows.unknown_recipients import UnknownRecipients
@@ -185,6 +186,8 @@ class App:
         self.outbound = OutboundFlow(
             self.exchanges, reverse_paths, self.signing, self.bounces, self.means, settings.outbound
         )
+
+        self.relay.sealing = self.outbound.sealing = Sealing(self.signing)
 
         # Who talks to us
         take_mail: dict[str, Any] = {"reactor": reactor, "storer": self.storer, "settings": settings.smtp}

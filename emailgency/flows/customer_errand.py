@@ -28,6 +28,7 @@ from emailgency.store.pending import Hop, Queue, Waiting
 
 if TYPE_CHECKING:
     from emailgency.flows.bounce import Bounces
+    from emailgency.flows.sealing import Sealing
     from emailgency.store.last_good import LastGood
 
 CANDIDATES = 100  # of the oldest messages one is chosen as canary
@@ -65,6 +66,7 @@ class CustomerErrand(Records):
         self._incidents = experience.incidents
         self._limit = limit
         self._clock = clock
+        self.sealing: Sealing | None = None  # None: nothing is sealed
         self._state = State.UP
         self._alerted = ""  # the last alert about the way, as long as it holds
         self._offered: list[Destination] = []  # by the DNS; no message was taken there yet
@@ -107,6 +109,17 @@ class CustomerErrand(Records):
 
     def hopeless(self, reason: Unroutable) -> bool:
         return False
+
+    def unsealed(self, waiting: Waiting) -> bool:
+        if self.sealing is None or waiting.seal is not None:
+            return False
+        return self.sealing.wanted(waiting.live.envelope, self._customers.get(self._hop.customer))
+
+    async def seal(self, waiting: Waiting) -> None:
+        customer, envelope = self._customers.get(self._hop.customer), waiting.live.envelope
+        waiting.seal = b""
+        if self.sealing is not None and customer is not None:
+            waiting.seal = await self.sealing.fields(envelope, self._spool.path(envelope.id), customer.domain)
 
     def outlived(self, waiting: Waiting, now: float) -> bool:
         """Time within incidents does not count, and while one is open nothing expires (row G8)."""

@@ -37,6 +37,12 @@ class Errand(Shape):
     async def destinations(self) -> list[Destination]:
         """Where to go now. Raises Unroutable, Invalid, Temporary."""
 
+    def unsealed(self, waiting: Waiting) -> bool:
+        """Whether `seal` must be waited for before this goes."""
+
+    async def seal(self, waiting: Waiting) -> None:
+        """Make `waiting.seal`. Never fails."""
+
     def outlived(self, waiting: Waiting, now: float) -> bool:
         """Whether this message has waited long enough."""
 
@@ -105,6 +111,12 @@ class Records:
             code=outcome.code,
             reply=outcome.reply,
         )
+
+    def unsealed(self, waiting: Waiting) -> bool:
+        return False
+
+    async def seal(self, waiting: Waiting) -> None:
+        """Nothing is to be made."""
 
     async def put_off(self, waiting: Waiting, outcome: Outcome) -> None:
         """It stays pending; the next attempt is at `waiting.due`."""

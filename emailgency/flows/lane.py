@@ -19,6 +19,7 @@ from emailgency.net.parcel import Closure
 from emailgency.rules.health import Health, State
 from emailgency.store.pending import Hop, Queue, Waiting
 
+SEALED_AHEAD = 8  # messages being sealed at a time
 FULL_WAIT = 1.0  # seconds until the next look for a free place, or for room on the disk
 
 
@@ -37,6 +38,7 @@ class Lane:
         self._means = means
         self._journeys: set[Journey] = set()
         self._alarm: IDelayedCall | None = None
+        self._sealing = 0  # messages taken out of the queue to be sealed
         self._stopped = False
         self._home: Deferred[None] | None = None  # fires when the last courier is back after `stop`
 
@@ -168,6 +170,8 @@ class Lane:
             if journey.probe and self.queue.ready(self._means.clock()):
                 journey.canary = await self._errand.canary(self.queue, self._means.clock())
                 self.settling.carrying += bool(journey.canary)
+                if journey.canary and self._errand.unsealed(journey.canary):
+                    await self._errand.seal(journey.canary)
             closure = await journey.travel()
         finally:
             self.dismiss(journey)
@@ -201,9 +205,24 @@ class Lane:
         while waiting := self.queue.take(now):
             if self._errand.outlived(waiting, now):
                 background("giving up what has waited too long", self.settling.expire(waiting))
-                continue
-            return waiting, self.guard.begin()
+            elif self._errand.unsealed(waiting):
+                background("sealing what is to go", self._seal(waiting))
+                if self._sealing >= SEALED_AHEAD:
+                    return None
+            else:
+                return waiting, self.guard.begin()
         return None
+
+    async def _seal(self, waiting: Waiting) -> None:
+        """It is the next to go again as soon as that is done."""
+        self._sealing += 1
+        self.settling.carrying += 1  # neither empty nor forgettable
+        try:
+            await self._errand.seal(waiting)
+        finally:
+            self._sealing -= 1
+            self.settling.carrying -= 1
+            self.add(waiting)
 
     def _canary_of(self, journey: Journey) -> Waiting | None:
         canary, journey.canary = journey.canary, None

@@ -29,6 +29,7 @@ from emailgency.store.pending import Hop, Waiting, waitings
 if TYPE_CHECKING:
     from emailgency.flows.bounce import Bounces
     from emailgency.flows.reverse_path import ReversePaths
+    from emailgency.flows.sealing import Sealing
     from emailgency.store.spool import Live
 
 DAY = 86_400.0
@@ -99,6 +100,7 @@ class OutboundFlow(Lanes):
         self._signing = signing
         self._bounces = bounces
         self.settings = settings
+        self.sealing: Sealing | None = None  # set before the start; None: no forward is sealed
         self._young: deque[tuple[float, Live]] = deque()  # by arrival; the sender of these knows of no delay yet
         self._homecoming = Homecoming(bounces, means)
         self._placeless: list[tuple[Live, int]] = []  # while the directory does not answer
@@ -120,28 +122,33 @@ class OutboundFlow(Lanes):
 
     async def _place(self, live: "Live", targets: list[int]) -> None:
         """What is for an address of ours stays here, the rest goes to the lane of its domain."""
-        by_way: dict[tuple[str, str, bool], list[int]] = {}  # domain, reverse-path, signed or not
+        by_way: dict[tuple[str, str, str], list[int]] = {}  # domain, reverse-path, what stands before the message
         for index in targets:
             try:
                 if not await self._brought_home(live, index):
                     sender = await self._reverse_paths.of(live.envelope, _outbound(live, index))
-                    signed = _outbound(live, index).origin in SIGNED
-                    by_way.setdefault((_domain(live, index), sender, signed), []).append(index)
+                    origin = _outbound(live, index).origin
+                    mark = "signature" if origin in SIGNED else "seal" if origin == "forward" else ""
+                    by_way.setdefault((_domain(live, index), sender, mark), []).append(index)
             except Exception as error:  # whatever it was, the message must not be forgotten
                 self._placeless.append((live, index))
                 if isinstance(error, Temporary):
                     self._log.warn("{id} has no way yet: {reason}", id=live.envelope.id, reason=str(error))
                 else:
                     self._log.failure("{id} has no way yet", id=live.envelope.id)
-        signature = await self._signature(live) if any(signed for _, _, signed in by_way) else b""
-        for (domain, sender, signed), group in by_way.items():
+        fields = {"": b""}
+        for (domain, sender, mark), group in by_way.items():
+            if mark not in fields:
+                fields[mark] = await self._fields(live, mark)
             lane = self._lane(domain)
-            for waiting in waitings(live, group, sender, signature if signed else b""):
+            for waiting in waitings(live, group, sender, fields[mark]):
                 lane.add(waiting)
 
-    async def _signature(self, live: "Live") -> bytes:
-        envelope = live.envelope
-        return await self._signing.field(envelope.id, self._means.spool.path(envelope.id), envelope.return_path)
+    async def _fields(self, live: "Live", mark: str) -> bytes:
+        envelope, path = live.envelope, self._means.spool.path(live.envelope.id)
+        if mark == "signature":
+            return await self._signing.field(envelope.id, path, envelope.return_path)
+        return await self.sealing.forwarded(envelope, path) if self.sealing else b""
 
     async def _brought_home(self, live: "Live", index: int) -> bool:
         target = _outbound(live, index)

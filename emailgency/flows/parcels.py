@@ -15,7 +15,7 @@ def parcel_of(waiting: Waiting, path: str, token: object) -> Parcel:
     What may be a repetition says so: the id is also in our Received field of the first one, and Message-ID is the same.
     """
     mark = f"X-Emailgency-Id: {waiting.live.envelope.id}\r\n".encode() if waiting.doubtful else b""
-    prefix = mark + waiting.fields
+    prefix = mark + (waiting.seal or b"") + waiting.fields
     envelope = waiting.live.envelope
     paths = []
     for index in waiting.targets:

@@ -26,6 +26,7 @@ from emailgency.store.pending import Hop, Waiting, waitings
 
 if TYPE_CHECKING:
     from emailgency.flows.bounce import Bounces
+    from emailgency.flows.sealing import Sealing
     from emailgency.store.spool import Live
 
 
@@ -61,6 +62,7 @@ class RelayFlow(Lanes):
         self._bounces = bounces
         self._experience = experience
         self.settings = settings
+        self.sealing: Sealing | None = None  # set before the start; None: nothing is sealed
         self.homeless: dict[str, list[Waiting]] = {}  # by customer, while the directory does not answer
         self._removed: set[str] = set()  # customers whose mail is dropped, also what comes back from its way
         self._ill: list[Hop] = []  # were not up when we were stopped: they are probed, mail or not
@@ -151,6 +153,7 @@ class RelayFlow(Lanes):
                 lambda: self.settings.connections,
                 self._means.clock,
             )
+            errand.sealing = self.sealing
             self._open(hop, errand).held = customer.relay is not RelayMode.ON
         return self._lanes[hop]
 

@@ -227,7 +227,7 @@ class Settling:
     def put_back(self, waiting: Waiting, targets: tuple[int, ...], wait: float) -> Waiting:
         """Into the queue again, due in so many seconds."""
         now = self._means.clock()
-        later = replace(waiting, targets=targets, due=now + wait, wait=wait or waiting.wait)
+        later = replace(waiting, targets=targets, due=now + wait, wait=wait or waiting.wait, seal=None)
         self._queue.add(later, now)
         return later
 

@@ -63,11 +63,11 @@ class Signing:
     ) -> None:
         """`own_name`: the domain in which the server itself writes."""
         self._reactor = reactor
-        self._clock = clock
-        self._directory = directory
+        self.clock = clock
+        self.directory = directory
         self._keys = keys
         self._dns = dns
-        self._own_name = own_name
+        self.own_name = own_name
         self._chosen: dict[str, _Choice] = {}
 
     # ---- signing -------------------------------------------------------------------------------------------
@@ -77,13 +77,13 @@ class Signing:
         try:
             header = octets.header(path, offset)
             domain = originators.author_domain(header)
-            key = await self._key_for(domain) if domain else None
+            key = await self.key_for(domain) if domain else None
             if key is None or domain is None:
                 return b""
             body = BodyHash()
             await self._feed(body, path, offset + len(header) + 2)
             return dkim.signature(
-                header, body.digest(), domain=domain, selector=key.selector, key=key.key, at=self._clock()
+                header, body.digest(), domain=domain, selector=key.selector, key=key.key, at=self.clock()
             )
         except (OSError, ValueError, LookupError, Temporary) as error:
             self._log.warn("{id} goes without a signature: {error}", id=id, error=str(error))
@@ -93,12 +93,33 @@ class Signing:
         async for chunk in octets.chunks(self._reactor, path, offset):
             body.feed(chunk)
 
-    async def _key_for(self, domain: str) -> "SigningKey | None":
+    async def signer(self, domain: str) -> Callable[[bytes], bytes]:
+        """Gives the field DKIM-Signature for whole messages with an author of that domain, b"" without a key."""
+        try:
+            key = await self.key_for(domain)
+        except (OSError, ValueError, LookupError, Temporary) as error:
+            self._log.warn("mail of {domain} goes without a signature: {error}", domain=domain, error=str(error))
+            key = None
+
+        def field(message: bytes) -> bytes:
+            if key is None:
+                return b""
+            header, _, text = message.partition(b"\r\n\r\n")
+            body = BodyHash()
+            body.feed(text)
+            return dkim.signature(
+                header + b"\r\n", body.digest(), domain=domain, selector=key.selector, key=key.key, at=self.clock()
+            )
+
+        return field
+
+    async def key_for(self, domain: str) -> "SigningKey | None":
+        """The newest that the DNS shows at `domain`. Raises OSError, ValueError, LookupError, Temporary."""
         choice = self._chosen.get(domain)
         if choice is None or choice.until <= self._reactor.seconds():
             owner = await self._owner(domain)
             key = None
-            for one in await self._in_thread(self._keys.of, owner) if owner else ():
+            for one in await self.in_thread(self._keys.of, owner) if owner else ():
                 if (await self.announced(one, domain)).status == "found":
                     key = one
                     break
@@ -108,22 +129,22 @@ class Signing:
         return choice.key
 
     async def _owner(self, domain: str) -> str | None:
-        if domain == self._own_name:
+        if domain == self.own_name:
             return OPERATOR
-        found = await self._directory.domain(domain)
+        found = await self.directory.domain(domain)
         return found.customer if found else None
 
     # ---- keys ----------------------------------------------------------------------------------------------
 
     async def make(self, owner: str) -> "SigningKey":
         """A new key; it signs nothing before its record is in the DNS. Raises OSError."""
-        day = time.strftime("%Y%m%d", time.gmtime(self._clock()))
-        return await self._in_thread(self._keys.make, owner, day)
+        day = time.strftime("%Y%m%d", time.gmtime(self.clock()))
+        return await self.in_thread(self._keys.make, owner, day)
 
     async def remove(self, owner: str, selector: str) -> None:
         """Sign with it no more. Raises Invalid, OSError."""
         try:
-            await self._in_thread(self._keys.remove, owner, selector)
+            await self.in_thread(self._keys.remove, owner, selector)
         except FileNotFoundError:
             raise Invalid(f"there is no key {selector}") from None
         self._chosen.clear()
@@ -131,7 +152,7 @@ class Signing:
     async def show(self, owner: str, domains: Iterable[str]) -> list[Announced]:
         """Every key at every domain, as the DNS is now; what was remembered of it is forgotten."""
         self._chosen.clear()
-        keys = await self._in_thread(self._keys.of, owner)
+        keys = await self.in_thread(self._keys.of, owner)
         return [await self.announced(key, domain) for domain in domains for key in keys]
 
     async def announced(self, key: "SigningKey", domain: str) -> Announced:
@@ -146,6 +167,6 @@ class Signing:
             status = "unknown" if answer.status is Status.FAILURE else "missing"
         return Announced(key.selector, name, record, status)
 
-    async def _in_thread(self, work: Callable[..., R], *arguments: str) -> R:
+    async def in_thread(self, work: Callable[..., R], *arguments: object) -> R:
         result: R = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *arguments)
         return result

@@ -44,6 +44,7 @@ class Waiting(Struct):
     def received_at(self) -> float:
         return self.live.envelope.received_at
 
+    seal: bytes | None = None  # fields for this attempt alone, before `fields`; None: not made
     @property
     def held(self) -> bool:
         return self.due >= HELD
