@@ -130,12 +130,11 @@ class UnknownRecipientTests(TestCase):
         self.resolver.is_missing = is_missing
         reception = Reception(self.resolver, MemorySpool(), lambda: 0.0, "mx.emailgency.com", ReceptionLimits())
         reception.rooms, reception.guesses = (self.unknowns,), self.unknowns
-        client, mail = Client(ip=SOMEWHERE), Mail("a@example.org")
-        transaction = Transaction(reception, client, mail, "ESMTP")
-        said = [await transaction.recipient(Rcpt(f"u{number}@mydomain.zz")) for number in range(8)]
+        transaction = Transaction(reception, Client(ip=SOMEWHERE), Mail(sender="a@b.example"), "ESMTP")
+        said = [await transaction.recipient(Rcpt(address=f"u{number}@mydomain.zz")) for number in range(8)]
         assert said == [MISSING] * 5 + [TOO_MANY] * 3
         self.resolver.is_missing = None
-        assert await transaction.recipient(Rcpt("unknown@mydomain.zz")) == TOO_MANY, "one cannot be told from the other"
+        assert await transaction.recipient(Rcpt(address="new@mydomain.zz")) == TOO_MANY, "one cannot be told from the other"
 
     # ---- one transaction ---------------------------------------------------------------------------------
 
