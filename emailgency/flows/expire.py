@@ -129,10 +129,11 @@ class Expiry:
 
     async def sweep(self, mailbox: Mailbox, plan: Plan) -> int:
         """How many messages went."""
+        added = self._overflow.added(mailbox.id)
         folders = (await self._folders.listing(layout.mailbox(mailbox.customer, mailbox.id))).folders
         holding = await self._counts.holding(folders)
         quota, days, octets = quota_of(mailbox, plan), delay_of(mailbox, plan), holding.count.octets
-        self._overflow.counted(mailbox.customer, mailbox.id, octets, quota)
+        self._overflow.counted(mailbox.customer, mailbox.id, octets, quota, added)
         spans, now = self._incidents.spans(mailbox.customer), self._clock()
         old, gone = came_before(now, days * DAY, spans), list[Aged]()
         if old is None or not self._clock_is_right():
@@ -145,7 +146,7 @@ class Expiry:
             gone = await self._remove(messages[: min(sweep.count, self._settings.at_once)])
             await self._shorten(mailbox, plan, sweep, octets)
         octets -= sum(message.octets for message in gone)
-        self._overflow.counted(mailbox.customer, mailbox.id, octets, quota)
+        self._overflow.counted(mailbox.customer, mailbox.id, octets, quota, added)
         if octets > quota * FULL:
             self._overflow.due.add(mailbox.id)
         if octets >= quota:

@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 
 NO_ROOM = Verdict(452, "4.2.2", "this mailbox is full, and so is the space kept in reserve; try again later")
 _KEPT = 100_000  # mailboxes, 20 MB
+_NEVER_COUNTED = 1 << 62  # octets of a quota that nothing reaches
 
 
 class Size(Struct):
-    """Octets in one mailbox. `granted`: to open transactions. `coming`: accepted, and not delivered yet."""
+    """Octets in one mailbox. `granted`: to open transactions. `coming`: accepted, and not delivered yet. `added`: by
+    what was delivered, ever.
+    """
 
     customer: str
-    quota: int
+    quota: int = _NEVER_COUNTED
     octets: int = 0
+    added: int = 0
     granted: int = 0
     coming: int = 0
 
@@ -49,13 +53,20 @@ class Overflow:
         self._sizes: dict[str, Size] = {}  # by id of the mailbox
         self._beyond: dict[str, int] = {}  # customer -> octets by which his mailboxes pass their quotas
 
-    def counted(self, customer: str, mailbox: str, octets: int, quota: int) -> None:
-        """What is there now; with what was on its way."""
-        size = self._sizes.pop(mailbox, None) or Size(customer, quota)
+    def added(self, mailbox: str) -> int:
+        """Octets that have been delivered so far, to be asked before counting begins."""
+        size = self._sizes.get(mailbox)
+        return size.added if size is not None else 0
+
+    def counted(self, customer: str, mailbox: str, octets: int, quota: int, added_before: int = 0) -> None:
+        """What is there. What has been delivered since `added_before` may have been counted or not."""
+        size = self._sizes.pop(mailbox, None) or Size(customer)
         self._sizes[mailbox] = size
-        before, size.octets, size.quota, size.coming = size.beyond, octets, quota, 0
+        since = size.added - added_before
+        before, size.octets, size.quota, size.coming = size.beyond, octets + since, quota, 0
         self._note(size, before)
-        self.due.discard(mailbox)
+        if not since:
+            self.due.discard(mailbox)
         while len(self._sizes) > _KEPT:
             self.forget(next(iter(self._sizes)))
 
@@ -64,7 +75,7 @@ class Overflow:
         self.due.discard(mailbox)
         size = self._sizes.pop(mailbox, None)
         if size is not None:
-            before, size.quota = size.beyond, 1 << 62
+            before, size.quota = size.beyond, _NEVER_COUNTED
             self._note(size, before)
 
     def delivered(self, event: "Delivered") -> None:
@@ -75,14 +86,14 @@ class Overflow:
             mailbox = placed.folder.rpartition("/")[2]
             size = self._sizes.get(mailbox)
             if size is None:
-                self.due.add(mailbox)
-                continue
+                size = self._sizes[mailbox] = Size(placed.folder.split("/")[1])
             octets = octets_of(f"{self._root}/{placed.folder}/{placed.subfolder}", placed.name)
             before = size.beyond
             size.octets += octets
+            size.added += octets
             size.coming = max(0, size.coming - octets)
             self._note(size, before)
-            if size.octets > size.quota * FULL:
+            if size.quota == _NEVER_COUNTED or size.octets > size.quota * FULL:
                 self.due.add(mailbox)
 
     async def claim(self, targets: Iterable[Target], ip: str | None, octets: int) -> "Settle | Verdict | None":

@@ -28,6 +28,10 @@ class OverflowTests(TestCase):
         self.people = FewMailboxes(replace(STANDARD, mailbox_quota=1000, reserve=500))
         self.overflow = Overflow(self.people, "/nowhere")  # type: ignore[arg-type]
 
+    def counted(self, mailbox: str, octets: int) -> None:
+        """With nothing delivered meanwhile."""
+        self.overflow.counted("c1", mailbox, octets, 1000, self.overflow.added(mailbox))
+
     async def accepted(self, octets: int, mailbox: str = "paul", *, arrives: bool = True) -> bool:
         """One transaction after the other."""
         settle = await self.overflow.claim((Deliver(customer="c1", mailbox=mailbox, recipient=0),), SOMEWHERE, octets)
@@ -44,28 +48,39 @@ class OverflowTests(TestCase):
         self.overflow.delivered(delivered("paul", 100))
         assert self.overflow.due == {"paul"}
 
+    async def test_what_arrives_while_a_mailbox_is_counted_is_not_forgotten(self) -> None:
+        self.overflow.delivered(delivered("paul", 100))
+        added = self.overflow.added("paul")
+        self.overflow.delivered(delivered("paul", 900))
+        self.overflow.counted("c1", "paul", 100, 1000, added)
+        assert self.overflow.due == {"paul"}
+        assert not await self.accepted(501)
+        added = self.overflow.added("paul")
+        self.overflow.counted("c1", "paul", 1000, 1000, added)
+        assert not self.overflow.due
+
     async def test_other_targets_need_no_room(self) -> None:
-        self.overflow.counted("c1", "paul", 5000, 1000)
+        self.counted("paul", 5000)
         others = (TARGETS[1], Catchall(customer="c1", address="x@mydomain.zz", recipient=0))
         assert await self.overflow.claim(others, SOMEWHERE, 100) is None
 
     async def test_the_quota_refuses_nothing_the_reserve_does(self) -> None:
-        self.overflow.counted("c1", "paul", 950, 1000)
+        self.counted("paul", 950)
         assert [await self.accepted(100) for _ in range(7)] == [True] * 5 + [False] * 2
         assert "paul" in self.overflow.due
 
     async def test_all_mailboxes_of_a_customer_share_his_reserve_and_small_ones_are_not_harmed(self) -> None:
         for name, octets in (("paul", 1300), ("mary", 1150), ("boss", 10)):
-            self.overflow.counted("c1", name, octets, 1000)
+            self.counted(name, octets)
         self.overflow.counted("c2", "chief", 5000, 1000)
         assert [await self.accepted(100, name) for name in ("paul", "mary", "boss")] == [False, False, True]
         assert await self.accepted(50, "mary")
         assert not await self.accepted(1, "mary")
-        self.overflow.counted("c1", "paul", 900, 1000)  # room was made
+        self.counted("paul", 900)  # room was made
         assert await self.accepted(100, "mary")
 
     async def test_what_was_accepted_counts_until_it_is_delivered_and_what_was_not_does_not(self) -> None:
-        self.overflow.counted("c1", "paul", 1000, 1000)
+        self.counted("paul", 1000)
         for _ in range(20):
             settle = await self.overflow.claim(TARGETS, SOMEWHERE, 400)
             assert callable(settle)
@@ -77,15 +92,15 @@ class OverflowTests(TestCase):
         assert await self.accepted(200)
 
     async def test_a_mailbox_that_has_gone_holds_nothing(self) -> None:
-        self.overflow.counted("c1", "paul", 1500, 1000)
+        self.counted("paul", 1500)
         assert not await self.accepted(10)
         self.overflow.forget("paul")
-        self.overflow.counted("c1", "mary", 1000, 1000)
+        self.counted("mary", 1000)
         assert await self.accepted(500, "mary")
 
     async def test_attack_29_fifty_deliveries_at_once_never_share_the_last_room(self) -> None:
         for octets in (1000, 900, 1400):
-            self.overflow.counted("c1", "paul", octets, 1000)
+            self.counted("paul", octets)
             answers = await all_of(*(self.overflow.claim(TARGETS, SOMEWHERE, 100) for _ in range(50)))
             taken = [answer for answer in answers if not isinstance(answer, Verdict)]
             assert len(taken) == (1500 - octets) // 100
@@ -93,11 +108,11 @@ class OverflowTests(TestCase):
                 settle(100)
                 self.overflow.delivered(delivered("paul", 100))
             assert isinstance(await self.overflow.claim(TARGETS, SOMEWHERE, 1), Verdict)
-            self.overflow.counted("c1", "paul", 1500, 1000)  # the recount says the same
+            self.counted("paul", 1500)  # the recount says the same
             assert isinstance(await self.overflow.claim(TARGETS, SOMEWHERE, 1), Verdict)
 
     async def test_a_sender_hears_452_at_that_recipient(self) -> None:
-        self.overflow.counted("c1", "paul", 1500, 1000)
+        self.counted("paul", 1500)
 
         class Means:
             async def resolve(self, recipient: object, index: int) -> object:

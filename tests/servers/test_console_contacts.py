@@ -6,6 +6,7 @@ import glob
 import re
 import smtplib
 from email.message import EmailMessage
+from functools import cache
 from urllib.parse import quote
 
 import pytest
@@ -39,9 +40,15 @@ def stranger(server: Server) -> Browser:
     return Browser(server.ports["https"])
 
 
+@cache
+def mailbox(server: Server, address: str) -> str:
+    """Its id."""
+    return str(server.command("mailbox show", address=address)["id"])
+
+
 def letters(server: Server, address: str) -> list[EmailMessage]:
     """What lies in a mailbox, the oldest first."""
-    id = server.command("mailbox show", address=address)["id"]
+    id = mailbox(server, address)
     found = []
     for path in sorted(glob.glob(f"{server.data}/customers/*/mailboxes/{id}/new/*")):
         with open(path, "rb") as file:
@@ -148,3 +155,14 @@ def test_who_has_a_full_mailbox_is_told_and_so_are_the_contacts(server: Server, 
     assert "1.0 MiB" in text(letter)
     server.wait(lambda: any("is full" in one["Subject"] for one in letters(server, "paul@mydomain.zz")))
     assert len([one for one in letters(server, "paul@mydomain.zz") if one["Subject"].startswith("letter")]) == 3
+
+
+def test_how_long_mail_is_kept_is_chosen_within_the_plan(server: Server, browser: Browser) -> None:
+    here = "/mailboxes/paul@mydomain.zz"
+    assert browser.post(f"{here}/expiration", {"days": "7"}).away == f"/eg{here}"
+    assert "7 days" in browser.get(here).text
+    assert server.command("mailbox show", address="paul@mydomain.zz")["expiration_delay"] == 7
+    for wrong in ("0", "91", "-1", "many", "7.5", "٣", "9" * 30):
+        assert browser.post(f"{here}/expiration", {"days": wrong}).status == 400
+    browser.post(f"{here}/expiration", {"days": ""})
+    assert "30 days" in browser.get(here).text

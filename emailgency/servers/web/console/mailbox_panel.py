@@ -9,6 +9,7 @@ from emailgency.flows.passwords import Passwords
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
+from emailgency.rules.expiry import delay_of, quota_of
 from emailgency.servers.web.console.deeds import own
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory import Directory
@@ -39,6 +40,7 @@ class MailboxPanel:
             Route("GET", "/mailboxes/<address>", Who.USER, self.show),
             Route("POST", "/mailboxes/<address>/password", Who.USER, self.set_password),
             Route("POST", "/mailboxes/<address>/forwarding", Who.USER, self.set_forwarding),
+            Route("POST", "/mailboxes/<address>/expiration", Who.USER, self.set_expiration),
         ]
 
     async def show(self, visitor: Visitor, asked: Asked) -> Answer:
@@ -56,7 +58,9 @@ class MailboxPanel:
             "messages": sum(folder.messages for folder in folders),
             "unseen": sum(folder.unseen for folder in folders),
             "size": sum(folder.size for folder in folders),
-            "quota": plan.vip_quota if mailbox.vip else plan.mailbox_quota,
+            "quota": quota_of(mailbox, plan),
+            "days": delay_of(mailbox, plan),
+            "plan": plan,
             "access": await self._access.of_domain(customer.domain),
         }
         return Page("mailbox.html", facts)
@@ -82,6 +86,18 @@ class MailboxPanel:
         forwards = [line.strip() for line in asked.one("forwards").splitlines() if line.strip()]
         keep_copy = asked.one("keep_copy") == "yes" or not forwards
         await self._addresses.set_mailbox(visitor.author, mailbox.address, forwards=forwards, keep_copy=keep_copy)
+        visitor.tell("success", str(mailbox.address))
+        return Away(f"/mailboxes/{mailbox.address}")
+
+    async def set_expiration(self, visitor: Visitor, asked: Asked) -> Answer:
+        """Row B5: within the plan; empty is what the plan says."""
+        mailbox = await self._mailbox(visitor, asked)
+        days = asked.one("days").strip()
+        if days and not (days.isascii() and days.isdecimal() and len(days) < 6):
+            raise Invalid("The time that mail is kept is a number of days.")
+        await self._addresses.set_mailbox(
+            visitor.author, mailbox.address, expiration_delay=int(days) if days else None
+        )
         visitor.tell("success", str(mailbox.address))
         return Away(f"/mailboxes/{mailbox.address}")
 
