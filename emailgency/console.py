@@ -10,14 +10,16 @@ from emailgency.flows.bounce import Bounces
 from emailgency.flows.bulk import Bulk
 from emailgency.flows.candidates import CandidateFlow
 from emailgency.flows.customer_accounts import CustomerAccounts
+from emailgency.flows.dns_assistant import DnsAssistant
+from emailgency.flows.domain_look import DomainLook
 from emailgency.flows.domain_settings import DomainSettings
+from emailgency.flows.drift_guard import DriftGuard
 from emailgency.flows.exchanges import Exchanges
 from emailgency.flows.flush import Flush
 from emailgency.flows.forget_mail import ForgetMail
 from emailgency.flows.hand_over import HandOver
 from emailgency.flows.incidents import Incidents
 from emailgency.flows.invitations import Invitations
-from emailgency.flows.keep_here import KeepHere
 from emailgency.flows.login import Login
 from emailgency.flows.mail_back import MailBack
 from emailgency.flows.mailbox_status import MailboxStatus
@@ -25,19 +27,22 @@ from emailgency.flows.means import Means
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.passwords import Passwords
 from emailgency.flows.pending_deeds import PendingDeeds
-from emailgency.flows.pending_in_hand import PendingInHand
 from emailgency.flows.pending_letters import PendingLetters
 from emailgency.flows.pending_message import PendingMessages
 from emailgency.flows.pending_view import PendingView
 from emailgency.flows.relay import RelayFlow
 from emailgency.flows.server_view import ServerView
+from emailgency.flows.signing import Signing
 from emailgency.flows.transport_check import TransportCheck
+from emailgency.in_hand import pending_in_hand
 from emailgency.net.egress import Egress
 from emailgency.servers.imap.limits import new_folders
+from emailgency.servers.web.console.assistant_panel import AssistantPanel
 from emailgency.servers.web.console.audit_panel import AuditPanel
 from emailgency.servers.web.console.candidate_panel import CandidatePanel
 from emailgency.servers.web.console.captcha_panel import CaptchaPanel
 from emailgency.servers.web.console.console import ROOT, Console
+from emailgency.servers.web.console.dns_panel import DnsPanel
 from emailgency.servers.web.console.domain_panel import DomainPanel
 from emailgency.servers.web.console.login_panel import LoginPanel
 from emailgency.servers.web.console.mailbox_panel import MailboxPanel
@@ -53,8 +58,8 @@ from emailgency.servers.web.console.pending_panel import PendingPanel
 from emailgency.servers.web.console.results_panel import ResultsPanel
 from emailgency.settings import Settings
 from emailgency.store.audit import Audit
-from emailgency.store.captchas import Captchas
 from emailgency.store.bulk_results import BulkResults
+from emailgency.store.captchas import Captchas
 from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
 from emailgency.store.disk import room
@@ -63,6 +68,8 @@ from emailgency.store.password_links import PasswordLinks
 from emailgency.store.redis import Redis
 from emailgency.store.spool import Spool
 from emailgency.store.web_sessions import WebSessions
+
+SERVICE = "Emailgency"
 
 
 class ConsoleParts(Protocol):
@@ -73,22 +80,27 @@ class ConsoleParts(Protocol):
     clock: Callable[[], float]
     credentials: Credentials
     directory: Directory
+    drift: DriftGuard | None
     egress: Egress
     exchanges: Exchanges
     flush: Flush
     folders: Folders
     incidents: Incidents
     login: Login
+    look: DomainLook | None
     means: Means
     outbound: OutboundFlow
     redis: Redis
     relay: RelayFlow
+    signing: Signing
     spool: Spool
 
 
 def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailAccess, https_port: int) -> Console:
     """What HTTPS answers below /eg/."""
     directory, login = parts.directory, parts.login
+    assert parts.drift is not None
+    assert parts.look is not None
     assert parts.candidates is not None  # awake before the web
     addresses = Addresses(directory, settings.operator)
     passwords = Passwords(directory, parts.credentials)
@@ -100,18 +112,17 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
     view = PendingView(parts.relay, parts.outbound)
     letters = PendingLetters(reactor, parts.spool, view)
     pending = PendingMessages(parts.relay, parts.outbound, parts.spool, letters)
-    keep_here = KeepHere(reactor, parts.spool, parts.clock)
-    attempts, clock = parts.means.attempts, parts.clock
-    hand = PendingInHand(parts.relay, parts.outbound, parts.spool, parts.bounces, keep_here, attempts, clock)
+    hand = pending_in_hand(parts, reactor)
     accounts = CustomerAccounts(directory, settings.service_domain, settings.operator)
     own_settings = DomainSettings(directory, accounts, TransportCheck(parts.exchanges, parts.egress))
     servers = ServerView(parts.relay, parts.incidents, lambda: room(settings.data, settings.disk), parts.clock)
-    pages = Pages("Emailgency")
+    assistant = DnsAssistant(parts.look, settings.service_domain, reactor, settings.assistant)
+    pages = Pages(SERVICE)
     invitations = Invitations(
         directory,
         passwords,
         PasswordLinks(parts.redis, parts.clock),
-        HandOver(parts.exchanges, parts.relay, parts.means),
+        HandOver(parts.exchanges, parts.relay, parts.means, parts.signing),
         PasswordLetters(pages, ROOT, https_port),
         settings.host_name,
         settings.web.password_links,
@@ -119,7 +130,7 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
     panels = (
         LoginPanel(directory, login, sessions, captchas),
         CaptchaPanel(captchas, reactor),
-        OverviewPanel(directory, view),
+        OverviewPanel(directory, view, parts.drift),
         CandidatePanel(parts.candidates, bulk),
         MailboxesPanel(directory, addresses, forget, invitations, bulk, parts.clock),
         MailboxPanel(directory, addresses, passwords, status, access, login, sessions),
@@ -128,6 +139,8 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
         ResultsPanel(bulk),
         DomainPanel(directory, own_settings, parts.flush, view),
         PendingPanel(servers, letters, pending, PendingDeeds(directory, pending, hand), bulk),
+        DnsPanel(directory, parts.drift, parts.signing),
+        AssistantPanel(directory, assistant, access, SERVICE, https_port),
         ContactsPanel(directory, contacts(parts, accounts, pages, settings, https_port)),
         AuditPanel(Audit(reactor, os.path.join(settings.data, "journal"))),
     )

@@ -16,7 +16,7 @@ from emailgency.command.place import default_data
 from emailgency.flows.access import AccessSettings
 from emailgency.flows.bounce import BounceSettings
 from emailgency.flows.customer_accounts import OperatorLimits
-from emailgency.flows.expire import ExpirySettings
+from emailgency.flows.dns_assistant import AssistantSettings
 from emailgency.flows.domain_look import Published
 from emailgency.flows.drift_guard import DriftSettings
 from emailgency.flows.examination import AuthenticationSettings
@@ -133,6 +133,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     dns: DnsSettings = DnsSettings()
     published: Published = Published()
     drift: DriftSettings = DriftSettings()
+    assistant: AssistantSettings = AssistantSettings()
     redis: RedisSettings = RedisSettings()
     directory: DirectorySettings = DirectorySettings()
     storer: StorerSettings = StorerSettings()

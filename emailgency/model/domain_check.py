@@ -8,13 +8,16 @@ from emailgency.model.words import Words
 
 
 class Standing(Enum):
-    """How a record does. UNKNOWN: the DNS does not answer now, which says nothing about the record."""
+    """How a record does. UNKNOWN: the DNS does not answer now, which says nothing about the record; DOUBTFUL: a person
+    must look.
+    """
 
     GOOD = "good"
     OPTIONAL = "optional"  # not there, and nothing is lost
     MISSING = "missing"
     WRONG = "wrong"
     UNKNOWN = "unknown"
+    DOUBTFUL = "doubtful"
 
 
 class Finding(Struct, frozen=True, kw_only=True):

@@ -177,7 +177,7 @@ def mta_sts(wish: Wish, facts: StsFacts | None) -> Finding:
     if not facts.id:
         standing, words = Standing.GOOD, said("no sts")
     elif not facts.looked:
-        standing, words = Standing.OPTIONAL, said("sts not read", host=wish.host, domain=wish.domain)
+        standing, words = Standing.DOUBTFUL, said("sts not read", host=wish.host, domain=wish.domain)
     elif not facts.mode:
         standing, words = Standing.WRONG, said("sts broken", domain=wish.domain)
     elif facts.mode != "none" and facts.refused:

@@ -43,7 +43,7 @@ WORDS = {
     # MTA-STS
     "no sts": Words("You publish no MTA-STS policy: nothing to do."),
     "sts not read": Words(
-        "You publish an MTA-STS policy. It must have the line `mx: %(host)s` before we stand in your MX "
+        "You publish an MTA-STS policy. It must have the line “mx: %(host)s” before we stand in your MX "
         "records, else senders refuse to bring us your mail. See https://mta-sts.%(domain)s/.well-known/mta-"
         "sts.txt."
     ),

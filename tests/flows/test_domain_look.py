@@ -198,7 +198,7 @@ class DomainLookTests(TestCase):
         self.case.zone["_mta-sts.mydomain.zz", "TXT"] = ['"v=STSv1; id=20260101"']
         self.patch(self.case.look, "_policy", None)
         found = await self.finding("mta_sts", stranger=True)
-        assert found.standing is Standing.OPTIONAL
+        assert found.standing is Standing.DOUBTFUL
         assert ALTERNATE in str(found.words)
 
     # ---- names

@@ -1,15 +1,18 @@
 """The overview: is my server up, is mail pending, what needs me."""
 
+from emailgency.flows.drift_guard import DriftGuard
 from emailgency.flows.pending_view import HopLine, PendingView
 from emailgency.model.directory import Customer, Mailbox, RelayMode
+from emailgency.servers.web.console.dns_panel import troubles
 from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Visitor, Who
 from emailgency.store.directory import Directory
 
 
 class OverviewPanel:
-    def __init__(self, directory: Directory, view: PendingView) -> None:
+    def __init__(self, directory: Directory, view: PendingView, guard: DriftGuard) -> None:
         self._directory = directory
         self._view = view
+        self._guard = guard
 
     def routes(self) -> list[Route]:
         return [Route("GET", "/overview", Who.ADMINISTRATOR, self.show)]
@@ -24,6 +27,8 @@ class OverviewPanel:
             "reason": next((hop.reason for hop in hops if hop.state not in ("up", "held")), ""),
             "pending": sum(hop.pending + hop.carrying for hop in hops),
             "oldest": min((hop.oldest for hop in hops if hop.oldest), default=None),
+            "dns_troubles": troubles(self._guard, customer.id),
+            "dns_seen": bool(self._guard.history.latest(customer.id)),
             "mailboxes": len(mailboxes),
             "without_password": sum(mailbox.password is None for mailbox in mailboxes),
         }
