@@ -12,6 +12,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterable
 from itertools import compress
+from sys import intern
 from typing import Protocol
 
 from twisted.internet.defer import DeferredLock
@@ -116,6 +117,21 @@ class Folder:
             self._sizes[index] = size
         return size
 
+    def sizes(self) -> "array[int] | None":
+        """Octets of all files; None: some are not known yet. Not to be changed."""
+        return None if UNKNOWN in self._sizes else self._sizes
+
+    def learn_sizes(self, start: int, end: int) -> None:
+        """What the names from `start` to below `end` say."""
+        sizes = self._sizes
+        for at in range(start, min(end, len(sizes))):
+            if sizes[at] < 0:
+                sizes[at] = size_of(self.names[at])
+
+    def file_name(self, index: int) -> str:
+        """Without its folder."""
+        return self.names[index][4:]
+
     def date(self, index: int) -> float:
         """INTERNALDATE: the file's mtime, read once. Raises FileNotFoundError."""
         uid = self.uids[index]
@@ -176,7 +192,7 @@ class Folder:
         if at == UNKNOWN or modseq < self.modseqs[at]:
             return False
         self.names[at] = f"{subfolder}/{name}"
-        letters = flags_of(name)
+        letters = intern(flags_of(name))
         changed = letters != self.letters[at]
         self.letters[at] = letters
         self.modseqs[at] = modseq

@@ -8,7 +8,7 @@ import msgspec
 from emailgency.codec.mime.summary import Summary
 
 FILE = "summaries.sqlite"
-VERSION = 2  # grows when the serialised form changes; other versions are thrown away
+VERSION = 3  # grows when the serialised form changes; other versions are thrown away
 TABLES = """
 DROP TABLE IF EXISTS summary;
 DROP TABLE IF EXISTS recent;

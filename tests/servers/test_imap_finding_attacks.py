@@ -7,14 +7,14 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from emailgency.store.searching import index
+from emailgency.store.searching import memory
 from tests.support.imap import MESSAGE, Client, Office
 from tests.support.resident import resident
 
 
 class FindingAttacks(TestCase):
     async def setUp(self) -> None:
-        self.patch(index, "FEW", 100)
+        self.patch(memory, "FEW", 100)
         self.office = await Office(stalled_seconds=10, bad_commands=1000).start()
         await self.office.folders.create(self.office.path(), quiet=True)
 
@@ -30,7 +30,7 @@ class FindingAttacks(TestCase):
     async def filled(self, count: int) -> None:
         index = self.office.server.search_index
         await self.office.until(
-            lambda: any(len(known.uids) >= count and not known.filling for known in index._known.values()), 120
+            lambda: any(len(known.uids) >= count and not known.filling for known in index.memory.known.values()), 120
         )
 
     async def turns(self, client: Client, command: bytes) -> int:
@@ -70,7 +70,7 @@ class FindingAttacks(TestCase):
             self.put(number, bomb)
         client = await self.office.member(folder="INBOX")
         await self.filled(120)
-        assert not any(known.refused for known in self.office.server.search_index._known.values())
+        assert not any(known.refused for known in self.office.server.search_index.memory.known.values())
         assert await client.ok(b"SEARCH SUBJECT long") == [b"* SEARCH 113"]
         assert await client.ok(b"SEARCH HEADER X-A b SUBJECT many") == [b"* SEARCH 114"]
         assert len((await client.ok(b"SORT (SUBJECT FROM DATE) UTF-8 ALL"))[0].split()) == 122

@@ -8,7 +8,7 @@ import sqlite3
 from twisted.trial.unittest import TestCase
 
 from emailgency.store import summary_rows
-from emailgency.store.searching import backlog, database, index
+from emailgency.store.searching import backlog, database, memory
 from emailgency.store.storing.messages import Delivered, Placed
 from tests.support.imap import MESSAGE, Client, Office
 from tests.support.mime_corpus import MESSAGES
@@ -30,7 +30,7 @@ def quoted(needle: str) -> bytes:
 
 class SearchIndexes(TestCase):
     async def setUp(self) -> None:
-        self.patch(index, "FEW", 100)
+        self.patch(memory, "FEW", 100)
         self.office = await Office().start()
         await self.office.folders.create(self.office.path(), quiet=True)
 
@@ -43,7 +43,7 @@ class SearchIndexes(TestCase):
             file.write(message)
 
     def known(self) -> list[object]:
-        return list(self.office.server.search_index._known.values())
+        return list(self.office.server.search_index.memory.known.values())
 
     async def filled(self, client: Client, count: int) -> None:
         """Until all of so many messages are known."""
@@ -51,7 +51,7 @@ class SearchIndexes(TestCase):
         await self.office.server.look()
         index = self.office.server.search_index
         await self.office.until(
-            lambda: any(len(known.uids) >= count and not known.filling for known in index._known.values()), 60
+            lambda: any(len(known.uids) >= count and not known.filling for known in index.memory.known.values()), 60
         )
 
     async def answers(self, client: Client, fields: tuple[str, ...] = FIELDS) -> dict[str, bytes]:
@@ -173,7 +173,7 @@ class SearchIndexes(TestCase):
             self.put(f"m{number:04}", MESSAGE + b"number%dend\r\n" % number)
         client = await self.office.member(folder="INBOX")
         await self.filled(client, 150)
-        line = self.office.server.search_index._line
+        line = self.office.server.search_index.filling.line
         line._process.signalProcess("KILL")
         await self.office.until(lambda: line._process is None)
         self.assertEqual(await client.ok(b"SEARCH BODY number77end"), [b"* SEARCH 78"])
@@ -207,8 +207,8 @@ class SearchIndexes(TestCase):
             watch.delivered(Delivered(0, "id", (Placed(self.office.path("Small"), 1, "new", "x"),)))
         self.assertEqual(self.known(), [])
         watch.delivered(Delivered(0, "id", (placed,)))
-        index = self.office.server.search_index
-        await self.office.until(lambda: any(len(known.uids) == backlog.LARGE for known in index._known.values()), 60)
+        known = self.office.server.search_index.memory.known
+        await self.office.until(lambda: any(len(one.uids) == backlog.LARGE for one in known.values()), 60)
         self.assertEqual(len(self.known()), 1)
 
     async def test_a_cache_that_cannot_be_written_or_read_fails_no_search(self) -> None:

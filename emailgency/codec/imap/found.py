@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from emailgency.codec.imap import responses
 from emailgency.codec.imap.return_options import Returns
 from emailgency.codec.imap.sets import compress
 from emailgency.model.threads import Thread
 
 
-def sorted_numbers(numbers: Iterable[int], modseq: int = 0) -> bytes:
+def sorted_numbers(numbers: Sequence[int], modseq: int = 0) -> bytes:
     """`* SORT 2 84 882`; `modseq`: the highest of them (RFC 7162 section 3.1.6)."""
-    more = f" (MODSEQ {modseq})\r\n" if modseq else "\r\n"
-    return b"* SORT" + "".join([f" {value}" for value in numbers]).encode("ascii") + more.encode("ascii")
+    return responses.search(numbers, modseq, b"SORT")
 
 
 def extended(tag: bytes, uid: bool, returns: Returns, numbers: Sequence[int], more: bytes = b"") -> bytes:

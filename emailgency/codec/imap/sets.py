@@ -6,6 +6,7 @@
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -71,10 +72,7 @@ def parse(text: bytes) -> SequenceSet | None:
 
 def compress(numbers: Iterable[int]) -> bytes:
     """`1:3,7` for 1, 2, 3, 7 in this order; runs only where they ascend by one (COPYUID pairs both sets by place)."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return b",".join(b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in runs)
+    column = list(numbers)
+    begins = [0, *(at for at, (one, next) in enumerate(pairwise(column), 1) if next != one + 1)]
+    runs = [(column[begin], column[end - 1]) for begin, end in pairwise([*begins, len(column)])] if column else []
+    return b",".join([b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in runs])

@@ -4,6 +4,8 @@ It holds exactly what `search_text` would find in the message itself. NUL, which
 field and between the parts, so that nothing is found across them.
 """
 
+from collections.abc import Mapping, Sequence
+
 from msgspec import Struct
 
 from emailgency.codec.mime import decoding, headers, search_text, sort_keys, structure
@@ -16,6 +18,7 @@ TEXT = 262144  # characters of the body that are kept
 HEAD = 65536  # octets of the header
 
 _NAMES = {field.encode("ascii"): field for field in FIELDS}
+_USUAL = headers.wanted(_NAMES)
 _PATTERN = headers.wanted({*sort_keys.FIELDS, *_NAMES})
 _REPLACED = "\ufffd".encode()
 
@@ -51,12 +54,23 @@ def extract(octets: Octets, message: Part | None = None) -> Extract:
             whole = False
             break
     return Extract(
-        {field: b"".join(map(_folded, kept.get(name, ()))) for name, field in _NAMES.items()},
+        dict(zip(FIELDS, _usual(kept), strict=True)),
         b"".join(map(_folded, headers.logical_lines(header))) if whole else b"",
         _octets("".join(pieces)) if whole else b"",
         sort_keys.of_fields(fields),
         whole,
     )
+
+
+def usual_texts(octets: Octets, message: Part) -> tuple[bytes, ...]:
+    """Of FIELDS, as `extract` has them; empty when it would not."""
+    if message.body > HEAD:
+        return ()
+    return _usual(headers.read(octets, 0, message.body, _USUAL))
+
+
+def _usual(found: Mapping[bytes, Sequence[bytes]]) -> tuple[bytes, ...]:
+    return tuple([b"".join(map(_folded, found.get(name, ()))) for name in _NAMES])
 
 
 def _folded(value: bytes) -> bytes:

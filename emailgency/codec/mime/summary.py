@@ -2,19 +2,20 @@
 
 from msgspec import Struct
 
-from emailgency.codec.mime import bodystructure, sections, structure
+from emailgency.codec.mime import bodystructure, search_extract, sections, structure
 from emailgency.codec.mime.headers import Octets
 from emailgency.codec.mime.sections import Places
 from emailgency.codec.mime.structure import Part
 
 
 class Summary(Struct, frozen=True, array_like=True):
-    """Serialised answers, and where the parts stand."""
+    """Serialised answers, where the parts stand, and what a search of the usual fields looks through."""
 
     envelope: bytes
     bodystructure: bytes
     body: bytes
     places: Places
+    texts: tuple[bytes, ...]  # of `search_extract.FIELDS`; empty when the header is too long to be kept
 
 
 def summarise(octets: Octets) -> Summary:
@@ -25,4 +26,5 @@ def summarise(octets: Octets) -> Summary:
 def of_tree(octets: Octets, message: Part) -> Summary:
     """`message` is what `structure.read` made of these octets."""
     parts = bodystructure.serialise(octets, message)
-    return Summary(message.envelope or b"NIL", parts.extended, parts.body, sections.places(message))
+    texts = search_extract.usual_texts(octets, message)
+    return Summary(message.envelope or b"NIL", parts.extended, parts.body, sections.places(message), texts)

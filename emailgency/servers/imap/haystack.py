@@ -14,6 +14,7 @@ class Needle:
 
     def __init__(self, text: str) -> None:
         self.text = Text(text)
+        self.octets = self.text.folded.encode("utf-8", "replace")  # as `search_extract` keeps texts
         words = _WORD.findall(text) if text.isascii() else []
         self._word = max(words, key=len, default="").lower().encode("ascii")  # folding may change the white space
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from emailgency.codec.imap import commands, found, responses
 from emailgency.codec.imap.return_options import Returns
-from emailgency.servers.imap import modseqs
+from emailgency.servers.imap import marks, modseqs
 from emailgency.servers.imap.searcher import Searcher
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Completed, Session, bad
@@ -18,7 +18,7 @@ async def search(session: Session, command: commands.Search) -> Completed:
         return bad("All strings are UTF-8 now.")  # RFC 6855 section 3
     view = session.view()
     with Saving(view, command.returns) as saving:
-        positions = await Searcher(session, view).among(command.key, list(range(view.count)))
+        positions = marks.positions(await Searcher(session, view).find(command.key))
         saving.keep(positions)
     numbers = numbered(view, positions, command.uid)
     returns = command.returns

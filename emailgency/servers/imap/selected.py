@@ -5,7 +5,9 @@ the client knows. While that is still the folder's own column, position i of the
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -13,6 +15,8 @@ from emailgency.codec.imap import responses
 from emailgency.codec.imap.sets import SequenceSet
 from emailgency.servers.imap import flags
 from emailgency.store.folder import UNKNOWN, Folder
+
+T = TypeVar("T")
 
 
 class Tone(Struct, frozen=True):
@@ -86,6 +90,18 @@ class Selected:
             return list(zip(positions, positions, strict=True))
         pairs = ((position, self.folder.index(self._uids[position])) for position in positions)
         return [(position, place) for position, place in pairs if place != UNKNOWN]
+
+    @property
+    def known_uids(self) -> Iterable[int]:
+        """Of the messages the client knows, in the order of the view."""
+        return islice(self._uids, self.count)
+
+    def column(self, values: Sequence[T], missing: T) -> Iterable[T]:
+        """A column of the folder in the order of the view; `missing` for messages that have been expunged."""
+        if self.in_step:
+            return islice(values, self.count)
+        places = map(self.folder.index, self.known_uids)
+        return [missing if place == UNKNOWN else values[place] for place in places]
 
     def position(self, uid: int) -> int:
         at = bisect_left(self._uids, uid, 0, self.count)

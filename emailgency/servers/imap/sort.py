@@ -12,6 +12,7 @@ from emailgency.codec.imap.sort_criteria import Algorithm, Criterion, Key
 from emailgency.codec.mime.sort_keys import SortKeys
 from emailgency.rules import threads
 from emailgency.rules.threads import Letter, Steps
+from emailgency.servers.imap import marks
 from emailgency.servers.imap.search import Saving, highest, numbered, tell
 from emailgency.servers.imap.searcher import Searcher
 from emailgency.servers.imap.selected import Selected
@@ -40,7 +41,7 @@ async def sort(session: Session, command: commands.Sort) -> Completed:
     """SORT and UID SORT."""
     view = session.view()
     with Saving(view, command.returns) as saving:
-        positions = await Searcher(session, view).among(command.key, list(range(view.count)))
+        positions = marks.positions(await Searcher(session, view).find(command.key))
         positions = await in_order(session, view, positions, command.criteria)
         saving.keep(positions)
     numbers = numbered(view, positions, command.uid)
@@ -55,7 +56,7 @@ async def sort(session: Session, command: commands.Sort) -> Completed:
 async def thread(session: Session, command: commands.Thread) -> Completed:
     """THREAD and UID THREAD."""
     view = session.view()
-    positions = await Searcher(session, view).among(command.key, list(range(view.count)))
+    positions = marks.positions(await Searcher(session, view).find(command.key))
     facts = await gather(session, view, positions)
     positions = [position for position in positions if position in facts]
     letters = []

@@ -1,11 +1,15 @@
 """Keys that need what a message says: looked up in the search index, and read where it does not know yet."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 
 from emailgency.codec.imap.search_tree import Body, Day, Header, SearchKey, When
 from emailgency.codec.mime import search_text
+from emailgency.codec.mime.search_extract import FIELDS
+from emailgency.servers.imap import marks
 from emailgency.servers.imap.haystack import Needle
+from emailgency.servers.imap.marks import Marks
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Session
 from emailgency.servers.message_file import MessageFile, open_message
@@ -13,26 +17,27 @@ from emailgency.store.searching.index import Answer
 
 
 class TextSearch:
-    """In one view. Ascending positions in, ascending positions out."""
+    """In one view. Marks of messages in, and of those the marks of them that hold the text out."""
 
     def __init__(self, session: Session, view: Selected) -> None:
         self._session = session
         self._view = view
 
-    async def among(self, key: SearchKey, positions: list[int]) -> list[int]:
-        if isinstance(key, Body) and not key.text:
-            return positions  # the empty text is in every message
+    async def among(self, key: SearchKey, asked: Marks) -> Marks:
+        if 1 not in asked or (isinstance(key, Body) and not key.text):
+            return asked  # the empty text is in every message
         answer = await self._known(key)
         self._session.server.search_index.want(self._view.folder)
         view = self._view
-        whole = view.in_step and len(positions) == view.count
-        uids: Sequence[int] = view.folder.uids[: view.count] if whole else view.uids(positions)
-        known, covered = answer.found, answer.covered
-        found = [at for at, uid in zip(positions, uids, strict=True) if uid in known] if known else []
-        if covered >= set(uids):
+        found = marks.both(asked, self._marked(answer.found))
+        unread = marks.both(asked, self._marked(answer.unread))
+        if 1 not in unread:
             return found
-        undecided = [at for at, uid in zip(positions, uids, strict=True) if uid not in covered]
-        return sorted([*found, *await self._by_reading(key, undecided)])
+        more = await self._by_reading(key, marks.positions(unread))
+        return marks.either(found, marks.at(more, view.count))
+
+    def _marked(self, uids: AbstractSet[int]) -> Marks:
+        return bytes(map(uids.__contains__, self._view.known_uids)) if uids else marks.none(self._view.count)
 
     async def _known(self, key: SearchKey) -> Answer:
         """What the index knows."""
@@ -43,20 +48,29 @@ class TextSearch:
             case Body(text, with_header):
                 return await index.in_text(folder, text.casefold(), with_header)
             case Day(True, when, day):
-                keys = await index.sort_keys(folder)
                 limit = day.toordinal()
-                found = {uid for uid, one in keys.items() if one.day is not None and fits(one.day, when, limit)}
-                return Answer(found, keys.keys())
+                return await index.by_keys(folder, lambda keys: keys.day is not None and fits(keys.day, when, limit))
         raise AssertionError(key)
 
     async def _by_reading(self, key: SearchKey, positions: Sequence[int]) -> list[int]:
         needle = Needle(key.text) if isinstance(key, Header | Body) else Needle("")
         found = []
         for position in positions:
-            if await self._read(key, needle, position):
+            known = self._summarised(key, needle, position)
+            if await self._read(key, needle, position) if known is None else known:
                 found.append(position)
             await self._session.line.breathe()
         return found
+
+    def _summarised(self, key: SearchKey, needle: Needle, position: int) -> bool | None:
+        """From memory, when FETCH has just asked for the message's ENVELOPE; None: it has to be read."""
+        if not isinstance(key, Header) or key.field not in FIELDS:
+            return None
+        summary = self._view.folder.summaries.get(self._view.uid(position))
+        if summary is None or not summary.texts:
+            return None
+        text = summary.texts[FIELDS.index(key.field)]
+        return needle.octets in text if needle.octets else bool(text)
 
     async def _read(self, key: SearchKey, needle: Needle, position: int) -> bool:
         view = self._view

@@ -22,7 +22,7 @@ from emailgency.codec.mime.summary import Summary, of_tree
 from emailgency.store import layout, summary_rows
 from emailgency.store.cache_file import CacheFile
 from emailgency.store.searching import database
-from emailgency.store.searching.blocks import Block, Fields, Texts, reopened
+from emailgency.store.searching.blocks import Block, Column, Fields, Texts, reopened
 from emailgency.store.searching.messages import Failed, Forget, Index, Indexed, Reply, Request
 
 NICE = 15
@@ -34,7 +34,7 @@ _BLOCKS = 8  # whose trigrams are made in one transaction, some 50 ms
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _encode = msgspec.msgpack.Encoder().encode
 _fields: msgspec.msgpack.Decoder[Fields] = msgspec.msgpack.Decoder(Fields)
-_texts: msgspec.msgpack.Decoder[Texts] = msgspec.msgpack.Decoder(Texts)
+_column: msgspec.msgpack.Decoder[Column] = msgspec.msgpack.Decoder(Column)
 _keys: msgspec.msgpack.Decoder[list[SortKeys]] = msgspec.msgpack.Decoder(list[SortKeys])
 
 
@@ -112,11 +112,11 @@ class Indexer:
                     del self._behind[path]
                     return
                 rows = cache.execute(
-                    "SELECT id, octets FROM block JOIN text USING (id) WHERE full = 1 AND indexed = 0 LIMIT ?",
+                    "SELECT id, head, body FROM block JOIN text USING (id) WHERE full = 1 AND indexed = 0 LIMIT ?",
                     (_BLOCKS,),
                 ).fetchall()
-                for id, octets in rows:
-                    cache.execute("INSERT INTO grams (rowid, text) VALUES (?, ?)", (id, _searchable(octets)))
+                for id, head, body in rows:
+                    cache.execute("INSERT INTO grams (rowid, text) VALUES (?, ?)", (id, _searchable(head, body)))
                     cache.execute("UPDATE block SET indexed = 1 WHERE id = ?", (id,))
                 if len(rows) < _BLOCKS:
                     del self._behind[path]
@@ -127,16 +127,17 @@ class Indexer:
 def _last_block(cache: sqlite3.Connection, request: Index) -> tuple[Block, tuple[int, ...]]:
     """The folder's block that is not full, taken out, and its id; else an empty one."""
     row = cache.execute(
-        "SELECT id, fields, keys, octets FROM block JOIN text USING (id)"
+        "SELECT id, fields, keys, head, body FROM block JOIN text USING (id)"
         " WHERE folder = ? AND uidvalidity = ? AND full = 0",
         (request.folder, request.uidvalidity),
     ).fetchone()
     if row is None:
         return Block(array("I"), []), ()
-    id, fields, keys, octets = row
+    id, fields, keys, head, body = row
     cache.execute("DELETE FROM block WHERE id = ?", (id,))
     cache.execute("DELETE FROM text WHERE id = ?", (id,))
-    return reopened(_fields.decode(fields), _texts.decode(octets), _keys.decode(keys)), (id,)
+    texts = Texts(_column.decode(head), _column.decode(body))
+    return reopened(_fields.decode(fields), texts, _keys.decode(keys)), (id,)
 
 
 def _store(cache: sqlite3.Connection, request: Index, block: Block) -> Fields:
@@ -150,27 +151,32 @@ def _store(cache: sqlite3.Connection, request: Index, block: Block) -> Fields:
         "UPDATE block SET uids = ?, parts = ?, fields = ? WHERE id = ?",
         (fields.uids, fields.parts, _encode(fields), fields.id),
     )
-    cache.execute("INSERT INTO text VALUES (?, ?)", (fields.id, _encode(block.texts())))
+    texts = block.texts()
+    cache.execute("INSERT INTO text VALUES (?, ?, ?)", (fields.id, _encode(texts.head), _encode(texts.body)))
     return fields
 
 
 def _drop(cache: sqlite3.Connection, folder: str, but: int | None = None) -> None:
     """Forget a folder, `but` for this UIDVALIDITY; out of the trigrams too, which want to be told the text again."""
     rows = cache.execute(
-        "SELECT id, indexed, octets FROM block JOIN text USING (id) WHERE folder = ? AND uidvalidity IS NOT ?",
+        "SELECT id, indexed, head, body FROM block JOIN text USING (id) WHERE folder = ? AND uidvalidity IS NOT ?",
         (folder, but),
     )
-    for id, indexed, octets in rows.fetchall():
+    for id, indexed, head, body in rows.fetchall():
         if indexed:
-            cache.execute("INSERT INTO grams (grams, rowid, text) VALUES ('delete', ?, ?)", (id, _searchable(octets)))
+            text = _searchable(head, body)
+            cache.execute("INSERT INTO grams (grams, rowid, text) VALUES ('delete', ?, ?)", (id, text))
         cache.execute("DELETE FROM text WHERE id = ?", (id,))
         cache.execute("DELETE FROM block WHERE id = ?", (id,))
 
 
-def _searchable(octets: bytes) -> str:
+def _searchable(head: bytes, body: bytes) -> str:
     """A block's texts as one; FTS5 would stop at NUL."""
-    texts = _texts.decode(octets)
-    return (texts.head.octets + b"\n" + texts.body.octets).decode("utf-8", "replace").replace("\0", "\n")
+    return (
+        (_column.decode(head).octets + b"\n" + _column.decode(body).octets)
+        .decode("utf-8", "replace")
+        .replace("\0", "\n")
+    )
 
 
 def _keep(request: Index, summaries: dict[int, Summary]) -> None:

@@ -10,14 +10,14 @@ import sqlite3
 from collections.abc import Iterator
 
 FILE = "search.sqlite"
-VERSION = 1  # grows when something in it changes; other versions are thrown away
+VERSION = 2  # grows when something in it changes; other versions are thrown away
 
 _TABLES = """
 CREATE TABLE block (id INTEGER PRIMARY KEY AUTOINCREMENT, folder TEXT, uidvalidity INTEGER, full INTEGER,
   indexed INTEGER DEFAULT 0, uids BLOB, parts BLOB, fields BLOB, keys BLOB);
 CREATE INDEX block_of_folder ON block (folder, uidvalidity);
 CREATE INDEX block_behind ON block (id) WHERE full = 1 AND indexed = 0;
-CREATE TABLE text (id INTEGER PRIMARY KEY, octets BLOB);
+CREATE TABLE text (id INTEGER PRIMARY KEY, head BLOB, body BLOB);
 """
 _GRAMS = """
 CREATE VIRTUAL TABLE grams USING
