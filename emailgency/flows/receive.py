@@ -18,6 +18,7 @@ from emailgency.codec.smtp.command import Mail, Rcpt
 from emailgency.codec.trace import HeaderScan, Stamp
 from emailgency.flows.heading import Heading
 from emailgency.flows.unknown_recipients import Claims
+from emailgency.model.authentication import Findings
 from emailgency.model.directory import HARD_MESSAGE_LIMIT, OPERATOR
 from emailgency.model.envelope import (
     Catchall,
@@ -164,7 +165,7 @@ class Transaction:
         self._arrival: Arrival | None = None
         self._return_path = 0
         self._size = 0  # octets of the message as SIZE counts
-        self._genuine = False
+        self._findings = Findings()
         self._digest = hashlib.sha256()
         self._scan = HeaderScan()
         self._heading = Heading(self._scan, self._header)
@@ -279,7 +280,7 @@ class Transaction:
             self.log.info("{id} size={size} client={ip} dropped", id=arrival.id, size=self._size, ip=self._client.ip)
             return _queued(arrival.id)
         self._heading.close(arrival)
-        self._genuine = (await self._heading.findings(arrival)).genuine
+        self._findings = await self._heading.findings(arrival)
         fingerprint = self._fingerprint()
         while (waiting := self._reception.committing.get(fingerprint)) is not None:
             ended: Deferred[None] = Deferred()  # a slow disk, and a client who has lost patience and comes again
@@ -345,7 +346,8 @@ class Transaction:
             ret=self._mail.ret,
             envid=self._mail.envid,
             fingerprint=fingerprint,
-            genuine=self._genuine,
+            genuine=self._findings.genuine,
+            checks=tuple(f"{one.method}={one.result}" for one in self._findings.checked),
             subject=subject,
             message_id=message_id,
         )

@@ -91,6 +91,7 @@ class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True):
     genuine: bool = False  # SPF or a signature of his own domain says that the sender is who he says (row C6)
     subject: str = ""  # the field as it stood, on one line; encoded words are not decoded
     message_id: str = ""  # without angle brackets
+    checks: tuple[str, ...] = ()  # "spf=pass" and the like, as RFC 8601 names them
     about: str = ""  # id of the message this one tells of, or is a copy of
 
 

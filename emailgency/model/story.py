@@ -57,7 +57,7 @@ class Facts(Struct, frozen=True, array_like=True):
     tls: str = ""
     mailbox: str = ""  # id of whose user sent it; "": it came from another server, or is our own
     about: str = ""  # id of the message it tells of, or is a copy of
-    tags: tuple[str, ...] = ()  # what checks said of it
+    checks: tuple[str, ...] = ()  # "spf=pass" and the like
 
 
 class Story(Struct, frozen=True):

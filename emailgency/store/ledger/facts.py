@@ -104,6 +104,7 @@ def _facts(envelope: Envelope, recipients: tuple[str, ...], copies: tuple[Copy, 
         tls=(client.tls or "") if ours else "",
         mailbox=(client.mailbox or "") if whole else "",
         about=envelope.about if whole else "",
+        checks=envelope.checks,
     )
 
 
