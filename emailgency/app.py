@@ -97,6 +97,7 @@ LIVE = {
     "bounces",
     "authentication",
     "flush",
+    "signing",
     "drift",
     "stop",
 }
@@ -181,7 +182,7 @@ class App:
             Customers(self.directory), self.exchanges, self.bounces, experience, self.means, settings.relay
         )
         self.flush = Flush(self.relay, clock, settings.flush)
-        self.signing = Signing(reactor, clock, self.directory, SigningKeys(data), dns, name)
+        self.signing = Signing(reactor, clock, self.directory, SigningKeys(data), dns, name, settings.signing)
         reverse_paths = ReversePaths(self.directory, srs)
         self.outbound = OutboundFlow(
             self.exchanges, reverse_paths, self.signing, self.bounces, self.means, settings.outbound
@@ -214,6 +215,7 @@ class App:
         self.loops = [Periodic(reactor, "looking at certificates", DAY, self.certificates.warn)]
 
     # ---- start ---------------------------------------------------------------------------------------------
+        self.loops.append(Periodic(reactor, "removing old keys", DAY, self.signing.remove_old))
 
     def listen(self) -> None:
         """Accept connections of mail from now on."""
@@ -369,6 +371,7 @@ class App:
         self.relay.settings, self.outbound.settings = settings.relay, settings.outbound
         self.examiner.settings = settings.authentication
         self.bounces.settings, self.flush.settings = settings.bounces, settings.flush
+        self.signing.settings = settings.signing
         waiting = sorted(name for name in FIXED if getattr(settings, name) != getattr(self._settings, name))
         if waiting:
             self._log.warn("settings read again; for the next start: {waiting}", waiting=", ".join(waiting))

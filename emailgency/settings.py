@@ -25,6 +25,7 @@ from emailgency.flows.flush import FlushSettings
 from emailgency.flows.login import LoginSettings
 from emailgency.flows.outbound import OutboundSettings
 from emailgency.flows.relay import RelaySettings
+from emailgency.flows.signing import SigningSettings
 from emailgency.listening import parse
 from emailgency.net.dns import DnsSettings
 from emailgency.net.egress import EgressSettings
@@ -120,6 +121,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     credentials: CredentialSettings = CredentialSettings()
     operator: OperatorLimits = OperatorLimits()
     expiry: ExpirySettings = ExpirySettings()
+    signing: SigningSettings = SigningSettings()
     authentication: AuthenticationSettings = AuthenticationSettings()
     relay: RelaySettings = RelaySettings()
     outbound: OutboundSettings = OutboundSettings()

@@ -16,6 +16,7 @@ from emailgency.codec.smtp.client import Mail, Path, Result
 from emailgency.flows.exchanges import Exchanges, Unroutable
 from emailgency.flows.means import Means
 from emailgency.flows.relay import RelayFlow
+from emailgency.flows.signing import Signing
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.model.errors import Invalid
 from emailgency.net.client_tls import Opportunistic
@@ -34,7 +35,7 @@ _WORDS = 300  # characters of the server's own words
 
 
 class Letter(Struct, frozen=True):
-    """`recipient` in wire form; `write` gives the message when it is to go, with CRLF."""
+    """`recipient` in wire form; `write` gives the message when it is to go, with CRLF, from the alternate domain."""
 
     recipient: str
     write: Callable[[], bytes]
@@ -43,8 +44,9 @@ class Letter(Struct, frozen=True):
 class HandOver:
     """One for all customers."""
 
-    def __init__(self, exchanges: Exchanges, relay: RelayFlow, means: Means) -> None:
+    def __init__(self, exchanges: Exchanges, relay: RelayFlow, means: Means, signing: Signing) -> None:
         self._exchanges = exchanges
+        self._signing = signing
         self._relay = relay
         self._means = means
         self._under_way: Counter[str] = Counter()  # by customer
@@ -64,7 +66,8 @@ class HandOver:
             return ["too many connections are open, try again in a moment"] * len(letters)
         self._under_way[customer.id] += 1
         try:
-            return await self._visit_one_of(destinations[:ADDRESSES], letters)
+            sign = await self._signing.signer(customer.alternate_domain)
+            return await self._visit_one_of(destinations[:ADDRESSES], letters, sign)
         finally:
             self._means.places.leave()
             self._under_way[customer.id] -= 1
@@ -79,14 +82,16 @@ class HandOver:
         down = (lane.health for lane in self._relay.lanes(customer.id) if lane.health.state is State.DOWN)
         return next((f"your server does not answer: {health.reason}" for health in down), "")
 
-    async def _visit_one_of(self, destinations: list[Destination], letters: Sequence[Letter]) -> list[str]:
+    async def _visit_one_of(
+        self, destinations: list[Destination], letters: Sequence[Letter], sign: Callable[[bytes], bytes]
+    ) -> list[str]:
         deadline = self._means.reactor.seconds() + PATIENCE
         results = ["no address to try"] * len(letters)
         for destination in destinations:
             if reason := self._means.egress.check(destination.ip, destination.port):
                 results = [reason] * len(letters)
                 continue
-            bag = _Bag(letters)
+            bag = _Bag(letters, sign)
             tls_failed = await self._visit(destination, bag, deadline, in_clear=False)
             if tls_failed and self._means.courier.tls == "may":
                 await self._visit(destination, bag, deadline, in_clear=True)
@@ -123,7 +128,8 @@ class HandOver:
 class _Bag:
     """The letters of one call, for all its connections (net.courier.Cargo)."""
 
-    def __init__(self, letters: Sequence[Letter]) -> None:
+    def __init__(self, letters: Sequence[Letter], sign: Callable[[bytes], bytes]) -> None:
+        self._sign = sign
         self.greeted = False
         self.reason = ""
         self._letters = letters
@@ -147,6 +153,7 @@ class _Bag:
         index, self._next = self._next, self._next + 1
         letter = self._letters[index]
         octets = letter.write()
+        octets = self._sign(octets) + octets
         utf8 = not letter.recipient.isascii()
         mail = Mail(
             sender="",

@@ -3,6 +3,7 @@
 They are kept out of the change journal and of Redis, where all that is written may be shown to those it concerns.
 """
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from emailgency.store import layout
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+_UNUSED = ".unused"
 BITS = 2048  # RFC 8301 section 3.2; longer ones do not fit into one string of a TXT record everywhere
 
 
@@ -22,6 +24,7 @@ class SigningKey(Struct, frozen=True):
     owner: str
     selector: str
     key: "RSAPrivateKey"
+    unused_since: float | None = None  # seconds since the epoch; a newer one signs since then
 
 
 class SigningKeys:
@@ -40,7 +43,7 @@ class SigningKeys:
             with open(self._path(owner, selector), "rb") as file:
                 key = load_pem_private_key(file.read(), None)
             assert isinstance(key, RSAPrivateKey)
-            found.append(SigningKey(owner, selector, key))
+            found.append(SigningKey(owner, selector, key, self._unused_since(owner, selector)))
         return found
 
     def selectors(self, owner: str) -> list[str]:
@@ -50,7 +53,38 @@ class SigningKeys:
         except FileNotFoundError:
             return []
         pieces = (name.split(".") for name in names)
-        return sorted((piece[1] for piece in pieces if len(piece) == 3 and piece[0] == owner), reverse=True)
+        return sorted(
+            (piece[1] for piece in pieces if len(piece) == 3 and piece[0] == owner and piece[2] == "pem"), reverse=True
+        )
+
+    def used(self, key: SigningKey, older: list[SigningKey], now: float) -> None:
+        """A domain signs with `key`, and so no more with the older ones, whose time begins to run; the mark of that is
+        a file beside the key, by its age.
+        """
+        if key.unused_since is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._mark(key.owner, key.selector))
+        for one in older:
+            if one.unused_since is None:
+                mark = self._mark(one.owner, one.selector)
+                os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                os.utime(mark, (now, now))
+
+    def unused_since(self, before: float) -> list[tuple[str, str]]:
+        """Owner and selector of the keys that no domain has used since then."""
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:
+            return []
+        pieces = [name.split(".") for name in names if name.endswith(_UNUSED)]
+        ages = [(owner, selector, self._unused_since(owner, selector)) for owner, selector, _ in pieces]
+        return [(owner, selector) for owner, selector, since in ages if since is not None and since < before]
+
+    def _unused_since(self, owner: str, selector: str) -> float | None:
+        try:
+            return os.stat(self._mark(owner, selector)).st_mtime
+        except FileNotFoundError:
+            return None
 
     def make(self, owner: str, day: str) -> SigningKey:
         """A new key; `day` as 20261122."""
@@ -76,10 +110,15 @@ class SigningKeys:
         if selector not in self.selectors(owner):
             raise FileNotFoundError(selector)
         os.unlink(self._path(owner, selector))
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._mark(owner, selector))
         self._sync()
 
     def _path(self, owner: str, selector: str) -> str:
         return os.path.join(self._folder, f"{owner}.{selector}.pem")
+
+    def _mark(self, owner: str, selector: str) -> str:
+        return os.path.join(self._folder, f"{owner}.{selector}{_UNUSED}")
 
     def _sync(self) -> None:
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

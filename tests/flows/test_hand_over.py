@@ -21,6 +21,15 @@ class NoLanes:
         return ()
 
 
+class NoKeys:
+    """What signs, or not."""
+
+    field = b""
+
+    async def signer(self, domain):
+        return lambda message: self.field
+
+
 class HandOverTests(TestCase):
     def setUp(self) -> None:
         self.sink = Sink()
@@ -28,7 +37,7 @@ class HandOverTests(TestCase):
         self.means = means(None, reactor, ports=(self.sink.port,))
         dns = Dns(DnsSettings(addresses=("127.0.0.1:1",), timeout=0.1), reactor)
         exchanges = Exchanges(dns, self.means.egress, lambda name: False)
-        self.flow = HandOver(exchanges, NoLanes(), self.means)
+        self.flow = HandOver(exchanges, NoLanes(), self.means, NoKeys())
         self.customer = Customer(
             id="acme",
             domain="mydomain.zz",
@@ -47,6 +56,13 @@ class HandOverTests(TestCase):
         self.assertEqual(len({taken.recipients for taken in self.sink.messages}), 80)
         self.assertEqual({(taken.sender, taken.octets) for taken in self.sink.messages}, {("", MESSAGE)})
         self.assertLessEqual(len({taken.line for taken in self.sink.messages}), hand_over.LINES)
+
+    async def test_letters_are_signed_as_they_go(self) -> None:
+        self.sink.up()
+        NoKeys.field = b"DKIM-Signature: v=1\r\n"
+        self.addCleanup(setattr, NoKeys, "field", b"")
+        await self.flow.give(self.customer, self.letters(1))
+        self.assertEqual(self.sink.messages[0].octets, b"DKIM-Signature: v=1\r\n" + MESSAGE)
 
     async def test_no_connection_is_told_for_every_letter(self) -> None:
         results = await self.flow.give(self.customer, self.letters(30))

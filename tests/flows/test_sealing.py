@@ -7,7 +7,7 @@ from twisted.internet.threads import deferToThread
 
 from emailgency.codec.dkim import record
 from emailgency.flows.sealing import Sealing
-from emailgency.flows.signing import Signing
+from emailgency.flows.signing import Signing, SigningSettings
 from emailgency.model.directory import Customer
 from emailgency.model.envelope import Client
 from emailgency.model.errors import Temporary
@@ -27,7 +27,7 @@ class OneKey(Signing):
     """The key of these domains, whatever the DNS says."""
 
     def __init__(self, *domains):
-        super().__init__(reactor, lambda: 1_700_000_000.0, None, None, None, "mx.emailgency.test")
+        super().__init__(reactor, lambda: 1_700_000_000.0, None, None, None, "mx.emailgency.test", SigningSettings())
         self.domains = domains
         self.trouble = None
 

@@ -8,7 +8,7 @@ import dkim as dkimpy
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows.signing import Signing
+from emailgency.flows.signing import DAY, Signing, SigningSettings
 from emailgency.model.directory import OPERATOR
 from emailgency.model.errors import Invalid
 from emailgency.net.dns import Dns, DnsSettings
@@ -23,6 +23,7 @@ RETURN_PATH = b"Return-Path: <paul@mydomain.zz>\r\n"
 class SigningTests(TestCase):
     async def setUp(self) -> None:
         self.folder = tempfile.mkdtemp()
+        self.now = 1_700_000_000.0
         self.addCleanup(shutil.rmtree, self.folder)
         self.real = RealCustomers()
         await self.real.begin()
@@ -31,11 +32,12 @@ class SigningTests(TestCase):
         asking = Dns(DnsSettings(addresses=(self.dns.address,), timeout=0.2, ipv6=False), reactor)
         self.signing = Signing(
             reactor,
-            lambda: 1_700_000_000.0,
+            lambda: self.now,
             self.real.directory,
             SigningKeys(self.folder),
             asking,
             "mx.emailgency.example",
+            SigningSettings(),
         )
 
     async def tearDown(self) -> None:
@@ -118,3 +120,48 @@ def test_private_keys_are_for_nobody_elses_eyes(tmp_path) -> None:
     assert (tmp_path / "signing" / name).stat().st_mode & 0o777 == 0o600
     assert SigningKeys(str(tmp_path)).selectors("acme") == ["eg20261122x00"]
     assert SigningKeys(str(tmp_path)).selectors("ac") == []
+
+    async def test_an_invitation_is_signed_by_the_server_for_its_alternate_domain(self) -> None:
+        await self.publish(OPERATOR, "mx.emailgency.example")
+        message = MESSAGE.replace(b"Paul@MyDomain.zz", b"postmaster@" + self.customer.alternate_domain.encode())
+        sign = await self.signing.signer(self.customer.alternate_domain)
+        assert b"d=mx.emailgency.example;" in sign(message)
+        assert self.good(sign(message) + message)
+        assert self.good(await self.field(message) + message)
+        assert (await self.signing.signer("mydomain.zz"))(MESSAGE) == b""
+
+    async def test_an_old_key_goes_two_weeks_after_a_newer_one_has_begun_to_sign(self) -> None:
+        old = await self.publish(self.customer.id, "mydomain.zz")
+        self.now += DAY
+        new = await self.signing.make(self.customer.id)
+        assert f"s={old};".encode() in await self.field()  # the new one is not in the DNS
+        self.now += 30 * DAY
+        await self.signing.remove_old()
+        [newer, older] = await self.signing.show(self.customer.id, ["mydomain.zz"])
+        assert (newer.selector, older.selector, older.unused_since) == (new.selector, old, None)
+        self.dns.zone[newer.name, "TXT"] = [f'"{newer.record[:200]}" "{newer.record[200:]}"']
+        self.signing._dns = Dns(DnsSettings(addresses=(self.dns.address,), timeout=0.2, ipv6=False), reactor)
+        await self.signing.show(self.customer.id, ["mydomain.zz"])
+        assert f"s={new.selector};".encode() in await self.field()
+        self.now += 13 * DAY
+        await self.signing.remove_old()
+        assert [one.unused_since for one in await self.signing.show(self.customer.id, ["mydomain.zz"])] == [
+            None,
+            self.now - 13 * DAY,
+        ]
+        self.now += 2 * DAY
+        await self.signing.remove_old()
+        assert [one.selector for one in await self.signing.show(self.customer.id, ["mydomain.zz"])] == [new.selector]
+
+    async def test_an_old_key_that_must_sign_again_stays(self) -> None:
+        old = await self.publish(self.customer.id, "mydomain.zz")
+        self.now += DAY
+        new = await self.publish(self.customer.id, "mydomain.zz")
+        assert f"s={new};".encode() in await self.field()
+        del self.dns.zone[f"{new}._domainkey.mydomain.zz", "TXT"]
+        self.signing._dns = Dns(DnsSettings(addresses=(self.dns.address,), timeout=0.2, ipv6=False), reactor)
+        await self.signing.show(self.customer.id, ["mydomain.zz"])
+        assert f"s={old};".encode() in await self.field()
+        self.now += 30 * DAY
+        await self.signing.remove_old()
+        assert len(await self.signing.show(self.customer.id, ["mydomain.zz"])) == 2
