@@ -26,6 +26,7 @@ from emailgency.flows.etrn import Etrn
 from emailgency.flows.examination import Examiner
 from emailgency.flows.exchanges import Exchanges
 from emailgency.flows.flush import Flush
+from emailgency.flows.holds import Holds
 from emailgency.flows.incidents import Incidents
 from emailgency.flows.login import Login
 from emailgency.flows.means import Means, Places
@@ -174,6 +175,7 @@ class App:
             retry=settings.retry,
             places=Places(settings.courier.connections),
             guard=settings.guard,
+            holds=Holds(self.directory),
             hops=settings.smtp.reception.received_fields,
         )
         self.incidents = Incidents(History(reactor, data), clock)

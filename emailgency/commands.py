@@ -12,15 +12,14 @@ from emailgency.flows.exchanges import Exchanges
 from emailgency.flows.flush import Flush
 from emailgency.flows.forget_mail import ForgetMail
 from emailgency.flows.import_addresses import ImportAddresses
+from emailgency.flows.hold_rules import HoldRules
 from emailgency.flows.incidents import Incidents
-from emailgency.flows.keep_here import KeepHere
 from emailgency.flows.learning import RecipientLearning
 from emailgency.flows.mailbox_status import MailboxStatus
 from emailgency.flows.means import Means
 from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.operators import Operators
 from emailgency.flows.passwords import Passwords
-from emailgency.flows.pending_in_hand import PendingInHand
 from emailgency.flows.pending_letters import PendingLetters
 from emailgency.flows.pending_view import PendingView
 from emailgency.flows.reconstruct import Reconstruction
@@ -29,12 +28,14 @@ from emailgency.flows.relay import RelayFlow
 from emailgency.flows.server_view import ServerView
 from emailgency.flows.signing import Signing
 from emailgency.flows.transport_check import TransportCheck
+from emailgency.in_hand import pending_in_hand
 from emailgency.net.egress import Egress
 from emailgency.servers.control.address_commands import AddressCommands
 from emailgency.servers.control.command import Commands
 from emailgency.servers.control.customer_commands import CustomerCommands
 from emailgency.servers.control.dkim_commands import DkimCommands
 from emailgency.servers.control.dns_commands import DnsCommands
+from emailgency.servers.control.hold_commands import HoldCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
 from emailgency.servers.control.recipient_commands import RecipientCommands
@@ -83,9 +84,7 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
     passwords = Passwords(directory, parts.credentials)
     view = PendingView(parts.relay, parts.outbound)
     letters = PendingLetters(reactor, parts.spool, view)
-    keep_here = KeepHere(reactor, parts.spool, parts.clock)
-    attempts, clock = parts.means.attempts, parts.clock
-    hand = PendingInHand(parts.relay, parts.outbound, parts.spool, parts.bounces, keep_here, attempts, clock)
+    hand = pending_in_hand(parts, reactor)
     servers = ServerView(parts.relay, parts.incidents, lambda: room(settings.data, settings.disk), parts.clock)
     forget = ForgetMail(
         reactor, parts.folders, lambda: new_folders(parts.imap.settings if parts.imap else settings.imap)
@@ -99,7 +98,8 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
         CustomerCommands(directory, accounts, transports, view, DropPending(parts.relay), forget).table()
         | MailboxCommands(directory, addresses, passwords, status, forget).table()
         | AddressCommands(directory, accounts, addresses).table()
-        | PendingCommands(directory, accounts, view, letters, hand, parts.flush).table()
+        | PendingCommands(directory, accounts, view, letters, hand, parts.flush, transports).table()
+        | HoldCommands(accounts, HoldRules(accounts, parts.clock), view).table()
         | RecipientCommands(accounts, lambda: parts.learning).table()
         | ServerCommands(directory, accounts, servers).table()
         | DkimCommands(accounts, parts.signing, settings.host_name).table()

@@ -31,6 +31,7 @@ CHANGEABLE = frozenset(
         "authentication",
         "learn_recipients",
         "holds",
+        "holds",
         "pending_lifetime",
         "language",
         "suspended",

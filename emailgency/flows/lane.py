@@ -28,7 +28,7 @@ class Lane:
 
     def __init__(self, hop: Hop, errand: Errand, means: Means) -> None:
         self.hop = hop
-        self.queue = Queue()
+        self.queue = Queue(means.holds.parted)
         self.held = False  # relay on hold: nothing leaves
         self.guard = Guard(errand, means)
         self.guard.changed = self.wake

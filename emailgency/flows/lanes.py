@@ -21,6 +21,7 @@ class Lanes(ABC):
         self._lanes: dict[Hop, Lane] = {}
         self._round: IDelayedCall | None = None
         self._stopped = False
+        means.holds.listeners.append(self._reconsider)
 
     def lanes(self, customer: str | None = None) -> Iterator[Lane]:
         """Those of one customer, or all. A lane comes with its first message and goes some time after its last."""
@@ -37,6 +38,13 @@ class Lanes(ABC):
         """No more patience: close every connection now."""
         for lane in self._lanes.values():
             lane.cut()
+
+    def _reconsider(self, customer: str) -> None:
+        """Other rules of his hold mail now."""
+        for hop, lane in list(self._lanes.items()):
+            if hop.customer in ("", customer):  # lanes to others are everybody's
+                lane.queue.reconsider(self._means.clock())
+                lane.wake()
 
     def _open(self, hop: Hop, errand: Errand) -> Lane:
         lane = self._lanes[hop] = Lane(hop, errand, self._means)

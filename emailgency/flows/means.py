@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from emailgency.flows.attempts import Attempts
+from emailgency.flows.holds import Holds
 from emailgency.net.courier import Courier
 from emailgency.net.egress import Egress
 from emailgency.net.reactor import NetReactor
@@ -50,4 +51,5 @@ class Means(Struct, kw_only=True):
     guard: GuardSettings = GuardSettings()
     hops: int = 50  # Received fields from which a message counts as looping
     attempts: Attempts = field(default_factory=Attempts)
+    holds: Holds = field(default_factory=Holds)
     couriers: Callable[..., Courier] = Courier  # makes them; arguments as Courier's

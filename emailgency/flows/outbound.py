@@ -125,6 +125,7 @@ class OutboundFlow(Lanes):
         by_way: dict[tuple[str, str, str], list[int]] = {}  # domain, reverse-path, what stands before the message
         for index in targets:
             try:
+                await self._means.holds.know(_outbound(live, index).customer)
                 if not await self._brought_home(live, index):
                     sender = await self._reverse_paths.of(live.envelope, _outbound(live, index))
                     origin = _outbound(live, index).origin

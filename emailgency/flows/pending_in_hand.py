@@ -1,4 +1,4 @@
-"""One pending message in somebody's hand: held, released, tried at once, given up, dropped, kept here (product row D1).
+"""One pending message in somebody's hand: held, tried at once, led elsewhere, given up, kept here (product row D1).
 
 A deed is for all that waits of the message, and is refused while any of it is on its way: nobody knows then what its
 server has taken. A held message is a `Tried` record that is never due, so it stays held over a restart; it keeps the
@@ -8,7 +8,6 @@ words of its last attempt, does not expire, and no flush moves it.
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.logger import Logger
@@ -16,44 +15,20 @@ from twisted.logger import Logger
 from emailgency.flows.attempts import Attempt, Attempts
 from emailgency.flows.keep_here import KeepHere
 from emailgency.flows.lane import Lane
+from emailgency.flows.pending_pick import PendingPick, Picked
+from emailgency.flows.reroute import Reroute
 from emailgency.model.directory import Mailbox
-from emailgency.model.envelope import Outbound, Outcome, Relay
+from emailgency.model.envelope import Outcome
 from emailgency.model.errors import Invalid
-from emailgency.store.pending import HELD, Hop, Waiting
+from emailgency.store.pending import HELD, Hop
 
 if TYPE_CHECKING:
     from emailgency.flows.bounce import Bounces
-    from emailgency.flows.outbound import OutboundFlow
-    from emailgency.flows.relay import RelayFlow
-    from emailgency.store.spool import Live, Spool
+    from emailgency.store.spool import Spool
 
 _GIVEN_UP = Outcome(word="bounced", enhanced="5.0.0", reply="given up by the operator before its server took it")
 _DROPPED = Outcome(word="dropped", reply="dropped by the operator")
 _HAND = ("held", "released")  # of what was never tried
-
-
-class Part(Struct, frozen=True):
-    """What waits of one message in one place. `lane` None: the directory has not told yet where it goes."""
-
-    waiting: Waiting
-    lane: Lane | None
-
-
-class Picked(Struct, frozen=True):
-    """All that waits of one message, and nothing of it is on its way."""
-
-    live: "Live"
-    parts: tuple[Part, ...]
-
-    @property
-    def targets(self) -> tuple[int, ...]:
-        return tuple(target for part in self.parts for target in part.waiting.targets)
-
-    @property
-    def recipients(self) -> tuple[str, ...]:
-        plan = self.live.envelope.plan
-        found = (plan[index] for index in self.targets)
-        return tuple(target.address for target in found if isinstance(target, Relay | Outbound))
 
 
 class PendingInHand:
@@ -63,25 +38,25 @@ class PendingInHand:
 
     def __init__(
         self,
-        relay: "RelayFlow",
-        outbound: "OutboundFlow",
+        pick: PendingPick,
         spool: "Spool",
         bounces: "Bounces",
         keep_here: KeepHere,
+        reroute: Reroute,
         attempts: Attempts,
         clock: Callable[[], float],
     ) -> None:
-        self._relay = relay
-        self._outbound = outbound
+        self._pick = pick
         self._spool = spool
         self._bounces = bounces
         self._keep_here = keep_here
+        self._reroute = reroute
         self._attempts = attempts
         self._clock = clock
 
     async def hold(self, id: str, who: str) -> tuple[str, ...]:
         """It is not tried until it is released. Raises Temporary: held, but not on stable storage yet."""
-        picked = self._pick(id)
+        picked = self._pick.pick(id)
         if all(part.waiting.held for part in picked.parts):
             raise Invalid("%(id)s is held already", id=id)
         self._tell(picked, "held", who)
@@ -90,28 +65,30 @@ class PendingInHand:
 
     async def release(self, id: str, who: str) -> tuple[str, ...]:
         """It is due now. Raises Temporary: released, but not on stable storage yet."""
-        picked = self._pick(id)
+        picked = self._pick.pick(id)
         if not any(part.waiting.held for part in picked.parts):
             raise Invalid("%(id)s is not held", id=id)
+        if rules := sorted({part.waiting.rule for part in picked.parts if part.waiting.rule}):
+            raise Invalid("%(id)s is held by rule %(rule)s: remove that", id=id, rule=", ".join(rules))
         self._tell(picked, "released", who)
         await self._due(picked, self._clock(), "released", who)
         return picked.recipients
 
     def retry(self, id: str, who: str) -> str:
         """It is due now, and goes when the guard of its server lets it; how that server does."""
-        picked = self._pick(id)
+        picked = self._pick.pick(id)
         if any(part.waiting.held for part in picked.parts):
             raise Invalid("%(id)s is held: release it first", id=id)
         self._tell(picked, "to be tried at once", who)
-        self._take(picked)
+        self._pick.take(picked)
         for part in picked.parts:
             part.waiting.due = self._clock()
-        self._put_back(picked)
+        self._pick.put_back(picked)
         return ", ".join(sorted({_state(part.lane) for part in picked.parts}))
 
     async def bounce(self, id: str, who: str) -> tuple[str, ...]:
         """Its sender is told, or a copy kept in Undelivered, by rule C6. Raises Temporary: then it waits as before."""
-        picked = self._pick(id)
+        picked = self._pick.pick(id)
         recipients = picked.recipients
         self._tell(picked, "given up", who)
         outcome = replace(_GIVEN_UP, by=who)
@@ -122,7 +99,7 @@ class PendingInHand:
 
     async def keep(self, id: str, mailbox: Mailbox | None, who: str) -> tuple[str, ...]:
         """Into a mailbox of its customer, or Undelivered, and nowhere else. Raises Temporary: it waits as before."""
-        picked = self._pick(id)
+        picked = self._pick.pick(id)
         self._keep_here.check(picked.live.envelope, picked.targets, mailbox)
         recipients = picked.recipients
         place = str(mailbox.address) if mailbox else "Undelivered"
@@ -132,16 +109,32 @@ class PendingInHand:
         self._tell_on(picked, outcome)
         return recipients
 
+    async def reroute(self, id: str, via: str, who: str) -> str:
+        """To another server, `host[:port]` (who asks has looked at it), or "" to its own; the id it has from now on.
+
+        Raises Temporary: it waits as before.
+        """
+        picked = self._pick.pick(id)
+        self._reroute.check(picked.live.envelope, picked.targets, via)
+        self._tell(picked, f"led to {via or 'its own server'}", who)
+        made: list[str] = []
+
+        async def lead() -> None:
+            made.append(await self._reroute.lead(picked.live, picked.targets, via, who))
+
+        await self._end(picked, lead)
+        return made[0]
+
     async def _end(self, picked: Picked, deed: Callable[[], Awaitable[None]]) -> None:
         """By a deed that takes its time; what that does not finish waits as before."""
-        self._take(picked)
+        self._pick.take(picked)
         lanes = [part.lane for part in picked.parts if part.lane]
         for lane in lanes:
             lane.settling.carrying += 1  # a lane that looks empty is forgotten, and this may come back
         try:
             await deed()
         except BaseException:
-            self._put_back(picked)
+            self._pick.put_back(picked)
             raise
         finally:
             for lane in lanes:
@@ -149,59 +142,20 @@ class PendingInHand:
 
     async def drop(self, id: str, who: str) -> tuple[str, ...]:
         """Nobody is told. Raises Temporary: what was not recorded is found again at the next start."""
-        picked = self._pick(id)
+        picked = self._pick.pick(id)
         recipients = picked.recipients
         self._tell(picked, "dropped", who)
-        self._take(picked)
+        self._pick.take(picked)
         outcome = replace(_DROPPED, by=who)
         await self._spool.finished(id, picked.targets, outcome)
         self._tell_on(picked, outcome)
         return recipients
 
-    # ---- finding it, and taking it out ---------------------------------------------------------------------
-
-    def _pick(self, id: str) -> Picked:
-        live = self._spool.live.get(id)
-        plan = live.envelope.plan if live else ()
-        wanted = {index for index in live.remaining if isinstance(plan[index], Relay | Outbound)} if live else set()
-        if live is None or not wanted:
-            raise Invalid("no message %(id)s is pending", id=id)
-        picked = Picked(live, tuple(self._parts(live)))
-        if wanted.difference(picked.targets):
-            raise Invalid("%(id)s is on its way right now: ask again in a moment", id=id)
-        return picked
-
-    def _parts(self, live: "Live") -> list[Part]:
-        customers = {target.customer for target in live.envelope.plan if isinstance(target, Relay)}
-        lanes = [lane for customer in customers for lane in self._relay.lanes(customer)]
-        lanes += self._outbound.lanes()
-        parts = [Part(one, lane) for lane in lanes for one in lane.queue if one.live is live]
-        homeless = [one for customer in customers for one in self._relay.homeless.get(customer, ())]
-        return parts + [Part(one, None) for one in homeless if one.live is live]
-
-    def _take(self, picked: Picked) -> None:
-        for lane in {part.lane for part in picked.parts if part.lane}:
-            lane.queue.remove(lambda waiting: waiting.live is picked.live)
-        for customer, waiting in self._relay.homeless.items():
-            if any(one.live is picked.live for one in waiting):
-                self._relay.homeless[customer] = [one for one in waiting if one.live is not picked.live]
-
-    def _put_back(self, picked: Picked) -> None:
-        """What is not finished, where it was."""
-        for part in picked.parts:
-            waiting = part.waiting
-            waiting.targets = tuple(target for target in waiting.targets if target in picked.live.remaining)
-            if not waiting.targets:
-                continue
-            if part.lane:
-                part.lane.add(waiting)
-            else:
-                target = picked.live.envelope.plan[waiting.targets[0]]
-                self._relay.homeless.setdefault(target.customer, []).append(waiting)
+    # ---- how ------------------------------------------------------------------------------------------------
 
     async def _due(self, picked: Picked, due: float, word: str, who: str) -> None:
         """Due then, also after a restart; what its server last said stays known."""
-        self._take(picked)
+        self._pick.take(picked)
         for part in picked.parts:
             part.waiting.due = due
         outcomes: dict[Outcome, list[int]] = {}
@@ -211,7 +165,7 @@ class PendingInHand:
             outcomes.setdefault(replace(outcome, by=who), []).append(target)
         record, id = self._spool.tried, picked.live.envelope.id
         records = [Deferred.fromCoroutine(record(id, some, due, outcome)) for outcome, some in outcomes.items()]
-        self._put_back(picked)  # all records are begun: from here on it may go, and end
+        self._pick.put_back(picked)  # all records are begun: from here on it may go, and end
         try:
             await gatherResults(records, consumeErrors=True)
         except FirstError as first:

@@ -20,6 +20,7 @@ class HopLine(Struct, frozen=True, kw_only=True):
 
     customer: str
     domain: str | None  # "": the customer's SMTP transport; None: the directory has not told yet
+    via: str = ""  # the server to which somebody has led it
     pending: int  # transactions waiting
     carrying: int  # on their way now
     oldest: float | None
@@ -40,6 +41,7 @@ class MessageLine(Struct, frozen=True, kw_only=True):
     size: int
     due: float
     held: bool  # until somebody releases it
+    rule: str  # id of the rule that holds it; "": none does
     last: str  # the last attempt's reply; "" before the first
     expires_at: float | None  # as of a HopLine; what is held does not
 
@@ -64,6 +66,14 @@ class PendingView:
         found = (pair for pair in self._waiting(customer) if wanted(pair[0]))
         waiting = sorted(found, key=lambda pair: pair[0].received_at)
         return [_message_line(one, lane) for one, lane in islice(waiting, limit)]
+
+    def rules(self, customer: str) -> Iterator[str]:
+        """The id of the rule for each of his messages that one holds, outbound mail among them."""
+        for lane in (*self._relay.lanes(customer), *self._outbound.lanes()):
+            for one in lane.queue:
+                target = one.live.envelope.plan[one.targets[0]]
+                if one.rule and isinstance(target, Relay | Outbound) and target.customer == customer:
+                    yield one.rule
 
     def show(self, id: str) -> list[MessageLine]:
         """What waits of one message; empty when nothing does."""
@@ -106,6 +116,7 @@ def _hop_line(lane: Lane) -> HopLine:
     return HopLine(
         customer=lane.hop.customer,
         domain=lane.hop.domain,
+        via=lane.hop.via,
         pending=len(lane.queue),
         carrying=lane.carrying,
         oldest=oldest,
@@ -129,6 +140,7 @@ def _message_line(waiting: "Waiting", lane: Lane | None) -> MessageLine:
         size=envelope.size,
         due=waiting.due,
         held=waiting.held,
+        rule=waiting.rule,
         last=f"{tried.outcome.code or ''} {tried.outcome.reply}".strip() if tried else "",
         expires_at=None if lane is None or waiting.held else lane.expires_at(envelope.received_at),
     )

@@ -19,6 +19,7 @@ from emailgency.flows.exchanges import Exchanges
 from emailgency.flows.lane import Lane
 from emailgency.flows.lanes import Lanes
 from emailgency.flows.means import Means
+from emailgency.flows.rerouted_errand import ReroutedErrand
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.model.envelope import Outcome, Relay
 from emailgency.model.errors import Temporary
@@ -86,7 +87,7 @@ class RelayFlow(Lanes):
         by_domain: dict[Hop, list[int]] = {}
         for index, target in wanted:
             if isinstance(target, Relay):
-                hop = Hop(target.address.rpartition("@")[2].lower(), target.customer)
+                hop = Hop(target.address.rpartition("@")[2].lower(), target.customer, target.via)
                 by_domain.setdefault(hop, []).append(index)
         for hop, targets in by_domain.items():
             found = list(waitings(live, targets))
@@ -133,18 +134,21 @@ class RelayFlow(Lanes):
             if not known:
                 background("looking up the customer of pending mail", self._house(id))
             return
+        self._means.holds.meet(customer)
         for one in waiting:
             self._lane(customer, one).add(one)
 
     def _lane(self, customer: Customer, waiting: Waiting) -> Lane:
         target = waiting.live.envelope.plan[waiting.targets[0]]
         assert isinstance(target, Relay)
+        if target.via:
+            return self._lane_to(customer, Hop("", customer.id, target.via))
         domain = "" if customer.smtp_transport else target.address.rpartition("@")[2].lower()
         return self._lane_to(customer, Hop(domain, customer.id))
 
     def _lane_to(self, customer: Customer, hop: Hop) -> Lane:
         if hop not in self._lanes:
-            errand = CustomerErrand(
+            own = CustomerErrand(
                 hop,
                 self._customers,
                 self._exchanges,
@@ -153,8 +157,9 @@ class RelayFlow(Lanes):
                 lambda: self.settings.connections,
                 self._means.clock,
             )
-            errand.sealing = self.sealing
-            self._open(hop, errand).held = customer.relay is not RelayMode.ON
+            own.sealing = self.sealing
+            led = ReroutedErrand(hop.via, own, self._exchanges, self._bounces) if hop.via else own
+            self._open(hop, led).held = customer.relay is not RelayMode.ON
         return self._lanes[hop]
 
     async def _house(self, id: str) -> None:
@@ -210,7 +215,8 @@ class RelayFlow(Lanes):
         for lane in self._lanes.values():
             if lane.quiet:
                 lane.guard.quiet()
-        ill = {hop.customer for hop, lane in self._lanes.items() if lane.guard.probing or not lane.quiet or lane.held}
+        own = [(hop.customer, lane) for hop, lane in self._lanes.items() if not hop.via]
+        ill = {customer for customer, lane in own if lane.guard.probing or not lane.quiet or lane.held}
         ill |= {hop.customer for hop in self._ill} | set(self.homeless)
         for customer in self._experience.incidents.ongoing() - ill:
             self._experience.incidents.close(customer)
@@ -225,7 +231,7 @@ class RelayFlow(Lanes):
         except (Temporary, LookupError):
             return
         for lane in list(self.lanes(id)):
-            if bool(lane.hop.domain) is bool(customer.smtp_transport):
+            if not lane.hop.via and bool(lane.hop.domain) is bool(customer.smtp_transport):
                 for waiting in lane.queue.remove(lambda _: True):
                     self._lane(customer, waiting).add(waiting)
                 lane.wake()  # to find that it has nothing to wait for
@@ -238,13 +244,13 @@ class RelayFlow(Lanes):
             if lane.held != held:
                 lane.held = held
                 lane.wake()
-            if lane.forgettable or (lane.empty and self._is_no_way(customer, lane.hop)):
+            if lane.forgettable or (lane.empty and _is_no_way(customer, lane.hop)):
                 await lane.stop()
                 del self._lanes[lane.hop]
 
-    @staticmethod
-    def _is_no_way(customer: Customer, hop: Hop) -> bool:
-        """No mail of the customer goes there any more."""
-        if customer.relay is RelayMode.NONE or bool(hop.domain) is bool(customer.smtp_transport):
-            return True
-        return bool(hop.domain) and hop.domain not in (customer.domain, *customer.domain_aliases)
+
+def _is_no_way(customer: Customer, hop: Hop) -> bool:
+    """No new mail of the customer goes there by itself."""
+    if hop.via or customer.relay is RelayMode.NONE or bool(hop.domain) is bool(customer.smtp_transport):
+        return True
+    return bool(hop.domain) and hop.domain not in (customer.domain, *customer.domain_aliases)

@@ -84,6 +84,16 @@ class Contact(Struct, frozen=True, kw_only=True, omit_defaults=True):
     wants: tuple[Notice, ...] = tuple(Notice)
 
 
+class HoldRule(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What it fits stays here until the rule goes (rules.holds); two empty patterns fit everything."""
+
+    id: str
+    sender: str = ""
+    recipient: str = ""
+    by: str = ""  # who made it
+    at: float = 0.0  # and when, seconds since the epoch
+
+
 class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One organisation. `alternate_domain` is stored once at creation and never recomputed (row A9)."""
 
@@ -102,6 +112,7 @@ class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     authentication: bool = False  # row C8: SPF, DKIM, DMARC and ARC of his mail are looked at, noted and sealed
     language: str = "en"  # one of LANGUAGES: of the mail we write to his people
     learn_recipients: bool = False  # row G5: his server is asked which addresses it has
+    holds: tuple[HoldRule, ...] = ()  # row D1
     learn_recipients: bool = False  # row G5: his server is asked which addresses it has
     suspended: bool = False  # by the operator: nobody logs in or sends, mail stays with its senders, nothing is lost
     contacts: tuple[Contact, ...] = ()  # who is told what happens here (row E4)

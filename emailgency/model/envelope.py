@@ -50,11 +50,15 @@ class Undelivered(Struct, frozen=True, kw_only=True, tag="undelivered"):
 
 
 class Relay(Struct, frozen=True, kw_only=True, tag="relay"):
-    """To the customer's own server; `address` is the wire form to use there (row A9 rewrites the domain)."""
+    """To the customer's own server; `address` is the wire form to use there (row A9 rewrites the domain).
+
+    `via` is `host[:port]` of another server, to which somebody has led it.
+    """
 
     customer: str
     address: str
     recipient: int
+    via: str = ""
 
 
 class Outbound(Struct, frozen=True, kw_only=True, tag="outbound"):

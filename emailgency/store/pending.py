@@ -5,7 +5,7 @@ due; what somebody holds lies beside them. A message costs one small record here
 spool's. Redis is not asked: the schedule can always be made again from the spool, and is at each start.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,18 @@ TRANSACTION = 100  # recipients; RFC 5321 section 4.5.3.1.8 lets a server refuse
 
 
 class Hop(Struct, frozen=True):
-    """Where mail goes: to a customer's own server (`customer` set) or to anybody's. `domain` "": his SMTP transport."""
+    """Where mail goes: to a customer's own server (`customer` set) or to anybody's. `domain` "": his SMTP transport.
+
+    `via`: to this `host[:port]` instead, because somebody said so.
+    """
 
     domain: str
     customer: str = ""
+    via: str = ""
 
     def __str__(self) -> str:
+        if self.via:
+            return f"{self.customer}>{self.via}"
         return f"{self.customer}:{self.domain}" if self.customer else self.domain
 
 
@@ -39,6 +45,7 @@ class Waiting(Struct):
     sender: str | None = None  # reverse-path in wire form; None: the envelope's
     fields: bytes = b""  # header fields of ours to stand before the message
     doubtful: bool = False  # perhaps the next hop has it already: a final reply was lost, or we were restarted
+    rule: str = ""  # id of the customer's rule that holds it
 
     @property
     def received_at(self) -> float:
@@ -47,7 +54,7 @@ class Waiting(Struct):
     seal: bytes | None = None  # fields for this attempt alone, before `fields`; None: not made
     @property
     def held(self) -> bool:
-        return self.due >= HELD
+        return self.due >= HELD or bool(self.rule)
 
 
 def waitings(live: "Live", targets: list[int], sender: str | None = None, fields: bytes = b"") -> Iterator[Waiting]:
@@ -63,9 +70,13 @@ def waitings(live: "Live", targets: list[int], sender: str | None = None, fields
 
 
 class Queue:
-    """Everything pending for one hop; taken out while an attempt is made, put back if that settled nothing."""
+    """Everything pending for one hop; taken out while an attempt is made, put back if that settled nothing.
 
-    def __init__(self) -> None:
+    `parted` gives what is to be added for something: as it is, or in parts of which a rule holds some.
+    """
+
+    def __init__(self, parted: Callable[[Waiting], Iterable[Waiting]] = lambda waiting: (waiting,)) -> None:
+        self._parted = parted
         self._ready: list[tuple[float, int, Waiting]] = []  # received_at, tie, ...
         self._later: list[tuple[float, int, Waiting]] = []  # due, tie, ...
         self._held: list[Waiting] = []  # never due
@@ -85,13 +96,19 @@ class Queue:
         return len(self._held)
 
     def add(self, waiting: Waiting, now: float) -> None:
-        self._tie += 1
-        if waiting.due <= now:
-            heappush(self._ready, (waiting.received_at, self._tie, waiting))
-        elif waiting.held:
-            self._held.append(waiting)
-        else:
-            heappush(self._later, (waiting.due, self._tie, waiting))
+        for part in self._parted(waiting):
+            self._tie += 1
+            if part.held:
+                self._held.append(part)
+            elif part.due <= now:
+                heappush(self._ready, (part.received_at, self._tie, part))
+            else:
+                heappush(self._later, (part.due, self._tie, part))
+
+    def reconsider(self, now: float) -> None:
+        """Other rules hold other mail now."""
+        for waiting in self.remove(lambda _: True):
+            self.add(waiting, now)
 
     def ready(self, now: float) -> int:
         """How many may go now."""

@@ -10,6 +10,7 @@ from emailgency.servers.control.command import Commands
 from emailgency.servers.control.customer_commands import CustomerCommands
 from emailgency.servers.control.dkim_commands import DkimCommands
 from emailgency.servers.control.dns_commands import DnsCommands
+from emailgency.servers.control.hold_commands import HoldCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
 from emailgency.servers.control.recipient_commands import RecipientCommands
@@ -24,7 +25,8 @@ SERVER: Commands = (
     | AddressCommands(NOTHING, NOTHING, NOTHING).table()
     | DkimCommands(NOTHING, NOTHING, NOTHING).table()
     | DnsCommands(NOTHING, NOTHING, NOTHING).table()
-    | PendingCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
+    | PendingCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
+    | HoldCommands(NOTHING, NOTHING, NOTHING).table()
     | RecipientCommands(NOTHING, NOTHING).table()
     | ServerCommands(NOTHING, NOTHING, NOTHING).table()
     | UpkeepCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()

@@ -7,12 +7,15 @@ from twisted.internet.task import Clock
 from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import TestCase
 
+from emailgency.flows import reroute
 from emailgency.flows.attempts import Attempts
 from emailgency.flows.errand import Records
 from emailgency.flows.keep_here import KeepHere
 from emailgency.flows.lane import Lane
 from emailgency.flows.pending_in_hand import PendingInHand
+from emailgency.flows.pending_pick import PendingPick
 from emailgency.flows.pending_view import PendingView
+from emailgency.flows.reroute import Reroute
 from emailgency.model.address import Address
 from emailgency.model.directory import Customer, Mailbox, RelayMode
 from emailgency.model.envelope import Deliver, Outbound, Outcome, Relay
@@ -39,6 +42,7 @@ class InHand(TestCase):
         self.bounces = RecordedBounces(self.spool)
         self.attempts = Attempts()
         self.keeping = KeepHere(None, self.spool, self.clock.seconds)
+        self.rerouting = Reroute(None, self.spool, self.clock.seconds)
         self.said = []
         self.patch(PendingInHand, "_log", Logger(observer=self.said.append))
         self.begin()
@@ -57,7 +61,8 @@ class InHand(TestCase):
 
     def in_hand(self):
         attempts, clock = self.attempts, self.clock.seconds
-        return PendingInHand(self.flow, self.outbound, self.spool, self.bounces, self.keeping, attempts, clock)
+        pick = PendingPick(self.flow, self.outbound, self.spool)
+        return PendingInHand(pick, self.spool, self.bounces, self.keeping, self.rerouting, attempts, clock)
 
     def restart(self):
         self.begin()
@@ -216,6 +221,45 @@ class InHand(TestCase):
         ]
         assert {str(one.hop) for one in heard} == {"acme:mydomain.zz", "acme:other.zz"}
 
+    async def test_what_a_rule_holds_is_released_by_the_rule_alone(self):
+        self.accept("m1")
+        (lane,) = self.flow.lanes()
+        (waiting,) = lane.queue.remove(lambda _: True)
+        self.patch(lane.queue, "_parted", lambda one: [replace(one, rule="7")])
+        lane.add(waiting)
+        with self.assertRaisesRegex(Invalid, "held by rule 7"):
+            await self.hand.release("m1", "anna")
+        with self.assertRaisesRegex(Invalid, "release it first"):
+            self.hand.retry("m1", "anna")
+        assert self.ready() == []
+
+    async def test_a_message_is_led_to_another_server_as_old_as_it_is(self):
+        led = []
+
+        async def copied(spool, reactor, original, now, **changes):
+            led.append(changes)
+            return "m2"
+
+        self.patch(reroute, "copied", copied)
+        live = self.accept("m1", (Deliver(customer="acme", mailbox="x", recipient=0), TO_HIM))
+        assert await self.hand.reroute("m1", "192.0.2.1:25", "anna") == "m2"
+        ((changes),) = led
+        assert changes["plan"] == (replace(TO_HIM, via="192.0.2.1:25"),)
+        assert changes["received_at"] == live.envelope.received_at
+        assert self.spool.live["m1"].remaining == {0}, "its copy here is not touched"
+        assert self.lines() == ["m1 for 'u@mydomain.zz' led to 192.0.2.1:25 by anna"]
+
+    async def test_a_message_that_cannot_be_copied_waits_as_before(self):
+        self.accept("m1")
+
+        async def fail(*given, **more):
+            raise Temporary("no space left on device")
+
+        self.patch(reroute, "copied", fail)
+        with self.assertRaises(Temporary):
+            await self.hand.reroute("m1", "192.0.2.1", "anna")
+        assert self.ready() == ["m1"]
+
     async def test_drop_tells_nobody(self):
         self.accept("m1")
         self.accept("m2")
@@ -239,6 +283,8 @@ class InHand(TestCase):
                 await deed("m1", "anna")
         with self.assertRaisesRegex(Invalid, "m1 is on its way right now"):
             self.hand.retry("m1", "anna")
+        with self.assertRaisesRegex(Invalid, "m1 is on its way right now"):
+            await self.hand.reroute("m1", "192.0.2.1", "anna")
         assert live.remaining == {0, 1}
         assert self.lines() == []
 

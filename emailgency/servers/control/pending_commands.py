@@ -12,6 +12,7 @@ from emailgency.flows.flush import Flush
 from emailgency.flows.pending_in_hand import PendingInHand
 from emailgency.flows.pending_letters import PendingLetters, Search
 from emailgency.flows.pending_view import HopLine, MessageLine, PendingView
+from emailgency.flows.transport_check import TransportCheck
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.servers.control.command import Asker, Command, Commands
@@ -37,6 +38,11 @@ class KeepPending(Struct, frozen=True, forbid_unknown_fields=True):
     mailbox: str | None = None
 
 
+class ReroutePending(Struct, frozen=True, forbid_unknown_fields=True):
+    id: str
+    host: str | None = None  # host[:port]; None: its own server
+
+
 class FlushPending(Struct, frozen=True, forbid_unknown_fields=True):
     customer: str
 
@@ -50,6 +56,7 @@ class PendingCommands:
         letters: PendingLetters,
         hand: PendingInHand,
         flush: Flush,
+        transports: TransportCheck,
     ) -> None:
         self._directory = directory
         self._accounts = accounts
@@ -57,6 +64,7 @@ class PendingCommands:
         self._letters = letters
         self._hand = hand
         self._flush = flush
+        self._transports = transports
 
     def table(self) -> Commands:
         return {
@@ -69,6 +77,7 @@ class PendingCommands:
             "pending bounce": Command(OnePending, self.bounce),
             "pending drop": Command(OnePending, self.drop),
             "pending keep": Command(KeepPending, self.keep),
+            "pending reroute": Command(ReroutePending, self.reroute),
             "pending flush": Command(FlushPending, self.flush),
         }
 
@@ -119,6 +128,12 @@ class PendingCommands:
         recipients = await self._hand.keep(asked.id, mailbox, asker.user)
         return {"recipients": recipients, "kept_in": str(mailbox.address) if mailbox else "Undelivered"}
 
+    async def reroute(self, asked: ReroutePending, asker: Asker) -> object:
+        if asked.host:
+            await self._transports.check(asked.host)
+        id = await self._hand.reroute(asked.id, asked.host or "", asker.user)
+        return {"new_id": id, "where": asked.host or "its own server"}
+
     async def flush(self, asked: FlushPending, asker: Asker) -> object:
         customer = await self._accounts.find(asked.customer)
         due = self._flush.flush(customer.id, asker.user)
@@ -133,7 +148,7 @@ class PendingCommands:
             customer = hop.customer
         return {
             "customer": customer,
-            "next_hop": "unknown" if hop.domain is None else hop.domain or "SMTP transport",
+            "next_hop": hop.via or ("unknown" if hop.domain is None else hop.domain or "SMTP transport"),
             "state": hop.state,
             "pending": hop.pending,
             "carrying": hop.carrying,
@@ -153,6 +168,7 @@ def _message(line: MessageLine) -> dict[str, Any]:
         "recipients": msgspec.to_builtins(line.recipients),
         "due_at": None if line.held else line.due or None,  # None: as soon as its server answers
         "held": line.held,
+        "hold_rule": line.rule or None,
         "last": line.last,
         "expires_at": line.expires_at,
     }
