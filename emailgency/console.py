@@ -35,7 +35,6 @@ from emailgency.flows.server_view import ServerView
 from emailgency.flows.signing import Signing
 from emailgency.flows.transport_check import TransportCheck
 from emailgency.in_hand import pending_in_hand
-from emailgency.in_hand import pending_in_hand
 from emailgency.net.egress import Egress
 from emailgency.servers.imap.limits import new_folders
 from emailgency.servers.web.console.assistant_panel import AssistantPanel
