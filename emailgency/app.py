@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
 from twisted.internet.tcp import Server
-from twisted.logger import Logger
+from twisted.logger import Logger, globalLogPublisher
 
 from emailgency.background import background
 from emailgency.codec.srs import Srs
@@ -63,6 +63,7 @@ from emailgency.store.history import History
 from emailgency.store.journal import Journal
 from emailgency.store.known_recipients import KnownRecipients
 from emailgency.store.last_good import LastGood
+from emailgency.store.recent_errors import RecentErrors
 from emailgency.store.redis import Redis, locate
 from emailgency.store.redis_server import RedisServer
 from emailgency.store.secret import Secret
@@ -72,9 +73,9 @@ from emailgency.store.storing.line import Storer
 
 if TYPE_CHECKING:
     from emailgency.flows.candidates import CandidateFlow
-    from emailgency.flows.learning import RecipientLearning
     from emailgency.flows.domain_look import DomainLook
     from emailgency.flows.drift_guard import DriftGuard
+    from emailgency.flows.learning import RecipientLearning
     from emailgency.servers.imap.server import ImapServer
     from emailgency.servers.pop3.server import Pop3Server
     from emailgency.web import PublicSite
@@ -178,6 +179,7 @@ class App:
             holds=Holds(self.directory),
             hops=settings.smtp.reception.received_fields,
         )
+        self.errors = RecentErrors()
         self.incidents = Incidents(History(reactor, data), clock)
         experience = Experience(LastGood(self.redis), KnownRecipients(self.redis), self.incidents)
         self.relay = RelayFlow(
@@ -226,6 +228,7 @@ class App:
 
     async def start(self) -> None:
         """Wake up; raises what keeps the server from its work (a broken journal, say)."""
+        globalLogPublisher.addObserver(self.errors)
         self.stall.start()
         waking = (self._wake_spool(), self._wake_directory(), self._open_mailboxes())
         await gatherResults(list(map(Deferred.fromCoroutine, waking)), consumeErrors=True)

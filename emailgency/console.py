@@ -36,35 +36,38 @@ from emailgency.flows.signing import Signing
 from emailgency.flows.transport_check import TransportCheck
 from emailgency.in_hand import pending_in_hand
 from emailgency.net.egress import Egress
+from emailgency.notices import contacts
+from emailgency.operator_panels import operator_panels
 from emailgency.servers.imap.limits import new_folders
 from emailgency.servers.web.console.assistant_panel import AssistantPanel
 from emailgency.servers.web.console.audit_panel import AuditPanel
 from emailgency.servers.web.console.candidate_panel import CandidatePanel
 from emailgency.servers.web.console.captcha_panel import CaptchaPanel
 from emailgency.servers.web.console.console import ROOT, Console
+from emailgency.servers.web.console.contacts_panel import ContactsPanel
 from emailgency.servers.web.console.dns_panel import DnsPanel
 from emailgency.servers.web.console.domain_panel import DomainPanel
 from emailgency.servers.web.console.login_panel import LoginPanel
 from emailgency.servers.web.console.mailbox_panel import MailboxPanel
 from emailgency.servers.web.console.mailboxes_panel import MailboxesPanel
-from emailgency.notices import contacts
 from emailgency.servers.web.console.names_panel import NamesPanel
 from emailgency.servers.web.console.overview_panel import OverviewPanel
 from emailgency.servers.web.console.pages import Pages
 from emailgency.servers.web.console.password_letters import PasswordLetters
 from emailgency.servers.web.console.password_panel import PasswordPanel
-from emailgency.servers.web.console.contacts_panel import ContactsPanel
 from emailgency.servers.web.console.pending_panel import PendingPanel
 from emailgency.servers.web.console.results_panel import ResultsPanel
 from emailgency.settings import Settings
 from emailgency.store.audit import Audit
 from emailgency.store.bulk_results import BulkResults
 from emailgency.store.captchas import Captchas
+from emailgency.store.certificates import Certificates
 from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
 from emailgency.store.disk import room
 from emailgency.store.folders import Folders
 from emailgency.store.password_links import PasswordLinks
+from emailgency.store.recent_errors import RecentErrors
 from emailgency.store.redis import Redis
 from emailgency.store.spool import Spool
 from emailgency.store.web_sessions import WebSessions
@@ -77,11 +80,13 @@ class ConsoleParts(Protocol):
 
     bounces: Bounces
     candidates: CandidateFlow | None
+    certificates: Certificates
     clock: Callable[[], float]
     credentials: Credentials
     directory: Directory
     drift: DriftGuard | None
     egress: Egress
+    errors: RecentErrors
     exchanges: Exchanges
     flush: Flush
     folders: Folders
@@ -114,7 +119,8 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
     pending = PendingMessages(parts.relay, parts.outbound, parts.spool, letters)
     hand = pending_in_hand(parts, reactor)
     accounts = CustomerAccounts(directory, settings.service_domain, settings.operator)
-    own_settings = DomainSettings(directory, accounts, TransportCheck(parts.exchanges, parts.egress))
+    transports = TransportCheck(parts.exchanges, parts.egress)
+    own_settings = DomainSettings(directory, accounts, transports)
     servers = ServerView(parts.relay, parts.incidents, lambda: room(settings.data, settings.disk), parts.clock)
     assistant = DnsAssistant(parts.look, settings.service_domain, reactor, settings.assistant)
     pages = Pages(SERVICE)
@@ -142,7 +148,8 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
         DnsPanel(directory, parts.drift, parts.signing),
         AssistantPanel(directory, assistant, access, SERVICE, https_port),
         ContactsPanel(directory, contacts(parts, accounts, pages, settings, https_port)),
-        AuditPanel(Audit(reactor, os.path.join(settings.data, "journal"))),
+        *operator_panels(parts, settings, accounts, transports, view, sessions),
+        AuditPanel(Audit(reactor, os.path.join(settings.data, "journal")), directory),
     )
     routes = [route for panel in panels for route in panel.routes()]
     own = {settings.host_name, settings.service_domain, "localhost"}

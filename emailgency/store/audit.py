@@ -1,4 +1,4 @@
-"""Reading the change journal backwards for one customer: who changed what, from where, when.
+"""Reading the change journal backwards for one customer, or for all: who changed what, from where, when.
 
 The newest segment is read first. However long the journal is, one page reads at most `_OCTETS` of it and the rest of
 the segment it is in; what is older is another page. Only a thread reads; the
@@ -34,13 +34,15 @@ class Audit:
         self._reactor = reactor
         self._folder = folder
 
-    async def page(self, customer: str, before: int | None, most: int) -> AuditPage:
-        """At most `most` changes of this customer with a position below `before` (None: the newest)."""
+    async def page(self, customer: str | None, before: int | None, most: int) -> AuditPage:
+        """At most `most` changes of this customer (None: of everybody, and of the server itself) with a position below
+        `before` (None: the newest).
+        """
         pool = self._reactor.getThreadPool()
         page: AuditPage = await deferToThreadPool(self._reactor, pool, self._page, customer, before, most)
         return page
 
-    def _page(self, customer: str, before: int | None, most: int) -> AuditPage:
+    def _page(self, customer: str | None, before: int | None, most: int) -> AuditPage:
         """Blocks."""
         found: list[Change] = []
         read = 0
@@ -62,9 +64,10 @@ class Audit:
             return sorted(int(name[:-4]) for name in os.listdir(self._folder) if name.endswith(".log"))
         return []
 
-    def _last(self, path: str, customer: str, end: int | None, most: int) -> list[Change]:
+    def _last(self, path: str, customer: str | None, end: int | None, most: int) -> list[Change]:
         """The last ones of a segment, newest first."""
-        mark = f'"customer":"{customer}"'.encode()  # spares the others their decoding; a look at the record decides
+        # Spares the others their decoding; a look at the record decides
+        mark = b"" if customer is None else f'"customer":"{customer}"'.encode()
         kept: deque[Change] = deque(maxlen=most)
         reader = records.Reader()
         with open(path, "rb") as file:
@@ -75,6 +78,6 @@ class Audit:
                     change = decode_change(line)
                     if end is not None and change.position >= end:
                         return list(reversed(kept))
-                    if change.customer == customer:
+                    if customer is None or change.customer == customer:
                         kept.append(change)
         return list(reversed(kept))

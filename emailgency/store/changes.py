@@ -24,8 +24,8 @@ class Author(Struct, frozen=True):
 class Edit(Struct, frozen=True):
     """One row before and after, as JSON; `ABSENT`: it is not there. Tables and keys:
 
-    plan: name · customer: id · domain: name · entry: `customer/local` · mailbox: id, whose row is the key of its entry ·
-    operator: id
+    plan: name · customer: id · domain: name · entry: `customer/local` · mailbox: id, whose row is the key of its entry
+    · operator: id
     """
 
     table: str

@@ -27,7 +27,11 @@ class WebSessionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class WebSession(Struct, kw_only=True, omit_defaults=True):
-    """`told` are lines for the next page: what became of a deed."""
+    """`told` are lines for the next page: what became of a deed.
+
+    `operator` is the name of one who runs the server, else "". He is nobody's user; while he looks after a customer he
+    has that customer's id and the administrator right, else the id OPERATOR and no right but his own.
+    """
 
     customer: str
     mailbox: str
@@ -38,6 +42,7 @@ class WebSession(Struct, kw_only=True, omit_defaults=True):
     begun_at: float
     seen_at: float
     language: str = ""
+    operator: str = ""
     told: list[tuple[str, str | Words]] = []  # kind ("success", "warning", "danger") and words
 
 
@@ -50,7 +55,15 @@ class WebSessions:
         self._clock = clock
 
     async def begin(
-        self, *, customer: str, mailbox: str, address: Address, administrator: bool, generation: int, language: str
+        self,
+        *,
+        customer: str,
+        mailbox: str,
+        address: Address,
+        administrator: bool,
+        generation: int,
+        language: str,
+        operator: str = "",
     ) -> str:
         """A new one for who has just logged in; returns what the browser keeps."""
         token, now = secrets.token_urlsafe(32), self._clock()
@@ -64,6 +77,7 @@ class WebSessions:
             begun_at=now,
             seen_at=now,
             language=language,
+            operator=operator,
         )
         await self.keep(token, session)
         return token

@@ -35,6 +35,7 @@ PEOPLE = {
     "other user": "ringo@mydomain.zz",
     "administrator": "postmaster@mydomain.zz",
     "other administrator": "postmaster@other.zz",
+    "operator": "alice",
 }
 
 
@@ -49,8 +50,11 @@ def server(tmp_path_factory):
             server.command("customer add", domain=domain)
         for name in ("paul", "ringo"):
             server.command("mailbox add", address=f"{name}@mydomain.zz")
-        for address in PEOPLE.values():
-            server.command("password", address=address, password=PASSWORD)
+        for name in PEOPLE.values():
+            if "@" in name:
+                server.command("password", address=name, password=PASSWORD)
+        server.command("operator add", name=PEOPLE["operator"])
+        server.command("operator password", name=PEOPLE["operator"], password=PASSWORD)
         yield server
 
 
@@ -219,7 +223,9 @@ EXPECTED = {
         "other user": "forbidden",
         "administrator": "let in",
         "other administrator": "let in",
+        "operator": "forbidden",  # until he looks after a customer
     },
+    Who.OPERATOR: {"anonymous": "to the login", **dict.fromkeys(PEOPLE, "forbidden"), "operator": "let in"},
 }
 
 
@@ -239,7 +245,7 @@ def test_attack_18_every_route_lets_in_whom_it_names(server: Server, who: str) -
     for route in ROUTES:
         if route.path == "/logout":
             continue
-        path = path_of(route, PEOPLE.get(who, "paul@mydomain.zz"))
+        path = path_of(route, PEOPLE[who] if "@" in PEOPLE.get(who, "") else "paul@mydomain.zz")
         answer = browser.get(path) if route.method == "GET" else browser.post(path)
         if (route.method, route.path, who) == ("POST", "/login", "anonymous"):
             assert answer.status == 401
@@ -313,7 +319,7 @@ def test_attack_20_get_changes_nothing(server: Server) -> None:
     browser = known(server, "administrator")
     for route in posts():
         answer = browser.get(path_of(route, PEOPLE["user"]) + "?deed=remove&sure=yes&local=x")
-        assert answer.status in (200, 400, 404, 405)
+        assert answer.status in (200, 400, 403, 404, 405)
     assert not [
         one for one in server.command("mailbox list", customer="mydomain.zz") if one["address"].startswith("x@")
     ]

@@ -20,7 +20,10 @@ FRIEND = "friend@other.zz"  # outside of mydomain.zz, and yet within reach of a 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    settings = {"credentials": {"memory": 64, "passes": 1}, "web": {"connections": {"per_network": 200}}}
+    settings = {
+        "credentials": {"memory": 64, "passes": 1},
+        "web": {"connections": {"per_network": 200}, "captcha": {"after": 1000}},
+    }
     with Server(tmp_path_factory.mktemp("server"), settings).start() as server:
         for domain in ("mydomain.zz", "other.zz"):
             server.command("customer add", domain=domain, relay="none")

@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from emailgency.model.directory import Plan
 from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Visitor, Who
 from emailgency.store.audit import Audit
 from emailgency.store.changes import Change, Edit, row
+from emailgency.store.directory import Directory
 
 _PAGE = 50  # changes
 _VALUE = 120  # characters of one value, or of one side of a change
@@ -29,8 +31,19 @@ _SHOWN = {
         "authentication",
         "pending_lifetime",
         "language",
+        "suspended",
     ),
-    "entry": ("type", "administrator", "vip", "smtp_denied", "forwards", "keep_copy"),
+    "plan": tuple(Plan.__struct_fields__),
+    "entry": (
+        "type",
+        "administrator",
+        "vip",
+        "smtp_denied",
+        "forwards",
+        "keep_copy",
+        "expiration_delay",
+        "shortened_to",
+    ),
 }
 
 
@@ -51,28 +64,49 @@ class Line(Struct, frozen=True):
     what: str
     differences: tuple[Difference, ...]
     more: int  # differences that are not told
+    customer: str  # whose; "" the server's own
 
 
 class AuditPanel:
-    def __init__(self, audit: Audit) -> None:
+    def __init__(self, audit: Audit, directory: Directory) -> None:
         self._audit = audit
+        self._directory = directory
 
     def routes(self) -> list[Route]:
-        return [Route("GET", "/audit", Who.ADMINISTRATOR, self.show)]
+        return [
+            Route("GET", "/audit", Who.ADMINISTRATOR, self.show),
+            Route("GET", "/operator/audit", Who.OPERATOR, self.show_all),
+        ]
 
     async def show(self, visitor: Visitor, asked: Asked) -> Answer:
+        return await self._page(visitor.known.customer, asked, {})
+
+    async def show_all(self, visitor: Visitor, asked: Asked) -> Answer:
+        """Across customers, and what belongs to none of them."""
+        domains = {customer.id: customer.domain for customer in await self._directory.customers()}
+        return await self._page(None, asked, domains)
+
+    async def _page(self, customer: str | None, asked: Asked, domains: dict[str, str]) -> Answer:
         given = asked.given("before")
         before = int(given) if given.isdecimal() and len(given) < 16 else None
-        page = await self._audit.page(visitor.known.customer, before, _PAGE)
-        lines = [line(change) for change in page.changes]
-        return Page("audit.html", {"lines": lines, "older": page.older, "newest": before is None})
+        page = await self._audit.page(customer, before, _PAGE)
+        lines = [line(change, domains) for change in page.changes]
+        facts: dict[str, object] = {
+            "lines": lines,
+            "older": page.older,
+            "newest": before is None,
+            "everybody": customer is None,
+        }
+        return Page("audit.html", facts)
 
 
-def line(change: Change) -> Line:
-    """For people, without what is private."""
+def line(change: Change, domains: dict[str, str]) -> Line:
+    """For people, without what is private. One who has gone has no domain any more, and is told by his id."""
     found = [difference for edit in change.edits for difference in _differences(edit)]
     what = change.what if len(change.what) <= 300 else f"{change.what[:300]}…"
-    return Line(change.at, change.who, change.source, what, tuple(found[:_EDITS]), max(0, len(found) - _EDITS))
+    more, customer = max(0, len(found) - _EDITS), change.customer or ""
+    whose = domains.get(customer, customer)
+    return Line(change.at, change.who, change.source, what, tuple(found[:_EDITS]), more, whose)
 
 
 def _differences(edit: Edit) -> Iterator[Difference]:

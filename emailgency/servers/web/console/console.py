@@ -101,7 +101,7 @@ class Console:
     async def _answer(self, route: Route, request: Request, visitor: Visitor, path: dict[str, str]) -> bytes:
         if route.who is not Who.ANYBODY and visitor.session is None:
             return self._go(request, visitor, Away("/login"))
-        if route.who is Who.ADMINISTRATOR and not visitor.known.administrator:
+        if not _may(route.who, visitor):
             return self._page(request, visitor, Page("forbidden.html", status=403))
         asked = Asked(_query(request), _fields(request.args or {}), path)
         if route.method == "POST" and not route.proof and not _is_meant(request, visitor, asked):
@@ -149,13 +149,17 @@ class Console:
         session = await self._sessions.find(token)
         if session is None:
             return None
-        principal = Principal(
-            session.customer, session.mailbox, session.address, session.administrator, session.generation
-        )
-        if await self._login.still_valid(principal):
+        if await self._still_valid(session):
             return session
         await self._sessions.end(token)
         return None
+
+    async def _still_valid(self, session: WebSession) -> bool:
+        if session.operator:
+            return await self._login.operator_still_valid(session.operator, session.generation)
+        return await self._login.still_valid(
+            Principal(session.customer, session.mailbox, session.address, session.administrator, session.generation)
+        )
 
     # ---- answers -----------------------------------------------------------------------------------------
 
@@ -220,6 +224,17 @@ class Console:
             return found.octets
         request.setHeader(b"Content-Encoding", b"gzip")
         return found.zipped
+
+
+def _may(who: Who, visitor: Visitor) -> bool:
+    """Whether a route that needs a session is for this one."""
+    match who:
+        case Who.ADMINISTRATOR:
+            return visitor.known.administrator
+        case Who.OPERATOR:
+            return bool(visitor.known.operator)
+        case _:
+            return True
 
 
 def _is_meant(request: Request, visitor: Visitor, asked: Asked) -> bool:

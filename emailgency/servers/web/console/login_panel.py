@@ -1,6 +1,8 @@
 """Logging in and out (row F3)."""
 
-from emailgency.flows.login import Login, Source
+from emailgency.flows.login import Login, Principal, Source
+from emailgency.model.address import Address
+from emailgency.model.directory import OPERATOR, Operator
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.servers.web.console.languages import LANGUAGES
@@ -29,7 +31,9 @@ class LoginPanel:
         ]
 
     async def home(self, visitor: Visitor, asked: Asked) -> Answer:
-        return Away("/overview" if visitor.known.administrator else f"/mailboxes/{visitor.address}")
+        if visitor.known.administrator:
+            return Away("/overview")
+        return Away("/operator" if visitor.known.operator else f"/mailboxes/{visitor.address}")
 
     async def show(self, visitor: Visitor, asked: Asked) -> Answer:
         if visitor.session is not None:
@@ -43,7 +47,7 @@ class LoginPanel:
         ):
             return await self._form(visitor, name, "digits", 401)
         try:
-            found = await self._login.authenticate(name, asked.one("password"), Source("web", visitor.ip))
+            found = await self._proven(name, asked.one("password"), Source("web", visitor.ip))
         except Temporary:
             return await self._form(visitor, name, "trouble", 503)
         if isinstance(found, Verdict):
@@ -53,7 +57,26 @@ class LoginPanel:
             )
         if visitor.token:
             await self._sessions.end(visitor.token)  # a new one for whoever logs in (attack row 39)
-        token = await self._sessions.begin(
+        return Away("/", await self._begin(found))
+
+    async def _proven(self, name: str, password: str, source: Source) -> Principal | Operator | Verdict:
+        """A bare name is an operator's, where there is one; else it is a user's of the default domain."""
+        if "@" not in name and await self._directory.operator(name) is not None:
+            return await self._login.authenticate_operator(name, password, source)
+        return await self._login.authenticate(name, password, source)
+
+    async def _begin(self, found: Principal | Operator) -> str:
+        if isinstance(found, Operator):
+            return await self._sessions.begin(
+                customer=OPERATOR,
+                mailbox="",
+                address=Address(found.id, OPERATOR),
+                administrator=False,
+                generation=found.generation,
+                language="",
+                operator=found.id,
+            )
+        return await self._sessions.begin(
             customer=found.customer,
             mailbox=found.mailbox,
             address=found.address,
@@ -61,7 +84,6 @@ class LoginPanel:
             generation=found.generation,
             language="",
         )
-        return Away("/", token)
 
     async def log_out(self, visitor: Visitor, asked: Asked) -> Answer:
         await self._sessions.end(visitor.token)

@@ -95,9 +95,7 @@ class MailboxPanel:
         days = asked.one("days").strip()
         if days and not (days.isascii() and days.isdecimal() and len(days) < 6):
             raise Invalid("The time that mail is kept is a number of days.")
-        await self._addresses.set_mailbox(
-            visitor.author, mailbox.address, expiration_delay=int(days) if days else None
-        )
+        await self._addresses.set_mailbox(visitor.author, mailbox.address, expiration_delay=int(days) if days else None)
         visitor.tell("success", str(mailbox.address))
         return Away(f"/mailboxes/{mailbox.address}")
 

@@ -16,7 +16,8 @@ class Who(Enum):
 
     ANYBODY = "anybody"
     USER = "user"  # of a mailbox, who has logged in
-    ADMINISTRATOR = "administrator"  # of the customer
+    ADMINISTRATOR = "administrator"  # of the customer, or an operator who looks after him
+    OPERATOR = "operator"  # who runs the server
 
 
 class Visitor(Struct, kw_only=True):
@@ -42,7 +43,8 @@ class Visitor(Struct, kw_only=True):
     @property
     def author(self) -> Author:
         """How the change journal names him."""
-        return Author(str(self.address), f"console {self.ip}")
+        operator = self.known.operator
+        return Author(f"operator {operator}" if operator else str(self.address), f"console {self.ip}")
 
     def tell(self, kind: str, words: str | Words) -> None:
         """Shown on the next page; `kind` is "success", "warning" or "danger"."""
