@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from emailgency.flows.addresses import Addresses
 from emailgency.flows.bounce import Bounces
 from emailgency.flows.customer_accounts import CustomerAccounts
+from emailgency.flows.domain_claims import DomainClaims
 from emailgency.flows.drift_guard import DriftGuard
 from emailgency.flows.drop_pending import DropPending
 from emailgency.flows.exchanges import Exchanges
@@ -29,12 +30,14 @@ from emailgency.flows.server_view import ServerView
 from emailgency.flows.signing import Signing
 from emailgency.flows.transport_check import TransportCheck
 from emailgency.in_hand import pending_in_hand
+from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
 from emailgency.servers.control.address_commands import AddressCommands
 from emailgency.servers.control.command import Commands
 from emailgency.servers.control.customer_commands import CustomerCommands
 from emailgency.servers.control.dkim_commands import DkimCommands
 from emailgency.servers.control.dns_commands import DnsCommands
+from emailgency.servers.control.domain_commands import DomainCommands
 from emailgency.servers.control.hold_commands import HoldCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
@@ -49,6 +52,7 @@ from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
 from emailgency.store.disk import room
 from emailgency.store.folders import Folders
+from emailgency.store.secret import Secret
 from emailgency.store.spool import Spool
 from emailgency.store.storing.line import Storer
 
@@ -59,6 +63,7 @@ class Parts(Protocol):
     bounces: Bounces
     credentials: Credentials
     directory: Directory
+    dns: Dns
     drift: DriftGuard | None
     egress: Egress
     exchanges: Exchanges
@@ -80,6 +85,7 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
     """What the control socket answers."""
     directory = parts.directory
     accounts = CustomerAccounts(directory, settings.service_domain, settings.operator)
+    claims = DomainClaims(accounts, parts.dns, Secret(settings.data).key("domain claims"), reactor)
     addresses = Addresses(directory, settings.operator)
     passwords = Passwords(directory, parts.credentials)
     view = PendingView(parts.relay, parts.outbound)
@@ -95,7 +101,7 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
     importing = ImportAddresses(directory, addresses, passwords, settings.operator)
     reconstruction = Reconstruction(reactor, parts.storer, parts.folders)
     return (
-        CustomerCommands(directory, accounts, transports, view, DropPending(parts.relay), forget).table()
+        CustomerCommands(directory, accounts, transports, view, DropPending(parts.relay), forget, claims).table()
         | MailboxCommands(directory, addresses, passwords, status, forget).table()
         | AddressCommands(directory, accounts, addresses).table()
         | PendingCommands(directory, accounts, view, letters, hand, parts.flush, transports).table()
@@ -103,6 +109,7 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
         | RecipientCommands(accounts, lambda: parts.learning).table()
         | ServerCommands(directory, accounts, servers).table()
         | DkimCommands(accounts, parts.signing, settings.host_name).table()
+        | DomainCommands(accounts, claims).table()
         | UpkeepCommands(directory, importing, reconstruction, forget).table()
         | DnsCommands(directory, accounts, parts.drift).table()
         | PlanCommands(directory, Plans(directory), Operators(directory, passwords)).table()

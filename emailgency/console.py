@@ -11,6 +11,7 @@ from emailgency.flows.bulk import Bulk
 from emailgency.flows.candidates import CandidateFlow
 from emailgency.flows.customer_accounts import CustomerAccounts
 from emailgency.flows.dns_assistant import DnsAssistant
+from emailgency.flows.domain_claims import DomainClaims
 from emailgency.flows.domain_look import DomainLook
 from emailgency.flows.domain_settings import DomainSettings
 from emailgency.flows.drift_guard import DriftGuard
@@ -35,6 +36,7 @@ from emailgency.flows.server_view import ServerView
 from emailgency.flows.signing import Signing
 from emailgency.flows.transport_check import TransportCheck
 from emailgency.in_hand import pending_in_hand
+from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
 from emailgency.notices import contacts
 from emailgency.operator_panels import operator_panels
@@ -46,6 +48,7 @@ from emailgency.servers.web.console.captcha_panel import CaptchaPanel
 from emailgency.servers.web.console.console import ROOT, Console
 from emailgency.servers.web.console.contacts_panel import ContactsPanel
 from emailgency.servers.web.console.dns_panel import DnsPanel
+from emailgency.servers.web.console.domain_names_panel import DomainNamesPanel
 from emailgency.servers.web.console.domain_panel import DomainPanel
 from emailgency.servers.web.console.login_panel import LoginPanel
 from emailgency.servers.web.console.mailbox_panel import MailboxPanel
@@ -69,6 +72,7 @@ from emailgency.store.folders import Folders
 from emailgency.store.password_links import PasswordLinks
 from emailgency.store.recent_errors import RecentErrors
 from emailgency.store.redis import Redis
+from emailgency.store.secret import Secret
 from emailgency.store.spool import Spool
 from emailgency.store.web_sessions import WebSessions
 
@@ -84,6 +88,7 @@ class ConsoleParts(Protocol):
     clock: Callable[[], float]
     credentials: Credentials
     directory: Directory
+    dns: Dns
     drift: DriftGuard | None
     egress: Egress
     errors: RecentErrors
@@ -122,6 +127,7 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
     transports = TransportCheck(parts.exchanges, parts.egress)
     own_settings = DomainSettings(directory, accounts, transports)
     servers = ServerView(parts.relay, parts.incidents, lambda: room(settings.data, settings.disk), parts.clock)
+    claims = DomainClaims(accounts, parts.dns, Secret(settings.data).key("domain claims"), reactor)
     assistant = DnsAssistant(parts.look, settings.service_domain, reactor, settings.assistant)
     pages = Pages(SERVICE)
     invitations = Invitations(
@@ -145,6 +151,7 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
         ResultsPanel(bulk),
         DomainPanel(directory, own_settings, parts.flush, view),
         PendingPanel(servers, letters, pending, PendingDeeds(directory, pending, hand), bulk),
+        DomainNamesPanel(directory, claims),
         DnsPanel(directory, parts.drift, parts.signing),
         AssistantPanel(directory, assistant, access, SERVICE, https_port),
         ContactsPanel(directory, contacts(parts, accounts, pages, settings, https_port)),

@@ -55,6 +55,7 @@ ANY_CUSTOMER = CUSTOMER._replace(optional=True)
 PENDING = Argument("id", "as pending list says")
 YES = Argument("--yes", "do not ask", Kind.FLAG)
 
+CLAIMED = Argument("domain", "the domain")
 OWNER = CUSTOMER._replace(help="any domain of the customer, or his id; `operator` for what the server itself writes")
 ROLE = Argument("--role", "how the customer's MX points at us", choices=("backup", "primary"))
 RELAY = Argument("--relay", "what becomes of mail beside our own copy", choices=("on", "hold", "none"))
@@ -62,6 +63,8 @@ PLAN = Argument("--plan", "what limits apply, as `plan list` names them")
 TRANSPORT = Argument("--smtp-transport", "host[:port] of the customer's server, used instead of his MX")
 ALIASES = Argument("--domain-alias", "another domain in which every address means the same", many=True)
 LIFETIME = Argument("--pending-lifetime", "days that mail waits for the customer's server", Kind.WHOLE)
+
+PROVEN = Argument("--proven", "only if the DNS has the record that `domain record` prints", Kind.FLAG)
 
 MAILBOX_SWITCHES = (
     Argument("--administrator", "may see the Undelivered folder and manage the customer", Kind.SWITCH),
@@ -95,7 +98,7 @@ COMMANDS = (
     Command(
         "customer add",
         "take a customer in",
-        (Argument("domain", "the registered domain"), PLAN, ROLE, RELAY, TRANSPORT, ALIASES, LIFETIME),
+        (Argument("domain", "the registered domain"), PLAN, ROLE, RELAY, TRANSPORT, ALIASES, LIFETIME, PROVEN),
         said="{domain} is here; its people reach us as {alternate_domain}, which its MX may name",
     ),
     Command("customer list", "all customers"),
@@ -346,6 +349,15 @@ COMMANDS = (
         (OWNER, Argument("selector", "the key, as `dkim show` names it")),
         said="{selector} signs nothing any more; its record may go a week from now",
     ),
+    Command("domain list", "the names of a customer", (CUSTOMER,)),
+    Command(
+        "domain record",
+        "what to publish to prove that a domain is a customer's, or a new one's, and whether it is there",
+        (CLAIMED, ANY_CUSTOMER),
+    ),
+    Command("domain claim", "make a domain an alias of a customer's, if the DNS proves it", (CLAIMED, CUSTOMER)),
+    Command("domain grant", "make a domain an alias of a customer's, on your word", (CLAIMED, CUSTOMER)),
+    Command("domain remove", "a domain alias no more", (CLAIMED, CUSTOMER)),
     Command("dns check", "ask the DNS about a customer's domains now, and say what to type", (CUSTOMER,)),
     Command(
         "dns show",
@@ -380,6 +392,7 @@ GROUPS = {
     "hold": "rules by which mail is kept here",
     "recipients": "addresses learned from customers' servers",
     "server": "customers' servers, as far as we see",
+    "domain": "whose domains are, and how that is proven",
     "dns": "what the DNS says of customers' domains",
     "dkim": "keys that mail is signed with",
     "demo-server": "the simulated customer's server of `twistd -n emailgency demo`",

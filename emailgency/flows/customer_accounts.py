@@ -31,7 +31,6 @@ CHANGEABLE = frozenset(
         "authentication",
         "learn_recipients",
         "holds",
-        "holds",
         "pending_lifetime",
         "language",
         "suspended",
@@ -102,13 +101,32 @@ class CustomerAccounts:
         if unknown:
             raise Invalid("%(unknown)s of a customer cannot be changed", unknown=", ".join(sorted(unknown)))
         async with self._directory.deciding:
+            return await self._change(author, await self.get(id), what, changes)
+
+    async def add_domain_alias(self, author: Author, id: str, domain: str, why: str) -> Customer:
+        """One more; `why` it is his, for the audit log."""
+        async with self._directory.deciding:
             before = await self.get(id)
-            if "domain_aliases" in changes:
-                changes["domain_aliases"] = await self._free_aliases(changes["domain_aliases"], id)
-            after = msgspec.structs.replace(before, **changes)
-            await self._check(after, check_entries=after.plan != before.plan)
-            edits = [edit("customer", id, before, after), *_domain_edits(before, after)]
-            await self._directory.change(author, what or f"customer {after.domain} changed", edits, id)
+            aliases = (*before.domain_aliases, domain)
+            what = f"domain alias {domain} of {before.domain} added, {why}"
+            return await self._change(author, before, what, {"domain_aliases": aliases})
+
+    async def remove_domain_alias(self, author: Author, id: str, domain: str) -> Customer:
+        async with self._directory.deciding:
+            before = await self.get(id)
+            if domain not in before.domain_aliases:
+                raise Invalid("%(domain)s is no domain alias of %(customer)s", domain=domain, customer=before.domain)
+            aliases = tuple(name for name in before.domain_aliases if name != domain)
+            what = f"domain alias {domain} of {before.domain} removed"
+            return await self._change(author, before, what, {"domain_aliases": aliases})
+
+    async def _change(self, author: Author, before: Customer, what: str, changes: dict[str, Any]) -> Customer:
+        if "domain_aliases" in changes:
+            changes["domain_aliases"] = await self._free_aliases(changes["domain_aliases"], before.id)
+        after = msgspec.structs.replace(before, **changes)
+        await self._check(after, check_entries=after.plan != before.plan)
+        edits = [edit("customer", before.id, before, after), *_domain_edits(before, after)]
+        await self._directory.change(author, what or f"customer {after.domain} changed", edits, before.id)
         return after
 
     async def remove(self, author: Author, id: str) -> Customer:

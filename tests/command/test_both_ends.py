@@ -10,6 +10,7 @@ from emailgency.servers.control.command import Commands
 from emailgency.servers.control.customer_commands import CustomerCommands
 from emailgency.servers.control.dkim_commands import DkimCommands
 from emailgency.servers.control.dns_commands import DnsCommands
+from emailgency.servers.control.domain_commands import DomainCommands
 from emailgency.servers.control.hold_commands import HoldCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
@@ -20,10 +21,11 @@ from emailgency.servers.control.upkeep_commands import UpkeepCommands
 
 NOTHING = cast(Any, None)
 SERVER: Commands = (
-    CustomerCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
+    CustomerCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
     | MailboxCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
     | AddressCommands(NOTHING, NOTHING, NOTHING).table()
     | DkimCommands(NOTHING, NOTHING, NOTHING).table()
+    | DomainCommands(NOTHING, NOTHING).table()
     | DnsCommands(NOTHING, NOTHING, NOTHING).table()
     | PendingCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
     | HoldCommands(NOTHING, NOTHING, NOTHING).table()

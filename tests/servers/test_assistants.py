@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from emailgency.codec.autodiscover import OUTLOOK
+from emailgency.command.failure import CommandFailed
 from tests.support.browser import Browser
 from tests.support.dns_thread import DnsThread
 from tests.support.server import Server
@@ -159,6 +160,40 @@ def test_the_commands_say_the_same(server: Server) -> None:
     shown = server.command("dns show", customer="mydomain.zz")
     assert {row["record"]: row["standing"] for row in shown["records"]}["mx"] == "missing"
     assert {row["customer"] for row in server.command("dns show")} >= {"mydomain.zz"}
+
+
+def test_an_administrator_claims_a_domain(server: Server, names: DnsThread) -> None:
+    browser = Browser(server.ports["https"]).log_in("postmaster@mydomain.zz", PASSWORD)
+    page = browser.get("/domain/names?domain=more.zz").text
+    record = re.search("emailgency-domain=[a-z2-7]{32}", page)
+    assert record
+    assert "not there yet" in browser.post("/domain/names/claim", {"domain": "more.zz"}).text
+    names.zone["_emailgency.more.zz", "TXT"] = [f'"{record[0]}"']
+    assert browser.post("/domain/names/claim", {"domain": "more.zz"}).away == "/eg/domain/names"
+    assert "more.zz" in browser.get("/domain").text
+    other = Browser(server.ports["https"]).log_in("postmaster@other.zz", PASSWORD)
+    assert "not there yet" in other.post("/domain/names/claim", {"domain": "more.zz"}).text
+
+
+def test_domains_are_claimed_granted_and_removed_by_command(server: Server, names: DnsThread) -> None:
+    shown = server.command("domain record", domain="third.zz", customer="other.zz")
+    assert shown["proof"] == "missing"
+    names.zone[shown["name"], "TXT"] = [f'"{shown["record"]}"']
+    server.command("domain claim", domain="third.zz", customer="other.zz")
+    server.command("domain grant", domain="fourth.zz", customer="other.zz")
+    kinds = {row["domain"]: row["kind"] for row in server.command("domain list", customer="other.zz")}
+    assert kinds == {
+        "other.zz": "main",
+        "third.zz": "alias",
+        "fourth.zz": "alias",
+        "otherzz.emailgency.zz": "alternate",
+    }
+    server.command("domain remove", domain="fourth.zz", customer="other.zz")
+    with pytest.raises(CommandFailed, match="does not show"):
+        server.command("customer add", domain="new.zz", proven=True)
+    proof = server.command("domain record", domain="new.zz")
+    names.zone[proof["name"], "TXT"] = [f'"{proof["record"]}"']
+    assert server.command("customer add", domain="new.zz", proven=True)["domain"] == "new.zz"
 
 
 # ---- mail programs -------------------------------------------------------------------------------------------------

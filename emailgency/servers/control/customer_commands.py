@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 
 from emailgency.flows.customer_accounts import CustomerAccounts
+from emailgency.flows.domain_claims import DomainClaims
 from emailgency.flows.drop_pending import DropPending
 from emailgency.flows.forget_mail import ForgetMail
 from emailgency.flows.pending_view import PendingView
@@ -23,6 +24,7 @@ class AddCustomer(Struct, frozen=True, forbid_unknown_fields=True):
     smtp_transport: str | None = None
     domain_alias: tuple[str, ...] = ()
     pending_lifetime: int | None = None  # days
+    proven: bool = False  # refuse unless the DNS shows that whoever asks for it has the domain
 
 
 class SetCustomer(Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,7 +63,9 @@ class CustomerCommands:
         view: PendingView,
         drop_pending: DropPending,
         forget_mail: ForgetMail,
+        claims: DomainClaims,
     ) -> None:
+        self._claims = claims
         self._directory = directory
         self._accounts = accounts
         self._transports = transports
@@ -81,6 +85,8 @@ class CustomerCommands:
     async def add(self, asked: AddCustomer, asker: Asker) -> object:
         if asked.smtp_transport:
             await self._transports.check(asked.smtp_transport)
+        if asked.proven:
+            await self._claims.require(asked.domain)
         customer = await self._accounts.add(
             asker.author,
             asked.domain,
