@@ -384,6 +384,8 @@ COMMANDS = (
 
 GROUPS = {
     "customer": "organisations whose mail we keep",
+    "plan": "what customers may have",
+    "operator": "who runs this server by the console",
     "mailbox": "addresses that people read",
     "alias": "other names of mailboxes",
     "list": "distribution lists",
