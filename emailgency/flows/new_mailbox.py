@@ -14,12 +14,6 @@ async def furnish(folders: Folders, mailbox: str, names: Sequence[tuple[str, ...
     Mail may have come before, so an INBOX alone is still a new mailbox; and so are some of `names` without any
     subscription, where we were killed on the way.
     """
-    listing = await folders.listing(mailbox)
-    if mailbox not in listing.folders:  # to list 10,000 messages takes 50 ms: not for nothing
-        await folders.create(mailbox, quiet=True)
     wanted = [layout.folder(mailbox, name) for name in names]
-    if listing.subscriptions or not set(listing.folders) <= {mailbox, *wanted}:
-        return
-    for path in wanted:
-        await folders.create(path, quiet=True)
-    await folders.subscribe(mailbox, [INBOX, *(layout.folder("", name)[2:] for name in names)])
+    subscribed = [INBOX, *(layout.folder("", name)[2:] for name in names)]
+    await folders.furnish(mailbox, wanted, subscribed)

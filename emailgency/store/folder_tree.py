@@ -13,6 +13,8 @@ from emailgency.store.storing.messages import (
     CreateFolder,
     DeleteFolder,
     FolderList,
+    Furnish,
+    Furnished,
     Opened,
     ReadAnnotations,
     Refused,
@@ -44,6 +46,13 @@ class FolderTree(Snapshots):
         if reply.uidnext == 1:
             self.happened(path, "MAILBOXNAME")
         return folder
+
+    async def furnish(self, mailbox: str, folders: Iterable[str], subscriptions: Iterable[str]) -> None:
+        """INBOX, and a mailbox without folders or subscriptions of its own gets these; all of it before it returns."""
+        reply = await self._ask(Furnish(self._storer.number(), mailbox, tuple(folders), tuple(subscriptions)))
+        assert isinstance(reply, Furnished)
+        for path in reply.made:
+            self.happened(path, "MAILBOXNAME")
 
     async def delete(self, path: str) -> Refused | None:
         """The folder and its messages, not the folders below it."""

@@ -18,6 +18,7 @@ BALLAST = "spool/ballast"
 SPOOL = "spool"
 TRASH = "spool/trash"
 UIDVALIDITY = "uidvalidity"
+SUBSCRIPTIONS = "subscriptions"  # of a mailbox, in its own folder
 HISTORY = "history"  # of customers' servers
 DNS_HISTORY = "dns-history"  # of customers' domains
 LEDGER = "ledger"  # what became of each message: one file a customer

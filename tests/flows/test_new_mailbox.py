@@ -30,6 +30,21 @@ class NewMailbox(TestCase):
         await self.office.folders.create(self.office.path("Sent"), quiet=True)
         assert self.office.path("Archive") in await self.folders()
 
+    async def test_subscriptions_that_a_loss_of_power_left_empty_or_full_of_nothing_are_made_again(self) -> None:
+        for left in (b"", b"\0" * 19):
+            await self.office.folders.create(self.office.path(), quiet=True)
+            with open(f"{self.office.disk()}/subscriptions", "wb") as file:
+                file.write(left)
+            assert self.office.path("Archive") in await self.folders()
+            assert "Archive" in (await self.office.folders.listing(self.office.path())).subscriptions
+
+    async def test_watchers_hear_of_each_folder_once(self) -> None:
+        heard: list[str] = []
+        self.office.folders.watchers.append(lambda path, event, before: heard.append(f"{event} {path}"))
+        await self.folders()
+        await self.folders()
+        assert heard == [f"MAILBOXNAME {self.office.path(*name)}" for name in ((), *NAMES)]
+
     async def test_a_mailbox_with_folders_of_its_own_stays_as_it_is(self) -> None:
         await self.office.folders.create(self.office.path(), quiet=True)
         await self.office.folders.create(self.office.path("Projects"), quiet=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from emailgency.store.storing.messages import CreateFolder
+from emailgency.store.storing.messages import CreateFolder, Furnish
 from emailgency.store.storing.syncing import Syncing
 from tests.support.disk_image import DiskImage
 from tests.support.fork_server import forked
@@ -27,7 +27,7 @@ def work(script: MailboxScript, chance: random.Random, prefix: str) -> None:
     """Random operations for ever; ends with Gone."""
     script.storer.ask(CreateFolder(script.storer.number(), M1, True))
     script.storer.ask(CreateFolder(script.storer.number(), M2, True))
-    script.storer.ask(CreateFolder(script.storer.number(), ARCHIVE, True))
+    script.storer.ask(Furnish(script.storer.number(), M1, (ARCHIVE,), ("INBOX", "Archive")))
     for step in range(1_000_000):
         fresh = [f"{prefix}.{step}.{index}" for index in range(chance.randrange(1, 8))]
         appended = [(f"{prefix}.{step}.a{index}", chance.choice(FOLDERS)) for index in range(chance.randrange(3))]

@@ -177,7 +177,7 @@ class Batch:
         for folder in () if self._syncing.all_at_once(len(self._owed)) else self._owed:
             maildir, subfolder = folder
             try:
-                files.sync(maildir.subfolder(subfolder))
+                maildir.sync(subfolder)
             except OSError as error:
                 failed[folder] = error
                 maildir.reopen(subfolder)
@@ -187,8 +187,9 @@ class Batch:
         """Nothing is owed any more but the failed ones."""
         self._owed, self.owed_since = {}, 0.0
         promised, self._promised = self._promised, []
+        unsure = next((error for (_, subfolder), error in failed.items() if not subfolder), None)  # of whole folders
         for reply, number, folders in promised:
-            first = next((failed[folder] for folder in folders if folder in failed), None)
+            first = next((failed[folder] for folder in folders if folder in failed), unsure)
             self._answer(reply if first is None else Failed(number, files.reason(first)))
         if failed:
             self._unlink_failed(failed)

@@ -21,6 +21,7 @@ from emailgency.store.ids import Ids
 from emailgency.store.storing import annotations, appending, ballast, changing, files, keywords, tree
 from emailgency.store.storing.batch import Batch
 from emailgency.store.storing.delivering import Delivering
+from emailgency.store.storing.furnishing import furnish
 from emailgency.store.storing.incoming import Incoming
 from emailgency.store.storing.listing import opened, vanished
 from emailgency.store.storing.listings import Listings
@@ -41,6 +42,7 @@ from emailgency.store.storing.messages import (
     Failed,
     Folders,
     Forget,
+    Furnish,
     Keywords,
     Open,
     ReadAnnotations,
@@ -68,6 +70,7 @@ SEGMENT_SIZE = 16 << 20  # octets; replayed in about half a second
 _RECEIVE = 1 << 20
 _TURN_OCTETS = 4 << 20  # taken in one turn: bounds how long a reader of a folder waits behind commits
 _TRASH_SLICE = 200  # names of deleted folders removed between two turns, about 2 ms
+_LARGE = 4096  # octets of an answer that goes before the others of its turn: the reactor has something to do with it
 _LOCK_PAUSE = 0.05  # seconds
 _LOCK_TRIES = 200
 _LAZY_SYNC = 0.5  # seconds until changes nobody waits for are synced (the promise is one second)
@@ -97,8 +100,8 @@ class Storer:
         self._batch = Batch(Syncing(self._root), segments, self._incoming, self._delivering, self._append, self._answer)
         self._deeds: dict[type[Any], Any] = {
             Write: lambda request: self._incoming.write(request.id, request.chunk),
-            Abort: lambda request: self._incoming.drop(request.id),
             Amend: lambda request: self._incoming.amend(request.id, request.place, request.octets),
+            Abort: lambda request: self._incoming.drop(request.id),
             Commit: self._batch.commit,
             Redeliver: self._batch.redeliver,
             Record: self._batch.record,
@@ -114,6 +117,7 @@ class Storer:
             SetFlags: self._set_flags,
             Keywords: self._keywords,
             CreateFolder: self._create,
+            Furnish: self._furnish,
             Folders: lambda request: self._answer(self._listings.answer(request)),
             DeleteFolder: lambda request: self._answer(tree.delete(self._root, self.maildirs, self._trash, request)),
             Reconstruct: lambda request: self._answer(reconstruct(self.maildirs, request)),
@@ -190,6 +194,11 @@ class Storer:
         else:
             self._answer(opened(request.number, self.maildirs.make(request.folder, request.address)))
 
+    def _furnish(self, request: Furnish) -> None:
+        reply, subfolders = furnish(request, self.maildirs, self._listings)
+        self._batch.owe(*subfolders)
+        self._answer(reply)
+
     def _append(self, request: Append, sizes: list[int]) -> changing.Result:
         folder = self.maildirs.get(request.folder)
         if folder is None:
@@ -261,7 +270,10 @@ class Storer:
         return payloads
 
     def _answer(self, reply: Reply) -> None:
-        self._out.append(frames.encode(_encode(reply)))
+        frame = frames.encode(_encode(reply))
+        self._out.append(frame)
+        if len(frame) > _LARGE:
+            self._flush()
 
     def _flush(self) -> None:
         if self._out:

@@ -37,14 +37,15 @@ def folder_at(root: int, path: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def make_folders(root: int, path: str) -> None:
-    """Make `path` and what is missing above it; each new name is on stable storage when this returns."""
+def make_folders(root: int, path: str, *, sync: bool = True) -> None:
+    """Make `path` and what is missing above it; with `sync` each new name is on stable storage when this returns."""
     at = os.dup(root)
     try:
         for part in path.split("/"):
             with contextlib.suppress(FileExistsError):
                 os.mkdir(part, 0o700, dir_fd=at)
-                os.fsync(at)
+                if sync:
+                    os.fsync(at)
             inner = os.open(part, FOLDER, dir_fd=at)
             os.close(at)
             at = inner
@@ -120,3 +121,15 @@ def reason(error: OSError) -> str:
 def sync(descriptor: int) -> None:
     """fsync of a folder."""
     os.fsync(descriptor)
+
+
+def sync_file(folder: int, name: str) -> None:
+    """fdatasync of a file that may be there."""
+    try:
+        descriptor = os.open(name, READ, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)

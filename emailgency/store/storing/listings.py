@@ -8,9 +8,9 @@ import os
 import stat
 import time
 
+from emailgency.store import layout
 from emailgency.store.storing import annotations, files
 from emailgency.store.storing.messages import FolderList, Folders, Unchanged
-from emailgency.store.storing.tree import SUBSCRIPTIONS
 
 _SETTLED = 0.05  # seconds: a file time has the grain of a kernel tick, a younger one may hide a change
 _UNSURE = -1  # in place of an mtime that may hide another change
@@ -71,7 +71,7 @@ class Listings:
         with os.scandir(mailbox) as entries:  # an entry knows what it is without a system call
             inside = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
         names = sorted(name for name in inside if name.startswith(".") and _is_folder(mailbox, name))
-        subscribed = (files.read_all(mailbox, SUBSCRIPTIONS) or b"").decode("utf-8", "replace").splitlines()
+        subscribed = (files.read_all(mailbox, layout.SUBSCRIPTIONS) or b"").decode("utf-8", "replace").splitlines()
         uses = []
         for name in ("", *names):
             use = annotations.special_use(mailbox, name)
@@ -81,7 +81,7 @@ class Listings:
         return FolderList(
             0,
             (path, *(f"{path}/{name}" for name in names)),
-            tuple(name for name in subscribed if name),
+            tuple(name for name in subscribed if name and name.isprintable()),
             tuple(uses),
             str(self._generation),
         )

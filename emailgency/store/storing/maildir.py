@@ -9,7 +9,7 @@ from emailgency.codec import maildir
 from emailgency.store import layout
 from emailgency.store.storing import files
 from emailgency.store.storing.modseqs import Modseqs
-from emailgency.store.storing.uids import Settled, Uids, Validities
+from emailgency.store.storing.uids import NAME, Settled, Uids, Validities
 
 SETTLED = 0.05  # seconds: file times have the grain of a kernel tick (1-10 ms), younger ones may hide a change
 _BESIDE = 10.0  # seconds another program counts as at work after what it did last
@@ -41,8 +41,8 @@ class Maildir:
         self._generation = time.time_ns()
         self._addressed = False  # the file "address" is there
 
-    def load(self, validities: Validities, now: float) -> None:
-        """Open the subfolders (made when missing) and read or make the file `uids`."""
+    def load(self, validities: Validities, now: float, *, sync: bool = True) -> None:
+        """Open the subfolders (made when missing) and read or make the file `uids`, which `sync` may come later for."""
         made = False
         for subfolder in layout.SUBFOLDERS:
             with contextlib.suppress(FileExistsError):
@@ -53,7 +53,7 @@ class Maildir:
         new = uids is None and made
         if uids is None:
             highest = 0 if made else max((maildir.uid_of(name) for _, name in self._scan()), default=0)
-            uids = Uids.make(self._descriptor, validities.take(now), min(highest, 0xFFFFFFFE) + 1)
+            uids = Uids.make(self._descriptor, validities.take(now), min(highest, 0xFFFFFFFE) + 1, sync=sync)
         elif made:
             os.fsync(self._descriptor)
         self.uids = uids
@@ -108,6 +108,13 @@ class Maildir:
         except OSError:
             return False
 
+    def sync(self, subfolder: str) -> None:
+        """Names in it are on stable storage when this returns; of the folder itself ("") its small files are, too."""
+        if not subfolder:
+            for name in (NAME, layout.SUBSCRIPTIONS):
+                files.sync_file(self._descriptor, name)
+        files.sync(self.subfolder(subfolder))
+
     def close(self) -> None:
         for descriptor in (*self._subfolders.values(), self._descriptor):
             os.close(descriptor)
@@ -115,14 +122,9 @@ class Maildir:
 
     def reopen(self, name: str) -> None:
         """A fresh descriptor after a failed sync: the old one would report the next sync as good."""
-        if name:
-            fresh = os.open(name, files.FOLDER, dir_fd=self._descriptor)
-            os.close(self._subfolders[name])
-            self._subfolders[name] = fresh
-        else:
-            fresh = os.open(".", files.FOLDER, dir_fd=self._descriptor)
-            os.close(self._descriptor)
-            self._descriptor = fresh
+        fresh = os.open(name or ".", files.FOLDER, dir_fd=self._descriptor)
+        os.dup2(fresh, self.subfolder(name), inheritable=False)  # under the number that others know
+        os.close(fresh)
 
     # ---- the list of names -------------------------------------------------------------------------------
 

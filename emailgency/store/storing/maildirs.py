@@ -47,16 +47,19 @@ class Maildirs:
         found = self._open.get(path)
         return found if found is not None and found.still_there(self.root) else None
 
-    def make(self, path: str, address: str | None = None) -> Maildir:
-        """The Maildir at `path`, made when missing; `address` goes into the file of that name."""
+    def make(self, path: str, address: str | None = None, *, sync: bool = True) -> Maildir:
+        """The Maildir at `path`, made when missing; `address` goes into the file of that name.
+
+        Without `sync` the caller syncs a new one, and the folder it is in.
+        """
         found = self.get(path)
         if found is None:
             self._removed.pop(path, None)
-            files.make_folders(self.root, path)
+            files.make_folders(self.root, path, sync=sync)
             descriptor = files.open_folder(self.root, path)
             if os.path.basename(path).startswith("."):
                 os.close(os.open("maildirfolder", files.NEW_FILE, 0o600, dir_fd=descriptor))  # Maildir++
-            found = self._open[path] = self._load(path, descriptor)
+            found = self._open[path] = self._load(path, descriptor, sync=sync)
         if address is not None:
             found.belongs_to(address)
         return found
@@ -109,10 +112,10 @@ class Maildirs:
             with contextlib.suppress(OSError):
                 maildir.settle()
 
-    def _load(self, path: str, descriptor: int) -> Maildir:
+    def _load(self, path: str, descriptor: int, *, sync: bool = True) -> Maildir:
         maildir = Maildir(path, descriptor)
         try:
-            maildir.load(self.validities, time.time())
+            maildir.load(self.validities, time.time(), sync=sync)
         except OSError:
             maildir.close()
             raise

@@ -213,6 +213,18 @@ class CreateFolder(Struct, frozen=True, array_like=True, tag="create"):
     address: str | None = None
 
 
+class Furnish(Struct, frozen=True, array_like=True, tag="furnish"):
+    """Make a mailbox and, unless it has folders or subscriptions of its own, these. Reply: Furnished.
+
+    Nobody waits for the disk: they are synced within a second, and before anything in them is promised.
+    """
+
+    number: int
+    mailbox: str
+    folders: tuple[str, ...]
+    subscriptions: tuple[str, ...]
+
+
 class DeleteFolder(Struct, frozen=True, array_like=True, tag="delete"):
     """Reply: Done or Refused("nonexistent"). A whole mailbox may be named (all below it goes)."""
 
@@ -286,6 +298,7 @@ Asking = (
     | Keywords
     | Folders
     | CreateFolder
+    | Furnish
     | DeleteFolder
     | Reconstruct
     | RenameFolders
@@ -374,11 +387,27 @@ class FolderList(Struct, frozen=True, array_like=True, weakref=True, tag="folder
     token: str = ""
 
 
+class Furnished(Struct, frozen=True, array_like=True, tag="furnished"):
+    number: int
+    made: tuple[str, ...] = ()  # folders that were not there before
+
+
 class Annotations(Struct, frozen=True, array_like=True, tag="annotations"):
     number: int
     entries: tuple[tuple[str, bytes], ...]  # by name
 
 
 Reply = (
-    Done | Refused | Failed | Delivered | Opened | Unchanged | Gone | Changed | KeywordList | FolderList | Annotations
+    Done
+    | Refused
+    | Failed
+    | Delivered
+    | Opened
+    | Unchanged
+    | Gone
+    | Changed
+    | KeywordList
+    | FolderList
+    | Furnished
+    | Annotations
 )

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import stat
+from collections.abc import Iterable
 
 import msgspec
 from msgspec import Struct
@@ -20,16 +21,20 @@ from emailgency.store.storing.messages import (
 )
 from emailgency.store.storing.uids import Uids
 
-SUBSCRIPTIONS = "subscriptions"
 _RENAMING = "renaming"  # in the spool: the pairs of a rename of several folders until all of them are renamed
 
 
 def subscriptions(root: int, request: Subscriptions) -> Done:
-    """Replace the file. A name with a line feed cannot be written down and never was the name of a folder."""
-    lines = "".join(f"{name}\n" for name in request.names if name.isprintable())
+    """Replace the file."""
     with files.folder_at(root, request.mailbox) as descriptor:
-        files.replace(descriptor, SUBSCRIPTIONS, lines.encode())
+        subscribe(descriptor, request.names)
     return Done(request.number)
+
+
+def subscribe(mailbox: int, names: Iterable[str], *, sync: bool = True) -> None:
+    """Of a mailbox's descriptor. A name with a line feed cannot be written down and never was the name of a folder."""
+    lines = "".join(f"{name}\n" for name in names if name.isprintable())
+    files.replace(mailbox, layout.SUBSCRIPTIONS, lines.encode(), sync=sync)
 
 
 class Trash:

@@ -67,11 +67,11 @@ class Uids:
         self._modseq_below = modseq
 
     @classmethod
-    def make(cls, folder: int, validity: int, below: int) -> "Uids":
+    def make(cls, folder: int, validity: int, below: int, *, sync: bool = True) -> "Uids":
         """The file of a new folder, written."""
         uids = cls(folder, validity, below)
         uids._modseq_below = _now() + HOUR
-        uids.write()
+        uids.write(sync=sync)
         return uids
 
     @classmethod
@@ -103,10 +103,10 @@ class Uids:
             uids.write()
         return uids
 
-    def write(self) -> None:
+    def write(self, *, sync: bool = True) -> None:
         """Write the file anew, compact and synced."""
         lines = _line(Validity(self.validity)) + _line(Reserved(self._below, self._modseq_below))
-        files.replace(self._folder, NAME, lines + (_line(self.settled) if self.settled else b""))
+        files.replace(self._folder, NAME, lines + (_line(self.settled) if self.settled else b""), sync=sync)
 
     def take(self) -> int:
         """The next UID; durable in the sense that nobody gets it again, whatever happens."""
