@@ -8,6 +8,7 @@ from emailgency.codec.imap.commands import Binary, FetchItem, Section, Text
 from emailgency.codec.mime import sections
 from emailgency.codec.mime.headers import LIMIT as HEADER_LIMIT
 from emailgency.codec.mime.sections import Places
+from emailgency.servers.imap import fetch_small
 from emailgency.servers.imap.fetch_binary import Decoding, UnknownEncoding
 from emailgency.servers.imap.fetch_columns import maker
 from emailgency.servers.imap.gathering import Gathering
@@ -36,7 +37,7 @@ class TextTeller:
         told = 0
         for position in positions:
             try:
-                told += await self._tell_one(position)
+                told += await self._tell_small(position) or await self._tell_one(position)
             except UnknownEncoding:
                 unknown = True
             await self._session.line.breathe()
@@ -44,6 +45,14 @@ class TextTeller:
         if unknown:
             raise Refusal(_UNKNOWN_ENCODING)
         return told
+
+    async def _tell_small(self, position: int) -> bool:
+        response = fetch_small.response(self._view, position, self._items, self._session.utf8)
+        if response is None:
+            return False
+        self._out.hold(response)
+        await self._out.let_out_much()
+        return True
 
     async def _tell_one(self, position: int) -> bool:
         view = self._view

@@ -4,6 +4,7 @@ OK is said after the storer's reply: copies, moves and expunges are on stable st
 """
 
 from collections.abc import Callable
+from functools import cache
 
 from emailgency.codec.imap import commands, responses
 from emailgency.codec.imap.commands import StoreMode
@@ -41,7 +42,7 @@ async def store(session: Session, command: commands.Store) -> Completed:
     if since is not None:
         modseqs.want(session)
     modified = await session.server.folders.set_flags(
-        view.folder, uids, lambda old: change(old, letters), view if command.silent else None, since
+        view.folder, uids, cache(lambda old: change(old, letters)), view if command.silent else None, since
     )
     if not command.silent:
         view.asked.update(set(uids).difference(modified))
