@@ -45,6 +45,7 @@ from emailgency.ledger import ledger
 from emailgency.listening import Bound
 from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
+from emailgency.outward import protection
 from emailgency.servers.control.listening import Control
 from emailgency.servers.periodic import Periodic
 from emailgency.servers.prompt import Prompt
@@ -98,6 +99,8 @@ LIVE = {
     "outbound",
     "bounces",
     "authentication",
+    "flush",
+    "protection",
     "flush",
     "signing",
     "drift",
@@ -193,6 +196,9 @@ class App:
         )
 
         self.relay.sealing = self.outbound.sealing = Sealing(self.signing)
+        self.protection = protection(reactor, clock, settings, dns, self.egress, self.redis)
+        self.outbound.protection = self.protection
+
 
         # Who talks to us
         take_mail: dict[str, Any] = {"reactor": reactor, "storer": self.storer, "settings": settings.smtp}
@@ -376,6 +382,7 @@ class App:
         self.relay.settings, self.outbound.settings = settings.relay, settings.outbound
         self.examiner.settings = settings.authentication
         self.bounces.settings, self.flush.settings = settings.bounces, settings.flush
+        self.signing.settings, self.protection.settings = settings.signing, settings.protection
         self.signing.settings = settings.signing
         waiting = sorted(name for name in FIXED if getattr(settings, name) != getattr(self._settings, name))
         if waiting:

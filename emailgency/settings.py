@@ -24,6 +24,7 @@ from emailgency.flows.expire import ExpirySettings
 from emailgency.flows.flush import FlushSettings
 from emailgency.flows.login import LoginSettings
 from emailgency.flows.outbound import OutboundSettings
+from emailgency.flows.protection import ProtectionSettings
 from emailgency.flows.relay import RelaySettings
 from emailgency.flows.signing import SigningSettings
 from emailgency.listening import parse
@@ -122,6 +123,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     operator: OperatorLimits = OperatorLimits()
     expiry: ExpirySettings = ExpirySettings()
     signing: SigningSettings = SigningSettings()
+    protection: ProtectionSettings = ProtectionSettings()
     authentication: AuthenticationSettings = AuthenticationSettings()
     relay: RelaySettings = RelaySettings()
     outbound: OutboundSettings = OutboundSettings()

@@ -6,8 +6,10 @@ from typing import Protocol as Shape
 from twisted.logger import Logger
 
 from emailgency.flows.exchanges import Unroutable
+from emailgency.flows.protection import Demand, opportunistic
 from emailgency.model.envelope import Outcome
 from emailgency.net.courier import Courier
+from emailgency.net.parcel import Closure
 from emailgency.rules.health import Health
 from emailgency.rules.next_hop import Destination
 from emailgency.store.pending import Queue, Waiting
@@ -30,6 +32,12 @@ class Errand(Shape):
     @property
     def guarded(self) -> bool:
         """Whether the guard of row G1 stands before it: then no refusal is final because the server says so."""
+
+    async def demand(self, destination: Destination) -> Demand:
+        """How a connection there is to be protected."""
+
+    def visited(self, destination: Destination, demand: Demand, courier: Courier, closure: Closure) -> None:
+        """How one went."""
 
     def hopeless(self, reason: Unroutable) -> bool:
         """Whether mail is given up when no server can be found for this reason."""
@@ -111,6 +119,12 @@ class Records:
             code=outcome.code,
             reply=outcome.reply,
         )
+
+    async def demand(self, destination: Destination) -> Demand:
+        return opportunistic(destination)
+
+    def visited(self, destination: Destination, demand: Demand, courier: Courier, closure: Closure) -> None:
+        """Nobody counts these."""
 
     def unsealed(self, waiting: Waiting) -> bool:
         return False

@@ -2,6 +2,7 @@
 
 from typing import Protocol as Shape
 
+from msgspec.structs import replace
 from twisted.internet.defer import gatherResults
 
 from emailgency.background import background
@@ -11,10 +12,10 @@ from emailgency.flows.exchanges import Unroutable
 from emailgency.flows.guard import Guard
 from emailgency.flows.means import Means
 from emailgency.flows.parcels import REPLY_LENGTH, parcel_of
+from emailgency.flows.protection import Demand
 from emailgency.flows.settling import Carried, Settling
 from emailgency.model.envelope import Outcome
 from emailgency.model.errors import Invalid, Temporary
-from emailgency.net.client_tls import Opportunistic
 from emailgency.net.courier import Courier
 from emailgency.net.parcel import Closure, Parcel
 from emailgency.rules.next_hop import Destination
@@ -74,10 +75,11 @@ class Journey:
             return Closure(reason=f"no route: {error}")
         closure = Closure(reason="no address to try")
         for destination in destinations[:ADDRESSES]:
-            closure = await self._visit(destination)
-            if closure.tls_failed and self._means.courier.tls == "may":
+            demand = await self._errand.demand(destination)
+            closure = await self._visit(destination, demand)
+            if closure.tls_failed and self._means.courier.tls == "may" and not demand.must:
                 self._lane.clear[destination.ip] = self._means.clock() + CLEAR_FOR
-                closure = await self._visit(destination)
+                closure = await self._visit(destination, demand)
             if closure.greeted or self._stopped:
                 break
         return closure
@@ -107,19 +109,25 @@ class Journey:
         while waiting := queue.take(now):  # one by one: what cannot be told now, and all behind it, stays here
             await self._lane.settling.fail(waiting, outcome)
 
-    async def _visit(self, destination: Destination) -> Closure:
+    async def _visit(self, destination: Destination, demand: Demand) -> Closure:
         if self._stopped:
             return Closure(reason="we are stopping")
         if forbidden := self._means.egress.check(destination.ip, destination.port):
             return Closure(reason=forbidden)
-        in_clear = self._lane.clear.get(destination.ip, 0.0) > self._means.clock()
-        tls = None if in_clear else Opportunistic(destination.host)
+        if demand.refused:
+            return Closure(reason=demand.refused.reason)
         means = self._means
-        self.courier = courier = means.couriers(self, means.courier, means.reactor, means.name, tls)
+        in_clear = not demand.must and self._lane.clear.get(destination.ip, 0.0) > means.clock()
+        settings = replace(means.courier, tls="must") if demand.must else means.courier
+        tls = None if in_clear else demand.tls
+        self.courier = courier = means.couriers(self, settings, means.reactor, means.name, tls)
         try:
             closure = await courier.visit(destination)
         finally:
             self.courier = None
+        if demand.fault and demand.must:
+            closure = replace(closure, reason=f"{destination.host}: {demand.fault.reason}", greeted=False)
+        self._errand.visited(destination, demand, courier, closure)
         settling = self._lane.settling
         back = [settling.unsettled(one, closure, courier, self._stopped) for one in closure.unsettled]
         await gatherResults([background("putting back what was on its way", one) for one in back])

@@ -18,6 +18,7 @@ from emailgency.flows.homecoming import Homecoming
 from emailgency.flows.lane import Lane
 from emailgency.flows.lanes import Lanes
 from emailgency.flows.means import Means
+from emailgency.flows.protection import Demand, Protection, opportunistic
 from emailgency.flows.resolve import resolve_from_within
 from emailgency.flows.signing import SIGNED, Signing
 from emailgency.model.envelope import Outbound, Outcome, Recipient
@@ -49,12 +50,18 @@ class DomainErrand(Records):
     """To the servers of one domain."""
 
     def __init__(
-        self, domain: str, exchanges: Exchanges, bounces: "Bounces", settings: Callable[[], OutboundSettings]
+        self,
+        domain: str,
+        exchanges: Exchanges,
+        bounces: "Bounces",
+        settings: Callable[[], OutboundSettings],
+        protection: Protection | None = None,
     ) -> None:
         super().__init__(bounces)
         self._domain = domain
         self._exchanges = exchanges
         self._settings = settings
+        self._protection = protection  # None: as well as it goes
 
     @property
     def name(self) -> str:
@@ -69,6 +76,9 @@ class DomainErrand(Records):
             ip = self._domain[1:-1].removeprefix("ipv6:")
             return [Destination(self._domain, ip)]
         return await self._exchanges.of_domain(self._domain)
+
+    async def demand(self, destination: Destination) -> Demand:
+        return await self._protection.of(self._domain, destination) if self._protection else opportunistic(destination)
 
     def hopeless(self, reason: Unroutable) -> bool:
         return reason.permanent
@@ -101,6 +111,7 @@ class OutboundFlow(Lanes):
         self._bounces = bounces
         self.settings = settings
         self.sealing: Sealing | None = None  # set before the start; None: no forward is sealed
+        self.protection: Protection | None = None  # the same; None: TLS as well as it goes
         self._young: deque[tuple[float, Live]] = deque()  # by arrival; the sender of these knows of no delay yet
         self._homecoming = Homecoming(bounces, means)
         self._placeless: list[tuple[Live, int]] = []  # while the directory does not answer
@@ -163,7 +174,9 @@ class OutboundFlow(Lanes):
         hop = Hop(domain)
         if lane := self._lanes.get(hop):
             return lane
-        return self._open(hop, DomainErrand(domain, self._exchanges, self._bounces, lambda: self.settings))
+        return self._open(
+            hop, DomainErrand(domain, self._exchanges, self._bounces, lambda: self.settings, self.protection)
+        )
 
     # ---- now and then --------------------------------------------------------------------------------------
 
