@@ -42,7 +42,7 @@ def run(asked: Asked) -> Any:
             from emailgency.command import here  # loads what only these need
 
             return here.do(asked, data, progress.show)
-        return exchange(data, asked.command.words, travelling(asked), progress.show)
+        return kept(asked, exchange(data, asked.command.words, travelling(asked), progress.show))
     finally:
         progress.end()
 
@@ -54,7 +54,18 @@ def travelling(asked: Asked) -> dict[str, Any]:
         arguments["password"] = password()
     if asked.command.words == "import":
         arguments |= imported(arguments.pop("file"))
+    if arguments.pop("pdf", None):
+        arguments["whole"] = True
     return arguments
+
+
+def kept(asked: Asked, result: Any) -> Any:
+    """The result, unless it goes into a file."""
+    if not asked.arguments.get("pdf"):
+        return result
+    from emailgency.command import on_paper
+
+    return on_paper.keep(asked.arguments["pdf"], result)
 
 
 def confirm(asked: Asked) -> None:

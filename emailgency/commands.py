@@ -29,6 +29,7 @@ from emailgency.flows.relay import RelayFlow
 from emailgency.flows.server_view import ServerView
 from emailgency.flows.signing import Signing
 from emailgency.flows.transport_check import TransportCheck
+from emailgency.flows.where import Where
 from emailgency.in_hand import pending_in_hand
 from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
@@ -44,6 +45,7 @@ from emailgency.servers.control.pending_commands import PendingCommands
 from emailgency.servers.control.recipient_commands import RecipientCommands
 from emailgency.servers.control.server_commands import ServerCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
+from emailgency.servers.control.where_commands import WhereCommands
 from emailgency.servers.control.plan_commands import PlanCommands
 from emailgency.servers.imap.limits import new_folders
 from emailgency.servers.imap.server import ImapServer
@@ -52,6 +54,8 @@ from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
 from emailgency.store.disk import room
 from emailgency.store.folders import Folders
+from emailgency.store.ledger.ledger import Ledger
+from emailgency.store.ledger.search import LedgerSearch
 from emailgency.store.secret import Secret
 from emailgency.store.spool import Spool
 from emailgency.store.storing.line import Storer
@@ -73,6 +77,7 @@ class Parts(Protocol):
     imap: ImapServer | None
     incidents: Incidents
     learning: RecipientLearning | None
+    ledger: Ledger
     means: Means
     outbound: OutboundFlow
     relay: RelayFlow
@@ -111,6 +116,7 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
         | DkimCommands(accounts, parts.signing, settings.host_name).table()
         | DomainCommands(accounts, claims).table()
         | UpkeepCommands(directory, importing, reconstruction, forget).table()
+        | WhereCommands(directory, accounts, Where(directory, LedgerSearch(reactor, parts.ledger))).table()
         | DnsCommands(directory, accounts, parts.drift).table()
         | PlanCommands(directory, Plans(directory), Operators(directory, passwords)).table()
     )

@@ -302,6 +302,20 @@ COMMANDS = (
         said="rule {rule} is gone; it held {released} messages",
     ),
     Command("recipients show", "which addresses a customer's server is known to have", (CUSTOMER,)),
+    Command(
+        "where",
+        "where a message is, and all that happened to it; also long after it has gone",
+        (
+            Argument("what", "our id, <Message-ID>, an address or a part of one, or words of a subject", optional=True),
+            CUSTOMER._replace(name="--customer"),
+            Argument("--address", "in sender or recipients"),
+            Argument("--subject", "words of the subject"),
+            Argument("--since", "received not before: 2026-11-22, or 2026-11-22T14:30"),
+            Argument("--until", "received before"),
+            Argument("--limit", "at most so many messages (20), the newest", Kind.WHOLE),
+            Argument("--pdf", "write it as PDF into this new file", Kind.FILE),
+        ),
+    ),
     Command("server list", "customers' servers and how they do"),
     Command(
         "server show",

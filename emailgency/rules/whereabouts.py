@@ -19,12 +19,12 @@ class State(Enum):
     HELD = "held"  # until somebody releases it
     DEFERRED = "deferred"  # tried, and put off
     PENDING = "pending"  # not tried yet
-    DROPPED = "dropped"
-    KEPT = "kept"  # here, in place of the way it waited for
-    STORED = "stored"  # in its folder here
-    READ = "read"
-    EXPUNGED = "expunged"  # its reader has removed it
     GIVEN = "given"  # its next server has taken it
+    KEPT = "kept"  # here, in place of the way it waited for
+    DROPPED = "dropped"
+    READ = "read"
+    STORED = "stored"  # in its folder here
+    EXPUNGED = "expunged"  # removed from there
 
 
 _ENDS = {

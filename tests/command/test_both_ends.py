@@ -18,6 +18,7 @@ from emailgency.servers.control.recipient_commands import RecipientCommands
 from emailgency.servers.control.server_commands import ServerCommands
 from emailgency.servers.control.plan_commands import PlanCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
+from emailgency.servers.control.where_commands import WhereCommands
 
 NOTHING = cast(Any, None)
 SERVER: Commands = (
@@ -32,6 +33,7 @@ SERVER: Commands = (
     | RecipientCommands(NOTHING, NOTHING).table()
     | ServerCommands(NOTHING, NOTHING, NOTHING).table()
     | UpkeepCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
+    | WhereCommands(NOTHING, NOTHING, NOTHING).table()
     | PlanCommands(NOTHING, NOTHING, NOTHING).table()
 )
 CLIENT = {one.words: one for one in COMMANDS if one.doer is Doer.SERVER and not one.words.startswith("demo-server")}
@@ -52,6 +54,8 @@ def sent(command: Command) -> dict[str, Any]:
     arguments.pop("yes", None)
     if command.words == "import":
         arguments = {"form": "csv", "text": "address\n"}
+    if command.words == "where" and arguments.pop("pdf", None):
+        arguments["whole"] = True
     if command.words in ("password", "operator password"):
         arguments["password"] = "text"
     return arguments

@@ -116,7 +116,7 @@ class Told(LedgerCase):
             "192.0.2.1",
             "TLSv1.3",
         )
-        assert outline(one.state for one in (first, second)) is State.STORED
+        assert outline(one.state for one in (first, second)) is State.GIVEN
 
     def test_it_is_found_by_address_subject_date_and_id(self):
         return ensureDeferred(self._it_is_found())
