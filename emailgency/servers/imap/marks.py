@@ -27,7 +27,7 @@ def at(positions: Iterable[int], count: int) -> Marks:
 
 def positions(marks: Marks) -> list[int]:
     """Ascending."""
-    return list(compress(range(len(marks)), marks))
+    return list(compress(range(len(marks)), marks)) if 1 in marks else []
 
 
 def both(left: Marks, right: Marks) -> Marks:

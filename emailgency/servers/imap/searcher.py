@@ -89,6 +89,8 @@ class Searcher:
             case HasFlag(flag):
                 letter = flags.SYSTEM.get(flag) or keyword_letters(folder).get(flag.lower())
                 holding = {letters for letters in set(folder.letters) if letter and letter in letters}
+                if not holding:
+                    return marks.none(view.count)
                 return bytes(map(holding.__contains__, view.column(folder.letters, None)))
             case Modseq(least):
                 return bytes(map(least.__le__, view.column(folder.modseqs, -1)))
