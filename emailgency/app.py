@@ -270,6 +270,7 @@ class App:
             self._serve(service, Pop3Factory(self.pop3, secure))
         from emailgency.catchall import TIDY, candidate_flow
         from emailgency.learning import LOOK, recipient_learning
+        from emailgency.sender_notices import sender_notices
 
         self.candidates = candidate_flow(self, self._reactor, self._settings)
         self.loops.append(Periodic(self._reactor, "tidying the catchall", TIDY, self.candidates.tidy_all))
@@ -281,6 +282,8 @@ class App:
         self.loops.append(Periodic(self._reactor, "making room in full mailboxes", PROMPT, expiry.make_room))
         self.learning = recipient_learning(self, self._settings)
         self.loops.append(Periodic(self._reactor, "learning recipients", LOOK, self.learning.look))
+        telling = sender_notices(self, self._settings).look
+        self.loops.append(Periodic(self._reactor, "telling senders", LOOK, telling))
         self._open_web()
         from emailgency.notices import notices
 

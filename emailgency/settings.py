@@ -26,6 +26,7 @@ from emailgency.flows.login import LoginSettings
 from emailgency.flows.outbound import OutboundSettings
 from emailgency.flows.protection import ProtectionSettings
 from emailgency.flows.relay import RelaySettings
+from emailgency.flows.sender_notices import SenderNoticeSettings
 from emailgency.flows.signing import SigningSettings
 from emailgency.listening import parse
 from emailgency.net.dns import DnsSettings
@@ -132,6 +133,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     retry: RetrySettings = RetrySettings()
     guard: GuardSettings = GuardSettings()
     learning: LearningSettings = LearningSettings()
+    sender_notices: SenderNoticeSettings = SenderNoticeSettings()
     courier: CourierSettings = CourierSettings()
     egress: EgressSettings = EgressSettings()
     dns: DnsSettings = DnsSettings()

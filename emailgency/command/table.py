@@ -116,6 +116,7 @@ COMMANDS = (
             LIFETIME._replace(help="days that mail waits for the customer's server; 0 for what the plan says"),
             Argument("--stealth", "answer 451 so that mail stays with its senders", Kind.SWITCH),
             Argument("--learn-recipients", "ask his server which addresses it has, while it is up", Kind.SWITCH),
+            Argument("--sender-notices", "tell each sender once that his server is down", Kind.SWITCH),
             Argument("--smtp-denied", "stop sending for all his mailboxes", Kind.SWITCH),
             Argument("--authentication", "look at who sent his mail (SPF, DKIM, DMARC, ARC), and seal it", Kind.SWITCH),
             Argument("--banished-refused", "refuse mail for banished addresses instead of dropping it", Kind.SWITCH),

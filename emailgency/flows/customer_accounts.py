@@ -31,6 +31,7 @@ CHANGEABLE = frozenset(
         "authentication",
         "learn_recipients",
         "holds",
+        "sender_notices",
         "pending_lifetime",
         "language",
         "suspended",

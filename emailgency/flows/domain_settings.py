@@ -12,6 +12,7 @@ from emailgency.store.directory import Directory
 HIS_OWN = frozenset(
     {
         "learn_recipients",
+        "sender_notices",
         "relay",
         "smtp_transport",
         "stealth",

@@ -19,8 +19,10 @@ class OwnMail:
         self._clock = clock
         self._host_name = host_name
 
-    async def send(self, customer: Customer, recipient: str, written: Written) -> str:
-        """The id of the message, which is on stable storage. `recipient` in wire form. Raises Temporary."""
+    async def send(self, customer: Customer, recipient: str, written: Written, answers: str = "") -> str:
+        """The id of the message, which is on stable storage. `recipient` in wire form; `answers` is the Message-ID of
+        what this is the automatic answer to. Raises Temporary.
+        """
         now = self._clock()
         head = Letterhead(
             author=customer.domain,
@@ -28,6 +30,7 @@ class OwnMail:
             recipient=recipient,
             message_id=f"{secrets.token_hex(16)}@{self._host_name}",
             at=now,
+            answers=answers,
         )
         arrival = self._spool.begin(now)
         return_path = trace.return_path("")

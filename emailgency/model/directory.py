@@ -113,6 +113,7 @@ class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     language: str = "en"  # one of LANGUAGES: of the mail we write to his people
     learn_recipients: bool = False  # row G5: his server is asked which addresses it has
     holds: tuple[HoldRule, ...] = ()  # row D1
+    sender_notices: bool = False  # one word to each sender and incident; else none while mail can be read here
     suspended: bool = False  # by the operator: nobody logs in or sends, mail stays with its senders, nothing is lost
     contacts: tuple[Contact, ...] = ()  # who is told what happens here (row E4)
 

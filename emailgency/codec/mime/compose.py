@@ -1,10 +1,14 @@
 """Mail that we write to people: text and HTML of the same words (RFC 2046 section 5.1.4), never answered (RFC 3834)."""
 
+import re
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import formatdate
 
 from msgspec import Struct
+
+
+_MESSAGE_ID = re.compile(r"[!-;=?-~]{1,200}")  # on one line, whatever somebody wrote there (attack row 17)
 
 
 class Written(Struct, frozen=True, kw_only=True):
@@ -24,6 +28,7 @@ class Letterhead(Struct, frozen=True, kw_only=True):
     recipient: str
     message_id: str  # without angle brackets
     at: float
+    answers: str = ""  # Message-ID of what this is the automatic answer to
 
 
 def compose(head: Letterhead, written: Written) -> bytes:
@@ -32,7 +37,9 @@ def compose(head: Letterhead, written: Written) -> bytes:
     message["Subject"] = " ".join(written.subject.split())
     message["Date"] = formatdate(head.at).replace("-0000", "+0000")
     message["Message-ID"] = f"<{head.message_id}>"
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834 section 5.1.1: a person did not write it
+    message["Auto-Submitted"] = "auto-replied" if head.answers else "auto-generated"  # RFC 3834 section 5: no person
+    if _MESSAGE_ID.fullmatch(head.answers):
+        message["In-Reply-To"] = message["References"] = f"<{head.answers}>"
     message.set_content(written.text, cte="quoted-printable")
     message.add_alternative(written.html, subtype="html", cte="quoted-printable")
     message["Content-Language"] = written.language  # behind what makes a multipart of it, and forgets Content-*

@@ -42,6 +42,7 @@ class SetCustomer(Struct, frozen=True, forbid_unknown_fields=True):
     banished_refused: bool | UnsetType = UNSET
     authentication: bool | UnsetType = UNSET
     learn_recipients: bool | UnsetType = UNSET
+    sender_notices: bool | UnsetType = UNSET
     suspended: bool | UnsetType = UNSET
 
 
@@ -133,6 +134,7 @@ class CustomerCommands:
                 "role",
                 "relay",
                 "learn_recipients",
+                "sender_notices",
                 "stealth",
                 "smtp_denied",
                 "banished_refused",
@@ -189,6 +191,7 @@ def _fields(customer: Customer) -> dict[str, Any]:
         "domain_aliases": customer.domain_aliases,
         "pending_lifetime": customer.pending_lifetime,
         "learn_recipients": customer.learn_recipients,
+        "sender_notices": customer.sender_notices,
         "stealth": customer.stealth,
         "smtp_denied": customer.smtp_denied,
         "banished_refused": customer.banished_refused,
