@@ -35,6 +35,7 @@ from emailgency.flows.relay import RelayFlow
 from emailgency.flows.server_view import ServerView
 from emailgency.flows.signing import Signing
 from emailgency.flows.transport_check import TransportCheck
+from emailgency.flows.where import Where
 from emailgency.in_hand import pending_in_hand
 from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
@@ -60,6 +61,7 @@ from emailgency.servers.web.console.password_letters import PasswordLetters
 from emailgency.servers.web.console.password_panel import PasswordPanel
 from emailgency.servers.web.console.pending_panel import PendingPanel
 from emailgency.servers.web.console.results_panel import ResultsPanel
+from emailgency.servers.web.console.where_panel import WherePanel
 from emailgency.settings import Settings
 from emailgency.store.audit import Audit
 from emailgency.store.bulk_results import BulkResults
@@ -69,6 +71,8 @@ from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
 from emailgency.store.disk import room
 from emailgency.store.folders import Folders
+from emailgency.store.ledger.ledger import Ledger
+from emailgency.store.ledger.search import LedgerSearch
 from emailgency.store.password_links import PasswordLinks
 from emailgency.store.recent_errors import RecentErrors
 from emailgency.store.redis import Redis
@@ -96,6 +100,7 @@ class ConsoleParts(Protocol):
     flush: Flush
     folders: Folders
     incidents: Incidents
+    ledger: Ledger
     login: Login
     look: DomainLook | None
     means: Means
@@ -139,7 +144,9 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
         settings.host_name,
         settings.web.password_links,
     )
+    where = Where(directory, LedgerSearch(reactor, parts.ledger))
     panels = (
+        WherePanel(reactor, directory, where, parts.clock),
         LoginPanel(directory, login, sessions, captchas),
         CaptchaPanel(captchas, reactor),
         OverviewPanel(directory, view, parts.drift),

@@ -76,7 +76,7 @@ def _step(one: Step, say: Say) -> list[str]:
     what = say(EVENTS.get(one.word, Words(one.word)))
     if one.by:
         what = f"{what} ({one.by})"
-    return [_moment(one.happened_at, seconds=True), one.to, what, said(one)]
+    return [second(one.happened_at), one.to, what, said(one)]
 
 
 def said(step: Step) -> str:
@@ -93,5 +93,10 @@ def _several(addresses: tuple[str, ...]) -> str:
     return addresses[0] + (f" + {len(addresses) - 1}" if len(addresses) > 1 else "") if addresses else ""
 
 
-def _moment(at: float, *, seconds: bool = False) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC" if seconds else "%Y-%m-%d %H:%M UTC", time.gmtime(at))
+def _moment(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))
+
+
+def second(at: float) -> str:
+    """When, to the second: what follows each other within a minute stands below each other."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))

@@ -15,7 +15,8 @@ class Answer:
     def __init__(self, response: http.client.HTTPResponse) -> None:
         self.status = response.status
         self.headers = response.headers
-        self.text = response.read().decode()
+        text = (response.headers["Content-Type"] or "text/").startswith("text/")
+        self.text = response.read().decode(errors="strict" if text else "replace")
 
     @property
     def away(self) -> str:
