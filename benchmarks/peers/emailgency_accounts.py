@@ -7,8 +7,8 @@ import sys
 import time
 
 import msgspec
-from argon2 import PasswordHasher
 from msgspec import Raw
+from nacl.pwhash import argon2id
 
 from emailgency.model.directory import Entry, Mailbox
 from emailgency.store.changes import Change, Edit, encode
@@ -20,7 +20,7 @@ def main() -> None:
     journal = Journal(folder)
     journal.open()
     tables, mark = journal.tables()
-    hashed = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1).hash(password)  # as the server makes them
+    hashed = argon2id.str(password.encode(), 2, 19_456 << 10).decode("ascii")  # as the server makes them
     edits = []
     for key, octets in tables["entry"].items():
         entry = msgspec.json.decode(octets, type=Entry)

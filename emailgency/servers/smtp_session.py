@@ -119,7 +119,7 @@ class Session:
         return verdict
 
     async def _login(self, login: Login) -> Verdict:
-        from emailgency.flows.login import Source  # brings argon2, which port 25 never needs
+        from emailgency.flows.login import Source  # brings what port 25 never needs
 
         assert self._service.login is not None  # or AUTH is not offered
         credentials, source = login.credentials, Source("smtp", self._ip)
