@@ -35,6 +35,7 @@ from emailgency.flows.relay import RelayFlow
 from emailgency.flows.server_view import ServerView
 from emailgency.flows.signing import Signing
 from emailgency.flows.transport_check import TransportCheck
+from emailgency.flows.trust_test import TrustTest
 from emailgency.flows.where import Where
 from emailgency.in_hand import pending_in_hand
 from emailgency.net.dns import Dns
@@ -61,6 +62,7 @@ from emailgency.servers.web.console.password_letters import PasswordLetters
 from emailgency.servers.web.console.password_panel import PasswordPanel
 from emailgency.servers.web.console.pending_panel import PendingPanel
 from emailgency.servers.web.console.results_panel import ResultsPanel
+from emailgency.servers.web.console.trust_panel import TrustPanel
 from emailgency.servers.web.console.where_panel import WherePanel
 from emailgency.settings import Settings
 from emailgency.store.audit import Audit
@@ -135,11 +137,13 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
     claims = DomainClaims(accounts, parts.dns, Secret(settings.data).key("domain claims"), reactor)
     assistant = DnsAssistant(parts.look, settings.service_domain, reactor, settings.assistant)
     pages = Pages(SERVICE)
+    hand_over = HandOver(parts.exchanges, parts.relay, parts.means, parts.signing)
+    trust = TrustTest(parts.look, hand_over, parts.signing, parts.clock, reactor)
     invitations = Invitations(
         directory,
         passwords,
         PasswordLinks(parts.redis, parts.clock),
-        HandOver(parts.exchanges, parts.relay, parts.means, parts.signing),
+        hand_over,
         PasswordLetters(pages, ROOT, https_port),
         settings.host_name,
         settings.web.password_links,
@@ -157,7 +161,8 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
         NamesPanel(directory, addresses, bulk),
         ResultsPanel(bulk),
         DomainPanel(directory, own_settings, parts.flush, view),
-        PendingPanel(servers, letters, pending, PendingDeeds(directory, pending, hand), bulk),
+        PendingPanel(directory, servers, letters, pending, pending_deeds, hold_rules, bulk),
+        TrustPanel(directory, trust),
         DomainNamesPanel(directory, claims),
         DnsPanel(directory, parts.drift, parts.signing),
         AssistantPanel(directory, assistant, access, SERVICE, https_port),

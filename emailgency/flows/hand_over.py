@@ -35,10 +35,15 @@ _WORDS = 300  # characters of the server's own words
 
 
 class Letter(Struct, frozen=True):
-    """`recipient` in wire form; `write` gives the message when it is to go, with CRLF, from the alternate domain."""
+    """`recipient` in wire form; `write` gives the message when it is to go, with CRLF, from the alternate domain.
+
+    `sender`: the envelope's, in wire form; `heard` is told what the server says of it, whatever that is.
+    """
 
     recipient: str
     write: Callable[[], bytes]
+    sender: str = ""
+    heard: Callable[[str], None] | None = None
 
 
 class HandOver:
@@ -156,7 +161,7 @@ class _Bag:
         octets = self._sign(octets) + octets
         utf8 = not letter.recipient.isascii()
         mail = Mail(
-            sender="",
+            sender=letter.sender,
             recipients=(Path(letter.recipient),),
             size=len(octets),
             eight_bit=not octets.isascii(),
@@ -168,7 +173,10 @@ class _Bag:
     async def settle(self, courier: Courier, parcel: Parcel, results: tuple[Result, ...]) -> None:
         assert isinstance(parcel.token, int)
         reply = results[0].reply
-        self._results[parcel.token] = "" if reply.code < 300 else f"{reply.code} {reply.text}"[:_WORDS]
+        words = f"{reply.code} {reply.text}"[:_WORDS]
+        if heard := self._letters[parcel.token].heard:
+            heard(words)
+        self._results[parcel.token] = "" if reply.code < 300 else words
 
     def lost(self, closure: Closure) -> None:
         """A connection is over; what it had in hand may have arrived, but nobody said so."""

@@ -14,6 +14,7 @@ from emailgency.command.failure import CommandFailed
 from tests.support.browser import Browser
 from tests.support.dns_thread import DnsThread
 from tests.support.server import Server
+from tests.support.sink import Sink
 
 PASSWORD = "Correct-horse1"
 ALTERNATE = "mydomainzz.emailgency.zz"
@@ -40,12 +41,19 @@ def names():
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, names: DnsThread):
+def sink():
+    with Sink() as sink:
+        sink.up()
+        yield sink
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, names: DnsThread, sink: Sink):
     settings = {
         "credentials": {"memory": 64, "passes": 1},
         "web": {"connections": {"per_network": 200}},
         "dns": {"addresses": [names.address], "ipv6": False},
-        "egress": {"networks": ["198.51.100.0/24", "203.0.113.0/24"]},
+        "egress": {"networks": ["198.51.100.0/24", "203.0.113.0/24", "127.0.0.1/32"], "ports": [25, sink.port]},
         "assistant": {"per_network": 60},
     }
     with Server(tmp_path_factory.mktemp("server"), settings).start() as server:
@@ -194,6 +202,20 @@ def test_domains_are_claimed_granted_and_removed_by_command(server: Server, name
     proof = server.command("domain record", domain="new.zz")
     names.zone[proof["name"], "TXT"] = [f'"{proof["record"]}"']
     assert server.command("customer add", domain="new.zz", proven=True)["domain"] == "new.zz"
+
+
+def test_an_administrator_tests_whether_his_server_trusts_us(server: Server, sink: Sink) -> None:
+    server.command("customer set", customer="other.zz", smtp_transport=f"127.0.0.1:{sink.port}")
+    browser = Browser(server.ports["https"]).log_in("postmaster@other.zz", PASSWORD)
+    page = browser.get("/domain/trust").text
+    assert "198.51.100.7  permit" in page
+    assert "mx.emailgency.zz" in page
+    answer = browser.post("/domain/trust/test", {"address": "paul@other.zz"})
+    assert answer.text.count("250 taken") == 2
+    assert "Your server takes both" in answer.text
+    assert [taken.recipients for taken in sink.messages] == [("paul@other.zz",)] * 2
+    assert browser.post("/domain/trust/test", {"address": "paul@mydomain.zz"}).status == 400
+    assert len(sink.messages) == 2
 
 
 # ---- mail programs -------------------------------------------------------------------------------------------------

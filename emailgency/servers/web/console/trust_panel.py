@@ -1,0 +1,31 @@
+"""The page Trust of Domain settings: what makes the customer's own server believe us, and a test of it (row G7)."""
+
+from emailgency.flows.trust_test import Tested, TrustTest
+from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Visitor, Who
+from emailgency.store.directory import Directory
+
+
+class TrustPanel:
+    def __init__(self, directory: Directory, trust: TrustTest) -> None:
+        self._directory = directory
+        self._trust = trust
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("GET", "/domain/trust", Who.ADMINISTRATOR, self.show),
+            Route("POST", "/domain/trust/test", Who.ADMINISTRATOR, self.test),
+        ]
+
+    async def show(self, visitor: Visitor, asked: Asked) -> Answer:
+        return await self._page(visitor, str(visitor.address))
+
+    async def test(self, visitor: Visitor, asked: Asked) -> Answer:
+        """Two letters go out while he waits."""
+        customer = await self._directory.customer(visitor.known.customer)
+        address = asked.one("address")
+        return await self._page(visitor, address, await self._trust.test(customer, address))
+
+    async def _page(self, visitor: Visitor, address: str, tested: Tested | None = None) -> Page:
+        customer = await self._directory.customer(visitor.known.customer)
+        sealers = await self._trust.sealers(customer)
+        return Page("trust.html", {"customer": customer, "us": sealers, "address": address, "tested": tested})
