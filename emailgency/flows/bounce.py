@@ -128,6 +128,7 @@ class Bounces:
             return False
         now = self._clock()
         whole = action is Action.FAILED and envelope.ret == "FULL" and envelope.size <= self.settings.whole
+        whole = whole and not envelope.require_tls  # RFC 8689 section 5
         arrival = self.spool.begin(now)
         report = Report(
             reporting=self._host_name,
@@ -167,6 +168,7 @@ class Bounces:
                 client=Client(ip="127.0.0.1"),
                 body="8bitmime" if eight_bit else "7bit",
                 smtputf8=not envelope.sender.isascii(),
+                require_tls=envelope.require_tls,
                 subject=dsn.subject(action),
                 message_id=report.message_id,
                 about=envelope.id,

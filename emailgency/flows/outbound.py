@@ -4,6 +4,7 @@ Other rules than for giving mail back: a 5xx is final, so is a domain that does 
 hours the sender is told of the delay, after some days of the failure.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ from msgspec import Meta, Struct
 from twisted.logger import Logger
 
 from emailgency.background import background
+from emailgency.flows import octets
 from emailgency.flows.errand import Records
 from emailgency.flows.exchanges import Exchanges, Unroutable
 from emailgency.flows.homecoming import Homecoming
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from emailgency.flows.sealing import Sealing
     from emailgency.store.spool import Live
 
+_NOT_REQUIRED = re.compile(rb"(?:\A|\r\n)tls-required[ \t]*:[ \t]*no[ \t]*\r\n", re.IGNORECASE)  # section 3
 DAY = 86_400.0
 HOUR = 3600.0
 
@@ -56,12 +59,14 @@ class DomainErrand(Records):
         bounces: "Bounces",
         settings: Callable[[], OutboundSettings],
         protection: Protection | None = None,
+        tls: str = "",
     ) -> None:
         super().__init__(bounces)
         self._domain = domain
         self._exchanges = exchanges
         self._settings = settings
         self._protection = protection  # None: as well as it goes
+        self._tls = tls  # of the hop
 
     @property
     def name(self) -> str:
@@ -75,10 +80,19 @@ class DomainErrand(Records):
         if self._domain.startswith("["):  # RFC 5321 section 4.1.3
             ip = self._domain[1:-1].removeprefix("ipv6:")
             return [Destination(self._domain, ip)]
-        return await self._exchanges.of_domain(self._domain)
+        found = await self._exchanges.of_domain(self._domain)
+        if self._tls == "required":
+            refusals = [(await self.demand(one)).refused for one in found]
+            if all(one is not None and one.word == "validation-failure" for one in refusals) and refusals[0]:
+                raise Unroutable(refusals[0].reason, "5.7.30", permanent=True)
+        return found
 
     async def demand(self, destination: Destination) -> Demand:
-        return await self._protection.of(self._domain, destination) if self._protection else opportunistic(destination)
+        if self._protection is None or self._tls == "no":
+            return opportunistic(destination)
+        if self._tls == "required":
+            return await self._protection.required(self._domain, destination)
+        return await self._protection.of(self._domain, destination)
 
     def hopeless(self, reason: Unroutable) -> bool:
         return reason.permanent
@@ -152,7 +166,7 @@ class OutboundFlow(Lanes):
         for (domain, sender, mark), group in by_way.items():
             if mark not in fields:
                 fields[mark] = await self._fields(live, mark)
-            lane = self._lane(domain)
+            lane = self._lane(domain, _tls(live, self._means.spool.path(live.envelope.id)))
             for waiting in waitings(live, group, sender, fields[mark]):
                 lane.add(waiting)
 
@@ -170,12 +184,12 @@ class OutboundFlow(Lanes):
         await self._homecoming.bring(live, index, route)
         return True
 
-    def _lane(self, domain: str) -> Lane:
-        hop = Hop(domain)
+    def _lane(self, domain: str, tls: str) -> Lane:
+        hop = Hop(domain, tls=tls)
         if lane := self._lanes.get(hop):
             return lane
         return self._open(
-            hop, DomainErrand(domain, self._exchanges, self._bounces, lambda: self.settings, self.protection)
+            hop, DomainErrand(domain, self._exchanges, self._bounces, lambda: self.settings, self.protection, tls)
         )
 
     # ---- now and then --------------------------------------------------------------------------------------
@@ -216,8 +230,8 @@ class OutboundFlow(Lanes):
             await self._means.spool.tried(envelope.id, (index,), max(now, tried.next if tried else now), outcome)
 
     def _reason(self, live: "Live", index: int) -> str:
-        lane = self._lanes.get(Hop(_domain(live, index)))
-        return lane.health.reason if lane else ""
+        lanes = (self._lanes.get(Hop(_domain(live, index), tls=tls)) for tls in ("", "no", "required"))
+        return next((lane.health.reason for lane in lanes if lane and lane.health.reason), "")
 
 
 def _outbound(live: "Live", index: int) -> Outbound:
@@ -228,3 +242,16 @@ def _outbound(live: "Live", index: int) -> Outbound:
 
 def _domain(live: "Live", index: int) -> str:
     return _outbound(live, index).address.rpartition("@")[2].lower()
+
+
+def _tls(live: "Live", path: str) -> str:
+    """What the message says of TLS on its way (RFC 8689): a field is overruled by REQUIRETLS, and a bounce, which has
+    no sender, goes on as well as it can.
+    """
+    if live.envelope.require_tls:
+        return "required" if live.envelope.sender else ""
+    try:
+        header = octets.header(path, live.envelope.return_path)
+    except OSError:
+        return ""
+    return "no" if _NOT_REQUIRED.search(header) else ""

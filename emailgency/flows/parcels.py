@@ -31,6 +31,7 @@ def parcel_of(waiting: Waiting, path: str, token: object) -> Parcel:
         smtputf8=envelope.smtputf8,
         ret=envelope.ret,
         envid=envelope.envid,
+        require_tls=envelope.require_tls,
     )
     return Parcel(mail, path, envelope.return_path, token, prefix)
 

@@ -6,7 +6,7 @@ it. Whatever a policy asks for and does not get, mail waits: it is tried at the 
 """
 
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 from OpenSSL.SSL import Connection
@@ -21,7 +21,6 @@ from emailgency.net.dns import Answer, Dns, Status
 from emailgency.net.peer_identity import Fault, Tlsa, by_authorities, by_dane, read_tlsa, system_roots
 from emailgency.rules.next_hop import Destination
 
-R = TypeVar("R")
 MOST = 20  # TLSA records of one server that are looked at
 
 
@@ -87,6 +86,28 @@ class Protection:
             return opportunistic(destination)
         return await self._by_sts(policy, found, destination)
 
+    async def required(self, domain: str, destination: Destination) -> Demand:
+        """For a message that goes under proven TLS or not at all (RFC 8689 section 4.2.1): by DANE, else by a
+        certificate of a name that the DNS, validated, or an MTA-STS policy says is a server of the domain.
+        """
+        host = destination.host
+        if not domain.startswith("["):
+            demand = await self._by_dane(domain, destination)
+            if demand is not None and (demand.refused or isinstance(demand.tls, Proving)):
+                return demand
+            found = await self._sts.of(domain)
+            policy = binding(found.policy)
+            if policy is not None and policy.mode is Mode.ENFORCE:
+                return await self._by_sts(policy, found, destination)
+            mx = await self._dns.mx(domain)
+            if mx.secure and mx.status is not Status.FAILURE:
+                roots = await self._trusted()
+                return Demand(
+                    Proving(host, lambda connection: by_authorities(connection, host, roots), True), must=True
+                )
+        fault = Fault("validation-failure", f"TLS is required, and nothing proves that {host} is a server of {domain}")
+        return Demand(Opportunistic(host), must=True, refused=fault)
+
     # ---- MTA-STS ---------------------------------------------------------------------------------------------
 
     async def _by_sts(self, policy: Policy, found: Found, destination: Destination) -> Demand:
@@ -95,9 +116,7 @@ class Protection:
             fault = Fault("validation-failure", f"the MTA-STS policy does not name {host}")
             if enforce:
                 return Demand(Opportunistic(host), must=True, refused=fault, kind="sts", text=found.text)
-        if self._roots is None:
-            self._roots = await self._in_thread(system_roots)
-        roots = self._roots
+        roots = await self._trusted()
 
         def look(connection: Connection) -> Fault | None:
             if not policy.allows(host):
@@ -136,9 +155,10 @@ class Protection:
         found = [answer for _, answer in answers if answer.records]
         return bool(found) and all(answer.secure for answer in found)
 
-    async def _in_thread(self, work: Callable[[], R]) -> R:
-        result: R = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
-        return result
+    async def _trusted(self) -> Any:
+        if self._roots is None:
+            self._roots = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), system_roots)
+        return self._roots
 
 
 def _dane(host: str, domain: str, records: tuple[Tlsa, ...]) -> Callable[[Connection], Fault | None]:

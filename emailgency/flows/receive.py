@@ -347,6 +347,7 @@ class Transaction:
             envid=self._mail.envid,
             fingerprint=fingerprint,
             genuine=self._findings.genuine,
+            require_tls=self._mail.require_tls,
             checks=tuple(f"{one.method}={one.result}" for one in self._findings.checked),
             subject=subject,
             message_id=message_id,

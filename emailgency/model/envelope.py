@@ -92,6 +92,7 @@ class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ret: str | None = None  # RFC 3461: "FULL" or "HDRS"
     envid: str | None = None
     fingerprint: str | None = None  # RFC 1047: recognises a repetition of this transaction
+    require_tls: bool = False  # RFC 8689: it goes on under proven TLS, or comes back
     genuine: bool = False  # SPF or a signature of his own domain says that the sender is who he says (row C6)
     subject: str = ""  # the field as it stood, on one line; encoded words are not decoded
     message_id: str = ""  # without angle brackets

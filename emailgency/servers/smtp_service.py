@@ -126,6 +126,7 @@ class SmtpService:
             auth=self.login is not None and (secure or (self._clear_login and is_loopback(ip))),
             auth_required=self.login is not None,
             etrn=self.etrn is not None,
+            requiretls=secure,
         )
 
     def pressed(self, connection: Client) -> None:

@@ -22,16 +22,19 @@ TRANSACTION = 100  # recipients; RFC 5321 section 4.5.3.1.8 lets a server refuse
 class Hop(Struct, frozen=True):
     """Where mail goes: to a customer's own server (`customer` set) or to anybody's. `domain` "": his SMTP transport.
 
-    `via`: to this `host[:port]` instead, because somebody said so.
+    `via`: to this `host[:port]` instead, because somebody said so. `tls`: "required" or "no" by RFC 8689, "" as usual.
     """
 
     domain: str
     customer: str = ""
     via: str = ""
+    tls: str = ""
 
     def __str__(self) -> str:
         if self.via:
             return f"{self.customer}>{self.via}"
+        if self.tls:
+            return f"{self.domain} (TLS {self.tls})"
         return f"{self.customer}:{self.domain}" if self.customer else self.domain
 
 

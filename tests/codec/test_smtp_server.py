@@ -232,3 +232,14 @@ def test_etrn_is_a_question_between_messages_where_it_is_offered():
     assert replies.endswith(b"503 5.5.1 ETRN out of sequence\r\n")
     assert b"502 5.5.1 ETRN not offered" in run([b"EHLO a\r\nETRN mydomain.zz\r\n"])[1]
     assert b"501 5.5.4" in run([b"EHLO a\r\nETRN\r\n"], offer)[1]
+
+
+def test_requiretls_is_offered_and_taken_under_tls_alone() -> None:
+    line = b"EHLO a\r\nMAIL FROM:<a@b.zz> REQUIRETLS\r\n"
+    events, replies, _ = run([line], Offer(host_name="mx.example", size=1, requiretls=True))
+    assert b"REQUIRETLS" in replies
+    assert [event.require_tls for event in events if isinstance(event, Mail)] == [True]
+    events, replies, _ = run([line])
+    assert b"250-REQUIRETLS" not in replies
+    assert b"555 5.5.4" in replies
+    assert not [event for event in events if isinstance(event, Mail)]

@@ -363,3 +363,75 @@ class Dane(ProtectionCase):
         self.go()
         await self.taken()
         assert self.page.asked == []
+
+
+class RequireTls(ProtectionCase):
+    """RFC 8689."""
+
+    async def begin(self):
+        await super().begin()
+        self.server.capabilities = (*WITH_TLS, "REQUIRETLS")
+
+    async def submit(self, **more):
+        await self.accept(to("u@far.zz"), **{"require_tls": True, **more})
+
+    def mails(self):
+        return [command for command in self.server.commands if command.startswith(b"MAIL")]
+
+    async def test_it_goes_under_proven_tls_and_says_so(self):
+        self.go()
+        await self.submit()
+        await until(lambda: self.server.messages)
+        assert self.mails()[0].endswith(b" REQUIRETLS")
+
+    async def test_without_a_policy_nothing_proves_the_server_and_it_comes_back(self):
+        del self.dns.zone["_mta-sts.far.zz", "TXT"]
+        self.go()
+        await self.submit(ret="FULL")
+        [told] = await self.told()
+        assert "5.7.30" in told.as_string()
+        assert "secret body" not in told.as_string()  # section 5: as if RET=HDRS
+        assert not self.server.commands
+
+    async def test_names_that_the_dns_has_validated_are_proof_as_well(self):
+        del self.dns.zone["_mta-sts.far.zz", "TXT"]
+        self.dns.authentic = True
+        self.go()
+        await self.submit()
+        await until(lambda: self.server.messages)
+        assert self.mails()[0].endswith(b" REQUIRETLS")
+
+    async def test_attack_06_a_server_that_does_not_know_it_gets_nothing(self):
+        self.server.capabilities = WITH_TLS
+        self.go()
+        await self.submit()
+        [told] = await self.told()
+        assert "5.7.30" in told.as_string()
+        assert not self.mails()
+
+    async def test_attack_06_said_in_clear_it_is_not_believed(self):
+        self.server.capabilities = (*CAPABILITIES, "REQUIRETLS")
+        self.go()
+        await self.submit()
+        await until(lambda: any("STARTTLS" in lane.health.reason for lane in self.outbound.lanes()))
+        assert not self.mails()
+
+    async def test_a_bounce_of_it_goes_on_as_well_as_it_can(self):
+        del self.dns.zone["_mta-sts.far.zz", "TXT"]
+        self.server.capabilities = CAPABILITIES
+        self.go()
+        await self.accept(to("u@far.zz", origin="bounce"), sender="", require_tls=True)
+        await until(lambda: self.server.messages)
+        assert b"REQUIRETLS" not in self.mails()[0]
+
+    async def test_who_says_that_tls_is_not_required_is_sent_past_a_policy(self):
+        self.server.capabilities = CAPABILITIES
+        self.go()
+        await self.accept(to("u@far.zz"), content=b"From: paul@mydomain.zz\r\nTLS-Required: No\r\n\r\nbody\r\n")
+        await until(lambda: self.server.messages)
+        await self.kept_back_beside("STARTTLS")
+
+    async def kept_back_beside(self, words):
+        await self.accept(to("u@far.zz"))
+        await until(lambda: any(words in lane.health.reason for lane in self.outbound.lanes()))
+        assert len(self.mails()) == 1

@@ -239,6 +239,8 @@ class Client:
         self.called = reply.lines[0].partition(" ")[0].lower() if reply.lines else ""
         words = [line.split(None, 1) for line in reply.lines[1:]] if stage is Stage.EHLO else []
         self.extensions = {word[0].upper(): word[1] if len(word) > 1 else "" for word in words if word}
+        if not self.secure:
+            self.extensions.pop("REQUIRETLS", None)  # RFC 8689 section 2: said in clear, it is nothing
         if not self.secure and self._tls != "never" and "STARTTLS" in self.extensions:
             self._commands.append((b"STARTTLS\r\n", (Stage.STARTTLS, None, 0)))
         elif not self.secure and self._tls == "must":

@@ -36,6 +36,7 @@ class Mail(Struct, frozen=True, kw_only=True):
     smtputf8: bool = False
     ret: str | None = None
     envid: str | None = None
+    require_tls: bool = False  # RFC 8689
 
 
 def unfit(mail: Mail, extensions: Extensions) -> Result | None:
@@ -46,6 +47,8 @@ def unfit(mail: Mail, extensions: Extensions) -> Result | None:
     ascii_only = mail.sender.isascii() and all(map(str.isascii, paths))
     if "SMTPUTF8" not in extensions and (mail.smtputf8 or not ascii_only):  # RFC 6531 section 3.2
         return Result(Stage.MAIL, Reply(553, ("5.6.7 next hop does not support SMTPUTF8",)), ours=True)
+    if mail.require_tls and mail.sender and "REQUIRETLS" not in extensions:  # RFC 8689 section 5: a bounce goes on
+        return Result(Stage.MAIL, Reply(550, ("5.7.30 next hop does not support REQUIRETLS",)), ours=True)
     limit = extensions.get("SIZE", "")
     if limit.isdecimal() and 0 < int(limit[:18]) < mail.size:  # RFC 1870 section 6.4
         text = f"5.3.4 message of {mail.size} octets, next hop takes {limit[:18]}"
@@ -62,6 +65,8 @@ def mail_command(mail: Mail, extensions: Extensions) -> bytes:
         words.append("BODY=8BITMIME")
     if (mail.smtputf8 or not mail.sender.isascii()) and "SMTPUTF8" in extensions:
         words.append("SMTPUTF8")
+    if mail.require_tls and "REQUIRETLS" in extensions:
+        words.append("REQUIRETLS")
     if "DSN" in extensions:
         words += [f"RET={mail.ret}"] if mail.ret in ("FULL", "HDRS") else []
         words += [f"ENVID={_xtext(mail.envid)}"] if mail.envid else []

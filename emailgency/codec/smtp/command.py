@@ -22,6 +22,7 @@ class Mail(Struct, frozen=True, kw_only=True):
     smtputf8: bool = False
     ret: str | None = None  # "FULL", "HDRS"
     envid: str | None = None  # xtext decoded
+    require_tls: bool = False  # RFC 8689
 
 
 class Rcpt(Struct, frozen=True, kw_only=True):
@@ -205,6 +206,7 @@ _MAIL_PARAMETERS: dict[str, tuple[str, Reader]] = {
     "SMTPUTF8": ("smtputf8", _flag),
     "RET": ("ret", _ret),
     "ENVID": ("envid", _envid),
+    "REQUIRETLS": ("require_tls", _flag),
     "AUTH": ("", str),  # RFC 4954 section 5: read, and trusted from nobody
 }
 _RCPT_PARAMETERS: dict[str, tuple[str, Reader]] = {"NOTIFY": ("notify", _notify), "ORCPT": ("original", _original)}

@@ -18,6 +18,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     auth: bool = False
     auth_required: bool = False  # RFC 6409 section 4.3: no MAIL before AUTH
     etrn: bool = False  # RFC 1985
+    requiretls: bool = False  # RFC 8689: under TLS alone
 
 
 class Phase(Enum):

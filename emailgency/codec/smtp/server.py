@@ -271,7 +271,10 @@ class Connection:
         if self._offer.auth_required and not self.authenticated:
             hint = "STARTTLS, then AUTH" if self._offer.starttls else "AUTH"
             raise ProtocolError(530, "5.7.0", f"{hint} first")
-        return command.mail(rest)
+        parsed = command.mail(rest)
+        if parsed.require_tls and not self._offer.requiretls:
+            raise ProtocolError(555, "5.5.4", "REQUIRETLS needs TLS")
+        return parsed
 
     def _rcpt(self, rest: str) -> Rcpt | None:
         parsed = command.rcpt(rest, self._smtputf8)
@@ -353,6 +356,8 @@ def _capabilities(offer: Offer, authenticated: bool) -> bytes:
     ]
     if offer.starttls:
         lines.append("STARTTLS")
+    if offer.requiretls:
+        lines.append("REQUIRETLS")
     if offer.etrn:
         lines.append("ETRN")
     if offer.auth and not authenticated:
