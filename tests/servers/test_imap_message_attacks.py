@@ -204,7 +204,7 @@ class EveryOctet(TestCase):
     """What is stored is what was sent, and what is given is what is stored."""
 
     async def test_hostile_octets_are_stored_and_given_as_they_are(self) -> None:
-        office = await Office().start()
+        office = await Office(eight_bit_headers=True).start()
         try:
             client = await office.member(folder="INBOX")
             messages = [

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from emailgency.codec.imap import commands, responses
 from emailgency.codec.imap.connection import AppendEnd, BadCommand, Event, Fatal, LiteralChunk, NextMessage
+from emailgency.codec.mime.eight_bit import HeaderLook
 from emailgency.servers.imap import flags, modseqs
 from emailgency.servers.imap.quota import room_for
 from emailgency.servers.imap.session import Completed, Session, bad, no, no_such_folder
@@ -16,6 +17,7 @@ from emailgency.store.folder import UNKNOWN, Folder
 from emailgency.store.storing.messages import Refused
 
 _READ_ONLY = no("The folder is open for reading only.", b"READ-ONLY")
+_EIGHT_BIT = no("Headers of 8-bit characters are for who has enabled UTF8=ACCEPT.", b"CANNOT")  # RFC 6855 section 4
 _GONE = no("That message has been expunged meanwhile.", b"EXPUNGEISSUED")
 
 
@@ -135,18 +137,25 @@ async def _receive(session: Session, message: commands.Append, arrival: Arrival)
     line.connection.accept_literal()
     if message.synchronising:
         line.write(responses.continuation("go on"))
+    header = HeaderLook()
+    strict = not (session.utf8 or session.server.settings.eight_bit_headers)
     patience, line.patience = line.patience, float(line.stalled)
     try:
         event: Event = await line.event()
         while isinstance(event, LiteralChunk):
             # NUL is kept, although RFC 3501 section 9 wants a literal8 for it: an archive that holds one comes whole
-            arrival.write(event.octets)
-            await folders.writable()
+            if strict:
+                header.feed(event.octets)
+            if not header.found:  # the rest only passes by
+                arrival.write(event.octets)
+                await folders.writable()
             await line.breathe()
             event = await line.event()
     finally:
         line.patience = patience
-    return event if isinstance(event, (NextMessage, AppendEnd)) else _broken(session, event)
+    if not isinstance(event, (NextMessage, AppendEnd)):
+        return _broken(session, event)
+    return _EIGHT_BIT if header.found else event
 
 
 def _broken(session: Session, event: Event) -> Completed:

@@ -9,10 +9,10 @@ from emailgency.codec.imap.commands import Attribute, Binary, FetchItem, Section
 from emailgency.model.errors import Temporary
 from emailgency.servers.imap import flags, modseqs
 from emailgency.servers.imap.fetch_columns import SUMMARISED, rows
-from emailgency.servers.imap.fetch_text import TextTeller
+from emailgency.servers.imap.fetch_text import TextTeller, Undecodable
 from emailgency.servers.imap.previewing import PREVIEWS, prepare
 from emailgency.servers.imap.selected import Selected
-from emailgency.servers.imap.session import Completed, Refusal, Session, bad, no
+from emailgency.servers.imap.session import Completed, Session, bad, no
 from emailgency.servers.imap.summarising import summarise
 from emailgency.store.folder import UNKNOWN
 
@@ -43,10 +43,13 @@ async def fetch(session: Session, command: commands.Fetch) -> Completed:
     if command.modifiers.partial is not None:
         positions = command.modifiers.partial.cut(positions)
     texts = [item for item in items if isinstance(item, (Section, Binary))]
-    if not view.read_only and any(not text.peek for text in texts):
+    seeing = not view.read_only and any(not text.peek for text in texts)
+    decoding = any(isinstance(text, Binary) for text in texts)  # then it shows only later which can be read
+    if seeing and not decoding:
         await _mark_seen(session, view, positions)
     told = 0
-    refusal: Refusal | None = None
+    refusal: Undecodable | None = None
+    unread: set[int] = set()
     summarised = any(item in SUMMARISED for item in items)
     step = _SOME if texts or summarised or not PREVIEWS.isdisjoint(items) else _MANY
     for start in range(0, len(positions), step):
@@ -55,8 +58,11 @@ async def fetch(session: Session, command: commands.Fetch) -> Completed:
         some = positions[start : start + step]
         try:
             told += await tell(session, view, some, items)
-        except Refusal as error:  # of a part of one message; the others are told
+        except Undecodable as error:  # the others are told
             refusal = error
+            unread.update(error.positions)
+    if seeing and decoding:
+        await _mark_seen(session, view, [position for position in positions if position not in unread])
     if refusal is not None:
         raise refusal
     return Completed("That is all.") if told == len(positions) or command.uid else _GONE

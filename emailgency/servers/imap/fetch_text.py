@@ -16,7 +16,13 @@ from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Refusal, Session, no
 from emailgency.servers.message_file import READ, MessageFile, open_message
 
-_UNKNOWN_ENCODING = no("I do not know how to decode that part.", b"UNKNOWN-CTE")
+
+class Undecodable(Refusal):
+    """Of messages at these positions nothing was told: nobody knows how to decode a part of theirs (RFC 3516)."""
+
+    def __init__(self, positions: Sequence[int]) -> None:
+        super().__init__(no("I do not know how to decode that part.", b"UNKNOWN-CTE"))
+        self.positions = positions
 
 
 class TextTeller:
@@ -31,19 +37,19 @@ class TextTeller:
     async def tell(self, positions: Sequence[int]) -> int:
         """Answer for these messages; returns for how many, since others have gone.
 
-        Of a part in an unknown encoding nothing is told, and when the others are told Refusal is raised.
+        Of a part in an unknown encoding nothing is told, and when the others are told Undecodable is raised.
         """
-        unknown = False
+        unknown = []
         told = 0
         for position in positions:
             try:
                 told += await self._tell_small(position) or await self._tell_one(position)
             except UnknownEncoding:
-                unknown = True
+                unknown.append(position)
             await self._session.line.breathe()
         await self._out.let_out()
         if unknown:
-            raise Refusal(_UNKNOWN_ENCODING)
+            raise Undecodable(unknown)
         return told
 
     async def _tell_small(self, position: int) -> bool:

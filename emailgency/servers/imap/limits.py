@@ -56,6 +56,13 @@ class Imap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     large_literals_wait: Annotated[
         bool, Meta(description="LITERAL- in place of LITERAL+: who sends over 4,096 octets has to ask first.")
     ] = False
+    eight_bit_headers: Annotated[
+        bool,
+        Meta(
+            description="Also store messages with 8-bit characters in their headers for mail programs that have not"
+            " enabled UTF8=ACCEPT, against RFC 6855 section 4: while old mail is brought along."
+        ),
+    ] = False
     append_messages: Annotated[
         int, Meta(ge=1, le=10_000, description="Messages that one APPEND stores together (MULTIAPPEND).")
     ] = 250
