@@ -71,6 +71,7 @@ from emailgency.store.secret import Secret
 from emailgency.store.signing_keys import SigningKeys
 from emailgency.store.spool import Spool
 from emailgency.store.storing.line import Storer
+from emailgency.store.tallies import Tallies
 
 if TYPE_CHECKING:
     from emailgency.flows.candidates import CandidateFlow
@@ -101,7 +102,6 @@ LIVE = {
     "authentication",
     "flush",
     "protection",
-    "flush",
     "signing",
     "drift",
     "stop",
@@ -156,6 +156,7 @@ class App:
             resolver, self.spool, clock, name, smtp.reception, self.directory, smtp.submission, service_domain
         )
         self.counts = Counts(reactor, data)
+        self.tallies = Tallies(reactor, os.path.join(data, "tallies"), clock)
         self.unknowns = UnknownRecipients(candidates, self.counts, self.directory, reactor.seconds, smtp.unknown)
         self.overflow = Overflow(self.directory, data)
         self.storer.listeners.append(self.overflow.delivered)
@@ -199,7 +200,6 @@ class App:
         self.protection = protection(reactor, clock, settings, dns, self.egress, self.redis)
         self.outbound.protection = self.protection
 
-
         # Who talks to us
         take_mail: dict[str, Any] = {"reactor": reactor, "storer": self.storer, "settings": settings.smtp}
         tls = self.certificates
@@ -224,7 +224,7 @@ class App:
         self.stall = Stall(reactor)
         self.loops = [Periodic(reactor, "looking at certificates", DAY, self.certificates.warn)]
 
-    # ---- start ---------------------------------------------------------------------------------------------
+        # ---- start ---------------------------------------------------------------------------------------------
         self.loops.append(Periodic(reactor, "removing old keys", DAY, self.signing.remove_old))
 
     def listen(self) -> None:
@@ -269,27 +269,20 @@ class App:
         for service, secure in (("pop3", False), ("pop3s", True)):
             self._serve(service, Pop3Factory(self.pop3, secure))
         from emailgency.catchall import TIDY, candidate_flow
+        from emailgency.counting import counting
+        from emailgency.expiry import expiry_loops
         from emailgency.learning import LOOK, recipient_learning
         from emailgency.sender_notices import sender_notices
 
         self.candidates = candidate_flow(self, self._reactor, self._settings)
         self.loops.append(Periodic(self._reactor, "tidying the catchall", TIDY, self.candidates.tidy_all))
-        from emailgency.expiry import PROMPT, expiry_flow
-
-        expiry = expiry_flow(self, self._reactor, self._settings)
-        every = self._settings.expiry.every
-        self.loops.append(Periodic(self._reactor, "letting old mail go", every, expiry.sweep_all))
-        self.loops.append(Periodic(self._reactor, "making room in full mailboxes", PROMPT, expiry.make_room))
         self.learning = recipient_learning(self, self._settings)
         self.loops.append(Periodic(self._reactor, "learning recipients", LOOK, self.learning.look))
         telling = sender_notices(self, self._settings).look
         self.loops.append(Periodic(self._reactor, "telling senders", LOOK, telling))
         self._open_web()
-        from emailgency.notices import notices
-
-        https = self._bound["https"].addresses
-        told = notices(self, self._settings, https[0][1] if https else 443)
-        expiry.listeners.append(told.of_mailbox)
+        self.loops.append(counting(self, self._reactor))
+        self.loops += expiry_loops(self, self._reactor, self._settings, self._bound["https"])
         self._asleep.discard("mailboxes")
 
     def _open_web(self) -> None:
@@ -348,7 +341,7 @@ class App:
         )
         if cut.active():
             cut.cancel()
-        parts: tuple[Any, ...] = (self.storer, self.ledger, self.directory, self.redis, self.redis_server)
+        parts: tuple[Any, ...] = (self.tallies, self.storer, self.ledger, self.directory, self.redis, self.redis_server)
         for part in filter(None, parts):
             await part.stop()
         self.stall.stop()

@@ -80,6 +80,7 @@ from emailgency.store.recent_errors import RecentErrors
 from emailgency.store.redis import Redis
 from emailgency.store.secret import Secret
 from emailgency.store.spool import Spool
+from emailgency.store.tallies import Tallies
 from emailgency.store.web_sessions import WebSessions
 
 SERVICE = "Emailgency"
@@ -111,6 +112,7 @@ class ConsoleParts(Protocol):
     relay: RelayFlow
     signing: Signing
     spool: Spool
+    tallies: Tallies
 
 
 def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailAccess, https_port: int) -> Console:
@@ -153,7 +155,7 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
         WherePanel(reactor, directory, where, parts.clock),
         LoginPanel(directory, login, sessions, captchas),
         CaptchaPanel(captchas, reactor),
-        OverviewPanel(directory, view, parts.drift),
+        OverviewPanel(directory, view, parts.drift, parts.tallies),
         CandidatePanel(parts.candidates, bulk),
         MailboxesPanel(directory, addresses, forget, invitations, bulk, parts.clock),
         MailboxPanel(directory, addresses, passwords, status, access, login, sessions),

@@ -1,4 +1,4 @@
-"""The flow that lets old mail go, put together."""
+"""The flow that lets old mail go, and tells people of it, put together."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -7,12 +7,15 @@ from emailgency.flows.addresses import Addresses
 from emailgency.flows.expire import PROMPT, Expiry
 from emailgency.flows.incidents import Incidents
 from emailgency.flows.overflow import Overflow
+from emailgency.listening import Bound
+from emailgency.notices import notices
+from emailgency.servers.periodic import Periodic
 from emailgency.settings import Settings
 from emailgency.store.counts import Counts
 from emailgency.store.directory import Directory
 from emailgency.store.folders import Folders
-
-__all__ = ["PROMPT", "Expiry", "expiry_flow"]
+from emailgency.store.redis import Redis
+from emailgency.store.spool import Spool
 
 
 class Parts(Protocol):
@@ -24,10 +27,13 @@ class Parts(Protocol):
     folders: Folders
     incidents: Incidents
     overflow: Overflow
+    redis: Redis
+    spool: Spool
 
 
-def expiry_flow(parts: Parts, reactor: Any, settings: Settings) -> Expiry:
-    return Expiry(
+def expiry_loops(parts: Parts, reactor: Any, settings: Settings, https: Bound) -> list[Periodic]:
+    """Its loops; `https` is where the links in its mail lead."""
+    expiry = Expiry(
         reactor,
         parts.clock,
         parts.directory,
@@ -38,3 +44,9 @@ def expiry_flow(parts: Parts, reactor: Any, settings: Settings) -> Expiry:
         parts.overflow,
         settings.expiry,
     )
+    port = https.addresses[0][1] if https.addresses else 443
+    expiry.listeners.append(notices(parts, settings, port).of_mailbox)
+    return [
+        Periodic(reactor, "letting old mail go", settings.expiry.every, expiry.sweep_all),
+        Periodic(reactor, "making room in full mailboxes", PROMPT, expiry.make_room),
+    ]

@@ -59,6 +59,13 @@ class PendingView:
         lines += [_homeless_line(id, waiting) for id, waiting in self._homeless(customer)]
         return sorted(lines, key=lambda line: line.oldest or float("inf"))
 
+    def by_customer(self) -> dict[str, int]:
+        """How many messages wait for each; "" is mail to the rest of the world."""
+        pending: dict[str, int] = {}
+        for hop in self.hops():
+            pending[hop.customer] = pending.get(hop.customer, 0) + hop.pending + hop.carrying
+        return pending
+
     def messages(
         self, customer: str | None = None, limit: int = 1000, wanted: "Callable[[Waiting], bool]" = lambda waiting: True
     ) -> list[MessageLine]:

@@ -47,8 +47,11 @@ class Plans:
             if before.primary and not after.primary:
                 primary = [one.domain for one in await self._customers(name) if one.role is Role.PRIMARY]
                 if primary:
-                    words = "%(domains)s: we are the primary MX, which the plan %(name)s must allow"
-                    raise Invalid(words, domains=_named(primary), name=name)
+                    raise Invalid(
+                        "%(domains)s: we are the primary MX, which the plan %(name)s must allow",
+                        domains=_named(primary),
+                        name=name,
+                    )
             if after != before:
                 await self._directory.change(author, f"plan {name} changed", [edit("plan", name, before, after)])
         return after

@@ -96,6 +96,7 @@ class Reception:
         self.limits = limits
         self._own_names = frozenset((host_name, service_domain))
         self.examiner: Examiner | None = None  # None: nobody looks at who sent a message
+        self.accepted = self.refused = uncounted  # told the customer of each message, and of each recipient refused
         self.rooms: tuple[Claimed, ...] = ()  # who is asked for room at each recipient
         self.guesses: UnknownRecipients | None = None  # who counts addresses that surely are nobody's
         self.dropped: Callable[[Envelope], None] = lambda envelope: None  # told of mail that nobody wants
@@ -135,6 +136,10 @@ class Reception:
                 return Meaning(recipient, route.customer.id, route.targets, route.size_limit)
         kept = Undelivered(customer=OPERATOR, recipient=index)
         return Meaning(recipient_of(rcpt), OPERATOR, (kept,), self.limits.message)
+
+
+def uncounted(customer: str) -> None:
+    """Nobody counts."""
 
 
 class Meaning(Struct, frozen=True):
@@ -180,6 +185,7 @@ class Transaction:
             if meaning is None:
                 return route
         elif route.verdict is not None:
+            self._reception.refused(route.customer.id)
             guesses = self._reception.guesses if route.verdict == MISSING and route.entry is None else None
             return (guesses and guesses.guessed(self._client.ip)) or route.verdict
         else:
@@ -189,6 +195,8 @@ class Transaction:
             meaning.targets, self._mail.size or meaning.size_limit, self._client.ip
         )
         if refusal is not None:
+            if refusal is not OTHER_CUSTOMER:
+                self._reception.refused(meaning.customer)
             return refusal
         self._take(meaning.recipient, meaning.targets)
         if meaning.examined and self._heading.examination is None and (examiner := self._reception.examiner):
@@ -294,6 +302,7 @@ class Transaction:
             return Verdict(250, "2.0.0", f"already queued as {original}")
         await self._commit(arrival, fingerprint)
         self.accepted = arrival.id
+        self._reception.accepted(self._customer)
         self.log.info(
             "{id} from={sender} size={size} recipients={recipients} client={ip} helo={helo} received",
             id=arrival.id,

@@ -29,21 +29,21 @@ COUNTS = {
 DAYS = {"expiration_delay": (1, 3650), "expiration_delay_max": (1, 3650), "pending_lifetime": (1, 365)}
 SWITCHES = ("sms", "primary")
 _TITLES = {
-    "mailbox_quota": "Room of a mailbox",
-    "vip_quota": "Room of a VIP mailbox",
-    "message_size": "Largest message",
-    "undelivered_quota": "Room of Undelivered",
-    "reserve": "Reserve of all mailboxes together",
-    "mailboxes": "Mailboxes",
-    "vip_mailboxes": "VIP mailboxes",
-    "candidates": "Candidates",
-    "distribution_lists": "Distribution lists",
-    "undelivered_messages": "Messages in Undelivered",
-    "expiration_delay": "Days that mail is kept",
-    "expiration_delay_max": "Most days a user may choose",
-    "pending_lifetime": "Days that pending mail waits",
-    "sms": "Alerts by SMS",
-    "primary": "May be primary MX",
+    "mailbox_quota": Words("Room of a mailbox"),
+    "vip_quota": Words("Room of a VIP mailbox"),
+    "message_size": Words("Largest message"),
+    "undelivered_quota": Words("Room of Undelivered"),
+    "reserve": Words("Reserve of all mailboxes together"),
+    "mailboxes": Words("Mailboxes"),
+    "vip_mailboxes": Words("VIP mailboxes"),
+    "candidates": Words("Candidates"),
+    "distribution_lists": Words("Distribution lists"),
+    "undelivered_messages": Words("Messages in Undelivered"),
+    "expiration_delay": Words("Days that mail is kept"),
+    "expiration_delay_max": Words("Most days a user may choose"),
+    "pending_lifetime": Words("Days that pending mail waits"),
+    "sms": Words("Alerts by SMS"),
+    "primary": Words("May be primary MX"),
 }
 
 
@@ -54,8 +54,9 @@ def check(plan: Plan) -> None:
     for limits, shown in ((SIZES, written), (COUNTS, str), (DAYS, str)):
         for name, (least, most) in limits.items():
             if not least <= getattr(plan, name) <= most:
-                words = "%(limit)s: from %(least)s to %(most)s"
-                raise Invalid(words, limit=Words(title(name)), least=shown(least), most=shown(most))
+                raise Invalid(
+                    "%(limit)s: from %(least)s to %(most)s", limit=title(name), least=shown(least), most=shown(most)
+                )
     if plan.expiration_delay > plan.expiration_delay_max:
         raise Invalid("the expiration delay of new mailboxes cannot be longer than the longest one")
     if plan.vip_quota < plan.mailbox_quota:
@@ -64,8 +65,8 @@ def check(plan: Plan) -> None:
         raise Invalid("a mailbox must have room for one message")
 
 
-def title(name: str) -> str:
-    """The name of a limit in words, a key of the catalogues."""
+def title(name: str) -> Words:
+    """The name of a limit."""
     return _TITLES[name]
 
 

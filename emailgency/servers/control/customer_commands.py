@@ -101,9 +101,7 @@ class CustomerCommands:
         return _fields(customer)
 
     async def list(self, nothing: Nothing, asker: Asker) -> object:
-        pending: dict[str, int] = {}
-        for hop in self._view.hops():
-            pending[hop.customer] = pending.get(hop.customer, 0) + hop.pending + hop.carrying
+        pending = self._view.by_customer()
         return [
             {
                 "domain": customer.domain,

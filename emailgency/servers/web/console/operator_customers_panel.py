@@ -66,9 +66,7 @@ class OperatorCustomersPanel:
         ]
 
     async def show(self, visitor: Visitor, asked: Asked) -> Answer:
-        pending: dict[str, int] = {}
-        for hop in self._view.hops():
-            pending[hop.customer] = pending.get(hop.customer, 0) + hop.pending + hop.carrying
+        pending = self._view.by_customer()
         ill = self._incidents.ongoing()
         rows = [Row(one, pending.get(one.id, 0), one.id in ill) for one in await self._directory.customers()]
         listing = listed(

@@ -4,7 +4,6 @@ from typing import Any
 
 from emailgency.flows.plans import Plans
 from emailgency.model.errors import Invalid
-from emailgency.model.words import Words
 from emailgency.rules.plans import COUNTS, DAYS, SIZES, SWITCHES, octets, title, written
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory import Directory
@@ -41,10 +40,10 @@ class OperatorPlansPanel:
         names = [customer.domain for customer in await self._directory.customers() if customer.plan == plan.name]
         facts = {
             "plan": plan,
-            "sizes": [(name, Words(title(name)), written(getattr(plan, name))) for name in SIZES],
-            "counts": [(name, Words(title(name)), getattr(plan, name), bounds) for name, bounds in COUNTS.items()],
-            "days": [(name, Words(title(name)), getattr(plan, name), bounds) for name, bounds in DAYS.items()],
-            "switches": [(name, Words(title(name)), getattr(plan, name)) for name in SWITCHES],
+            "sizes": [(name, title(name), written(getattr(plan, name))) for name in SIZES],
+            "counts": [(name, title(name), getattr(plan, name), bounds) for name, bounds in COUNTS.items()],
+            "days": [(name, title(name), getattr(plan, name), bounds) for name, bounds in DAYS.items()],
+            "switches": [(name, title(name), getattr(plan, name)) for name in SWITCHES],
             "customers": names,
         }
         return Page("operator_plan.html", facts)
@@ -66,6 +65,6 @@ def _limits(asked: Asked) -> dict[str, Any]:
     for name in (*COUNTS, *DAYS):
         text = asked.one(name).strip()
         if not (text.isascii() and text.isdecimal() and len(text) < 12):
-            raise Invalid("%(limit)s: a whole number", limit=Words(title(name)))
+            raise Invalid("%(limit)s: a whole number", limit=title(name))
         found[name] = int(text)
     return found | {name: asked.one(name) == "yes" for name in SWITCHES}

@@ -3,16 +3,23 @@
 from emailgency.flows.drift_guard import DriftGuard
 from emailgency.flows.pending_view import HopLine, PendingView
 from emailgency.model.directory import Customer, Mailbox, RelayMode
+from emailgency.rules.contacts import reachable
+from emailgency.servers.web.console.charts import Chart, chart
 from emailgency.servers.web.console.dns_panel import troubles
 from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Visitor, Who
 from emailgency.store.directory import Directory
+from emailgency.store.tallies import DAY, HOUR, Tallies, Tally
+
+SHOWN = (Tally.RECEIVED, Tally.PENDING, Tally.REFUSED)
+PERIODS = (("day", HOUR, 24), ("month", DAY, 30))
 
 
 class OverviewPanel:
-    def __init__(self, directory: Directory, view: PendingView, guard: DriftGuard) -> None:
+    def __init__(self, directory: Directory, view: PendingView, guard: DriftGuard, tallies: Tallies) -> None:
         self._directory = directory
         self._view = view
         self._guard = guard
+        self._tallies = tallies
 
     def routes(self) -> list[Route]:
         return [Route("GET", "/overview", Who.ADMINISTRATOR, self.show)]
@@ -31,8 +38,16 @@ class OverviewPanel:
             "dns_seen": bool(self._guard.history.latest(customer.id)),
             "mailboxes": len(mailboxes),
             "without_password": sum(mailbox.password is None for mailbox in mailboxes),
+            "reachable": reachable(customer),
+            "periods": [
+                (name, [(what.value, await self._chart(customer.id, what, span, count)) for what in SHOWN])
+                for name, span, count in PERIODS
+            ],
         }
         return Page("overview.html", facts)
+
+    async def _chart(self, customer: str, what: Tally, span: int, count: int) -> Chart:
+        return chart(await self._tallies.series(customer, what, span, count), span)
 
 
 def _server(customer: Customer, hops: list[HopLine]) -> str:
