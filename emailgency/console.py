@@ -80,7 +80,6 @@ from emailgency.store.recent_errors import RecentErrors
 from emailgency.store.redis import Redis
 from emailgency.store.secret import Secret
 from emailgency.store.spool import Spool
-from emailgency.store.tallies import Tallies
 from emailgency.store.web_sessions import WebSessions
 
 SERVICE = "Emailgency"
@@ -112,7 +111,6 @@ class ConsoleParts(Protocol):
     relay: RelayFlow
     signing: Signing
     spool: Spool
-    tallies: Tallies
 
 
 def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailAccess, https_port: int) -> Console:
@@ -155,7 +153,7 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
         WherePanel(reactor, directory, where, parts.clock),
         LoginPanel(directory, login, sessions, captchas),
         CaptchaPanel(captchas, reactor),
-        OverviewPanel(directory, view, parts.drift, parts.tallies),
+        OverviewPanel(directory, view, parts.drift),
         CandidatePanel(parts.candidates, bulk),
         MailboxesPanel(directory, addresses, forget, invitations, bulk, parts.clock),
         MailboxPanel(directory, addresses, passwords, status, access, login, sessions),
@@ -163,7 +161,7 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
         NamesPanel(directory, addresses, bulk),
         ResultsPanel(bulk),
         DomainPanel(directory, own_settings, parts.flush, view),
-        PendingPanel(directory, servers, letters, pending, pending_deeds, hold_rules, bulk),
+        PendingPanel(servers, letters, pending, PendingDeeds(directory, pending, hand), bulk),
         TrustPanel(directory, trust),
         DomainNamesPanel(directory, claims),
         DnsPanel(directory, parts.drift, parts.signing),
