@@ -46,8 +46,11 @@ def test_a_dead_server_costs_one_probe_at_a_time_however_much_is_pending():
     assert not story.spool.attempts
 
 
-def given_to_others(trouble, seconds=5.0):
-    """Messages that nine servers got in so many seconds while the tenth had this trouble; 600 wait for each."""
+def given_to_others(trouble, seconds=1.5):
+    """Messages that nine servers got in so many seconds while the tenth had this trouble; 600 wait for each.
+
+    The seconds are of a clock that stands still while we work: what is counted is work, whatever the machine.
+    """
     story = Story("dead", 0.0, SEED)
     made, clock = story.flow._means, story.clock
     peers = {f"c{number}": Peer(clock, story.chance) for number in range(10)}
@@ -66,4 +69,6 @@ def given_to_others(trouble, seconds=5.0):
 
 @pytest.mark.parametrize("trouble", [DEAD, TARPIT])
 def test_one_bad_host_among_ten_costs_the_others_less_than_a_twentieth(trouble):
-    assert given_to_others(trouble) > 0.95 * given_to_others(WELL) > 0
+    well = given_to_others(WELL)
+    assert 0 < well < 9 * 600, "they are in the midst of it"
+    assert given_to_others(trouble) > 0.95 * well
