@@ -122,6 +122,13 @@ class User:
         self.customer = customer
         self._directory = directory
 
+    async def may_still_send(self) -> bool:
+        """Not when sending has been denied, or his password or rights have changed, since he was looked up."""
+        mailbox = await self._directory.mailbox(self.mailbox.id)
+        if mailbox is None or mailbox.generation != self.mailbox.generation:
+            return False
+        return not sending_denied(mailbox, await self._directory.customer(mailbox.customer))
+
     async def may_send_as(self, sender: str) -> bool:
         try:
             return await self.may_use(parse(sender))
@@ -209,6 +216,8 @@ class SubmittedTransaction(Transaction):
             return LONG_HEADER
         if self._arrival is not None and self._plan:
             self._heading.close(self._arrival)  # a message that is all header
+        if not await self._user.may_still_send():  # row B8: at once, also for what is under way
+            return DENIED
         return await self._not_his()
 
     async def _not_his(self) -> Verdict | None:

@@ -174,6 +174,24 @@ class SubmissionTests(TestCase):
             await deferToThread(send, client)
         assert refused.value.smtp_code == 550
 
+    async def test_attack_11_denying_all_at_once_works_in_open_sessions_and_in_a_message_under_way(self) -> None:
+        one, other = [await deferToThread(smtplib.SMTP, "127.0.0.1", self.port, "client.example", 20) for _ in range(2)]
+        for client, user in ((one, PAUL), (other, ANNA)):
+            self.addCleanup(client.close)
+            await deferToThread(client.starttls, context=trusting())
+            await deferToThread(client.login, user, PASSWORD)
+        await deferToThread(one.mail, PAUL)
+        await deferToThread(one.rcpt, ANNA)
+        assert (await deferToThread(one.docmd, "DATA"))[0] == 354
+        customer = await self.customers.directory.domain("mydomain.zz")
+        await self.customers.accounts.set(AUTHOR, customer.customer, smtp_denied=True)
+        one.send(BODY + b".\r\n")
+        assert (await deferToThread(one.getreply))[0] == 550
+        assert (await deferToThread(other.mail, ANNA))[0] == 550
+        assert self.spool.messages == []
+        await self.customers.accounts.set(AUTHOR, customer.customer, smtp_denied=False)
+        assert (await deferToThread(other.mail, ANNA))[0] == 250
+
     async def test_attack_11_one_mailbox_sends_only_so_much(self) -> None:
         self.port = self.listen(recipients_at_once=10, recipients_per_hour=10)
         for number in range(12):
