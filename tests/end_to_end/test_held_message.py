@@ -20,6 +20,9 @@ def test_a_held_message_is_held_after_a_kill(tmp_path) -> None:
         server.wait(lambda: answer(server.data, "pending", "list")["messages"])
         (held,) = answer(server.data, "pending", "list")["messages"]
         assert (held["id"], held["held"], held["expires_at"]) == (message["id"], True, None)
+        told = answer(server.data, "where", message["id"])  # the ledger was killed too, before it had read of it
+        assert [one["state"] for one in told["copies"]] == ["stored", "held"]
+        assert [(one["word"], bool(one["by"])) for one in told["steps"]] == [("delivered", False), ("held", True)]
         emailgency(server.data, "pending", "release", message["id"])
         (released,) = answer(server.data, "pending", "show", message["id"])
         assert released["held"] is False

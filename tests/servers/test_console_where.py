@@ -1,7 +1,9 @@
 """Where is it? In the console: who finds what, and how it leaves as a file."""
 
+import imaplib
 import json
 import smtplib
+import ssl
 
 import pytest
 
@@ -101,6 +103,42 @@ def test_attack_21_a_hostile_subject_is_text_on_every_page_and_file(server: Serv
         assert (answer.status, answer.headers["Content-Type"]) == (200, "application/pdf")
         assert answer.text.startswith("%PDF-")
     assert browser.get(f"/where/{one['id']}/json").headers["Content-Type"] == "application/json"
+
+
+def test_mail_that_was_read_and_removed_here_says_so(server: Server) -> None:
+    browser = known(server, "postmaster@mydomain.zz")
+
+    def copies() -> list[str]:
+        (one,) = listed(browser, "q=for+both")
+        return [copy["state"] for copy in one["copies"] if copy["kind"] == "mailbox"]
+
+    tls = ssl._create_unverified_context()
+    with imaplib.IMAP4_SSL("127.0.0.1", server.ports["imaps"], ssl_context=tls, timeout=20) as ringo:
+        ringo.login("ringo@mydomain.zz", PASSWORD)
+        ringo.select()
+        (found,) = ringo.search(None, "SUBJECT", '"for both"')[1]
+        ringo.fetch(found, "(BODY[])")
+        assert copies() == ["stored", "read"]
+        ringo.store(found, "+FLAGS", "\\Deleted")
+        ringo.expunge()
+    assert copies() == ["stored", "expunged"]
+    (seen,) = listed(known(server, "paul@mydomain.zz"), "q=for+both")
+    assert "expunged" not in json.dumps(seen)
+
+
+def test_mail_for_a_banished_address_says_so(server: Server) -> None:
+    server.command("banish", address="spam@mydomain.zz")
+    incoming(server, ["spam@mydomain.zz"], "nobody wants it")
+    (one,) = listed(known(server, "postmaster@mydomain.zz"), "q=nobody+wants")
+    assert (one["state"], one["recipients"], one["copies"][0]["kind"]) == ("dropped", ["spam@mydomain.zz"], "nowhere")
+
+
+def test_a_customer_that_is_removed_takes_his_ledger_along(server: Server) -> None:
+    server.command("customer add", domain="gone.zz")
+    incoming(server, ["x@gone.zz"], "soon gone")
+    assert [one["customer"] for one in server.command("where", what="soon gone", whole=True)]
+    server.command("customer remove", customer="gone.zz", drop_pending=True)
+    assert server.command("where", what="soon gone") == []
 
 
 def test_nonsense_finds_nothing_and_breaks_nothing(server: Server) -> None:

@@ -4,87 +4,25 @@ import os
 import signal
 import sqlite3
 
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import ensureDeferred
 
-from emailgency.model.envelope import Catchall, Client, Deliver, Envelope, Outbound, Outcome, Recipient
+from emailgency.model.envelope import Catchall, Client, Deliver, Outbound, Outcome, Recipient
 from emailgency.model.story import Facts, Happening, Kind
 from emailgency.rules.whereabouts import State, outline, whereabouts
 from emailgency.store import spool_records
 from emailgency.store.ledger import file, ledger
 from emailgency.store.ledger.facts import into, sent_by
 from emailgency.store.ledger.file import LedgerFile
-from emailgency.store.ledger.ledger import Ledger, LedgerSettings
 from emailgency.store.ledger.messages import Bounds
-from emailgency.store.ledger.search import LedgerSearch, Query, find
+from emailgency.store.ledger.search import Query, find
 from emailgency.store.ledger.shelf import Shelf
 from emailgency.store.pending import HELD
 from emailgency.store.spool_records import Void
 from emailgency.store.storing.messages import Record
-from tests.support.spool_case import INBOX, LATER, RELAY, SpoolCase
+from tests.support.ledger_case import LedgerCase
+from tests.support.spool_case import INBOX, LATER, RELAY
 
 TAKEN = Outcome(word="relayed", code=250, enhanced="2.0.0", reply="Ok: queued as 4Z", remote="mx.zz[192.0.2.7]:25")
-
-
-class LedgerCase(SpoolCase):
-    timeout = 60
-    segment_size = 8192  # many segments
-    ledger: Ledger | None = None
-
-    async def begin(self, **settings: int) -> LedgerSearch:
-        """The spool, and the ledger behind it."""
-        await self.start()
-        self.ledger = Ledger(reactor, self.data, lambda: self.now, LedgerSettings(**settings))
-        self.spool.needed = self.ledger.needed
-        self.ledger.start()
-        self.search = LedgerSearch(reactor, self.ledger)
-        return self.search
-
-    async def stop(self) -> None:
-        await super().stop()
-        if self.ledger is not None:
-            ledger, self.ledger = self.ledger, None
-            await ledger.stop()
-
-    async def kill(self) -> None:
-        """Everything, at once."""
-        ledger, self.ledger = self.ledger, None
-        ended: Deferred[None] = Deferred()
-        ledger.ended = lambda reason: ended.callback(None)
-        ledger._process.signalProcess("KILL")
-        await self.crash()
-        await ended
-
-    def letter(self, arrival, plan, fingerprint=None, **more):
-        fields = {
-            "id": arrival.id,
-            "customer": "c",
-            "sender": "Anna@Example.org",
-            "received_at": self.now,
-            "size": arrival.size,
-            "return_path": 0,
-            "recipients": (Recipient(as_given="Paul@mydomain.zz"), Recipient(as_given="ringo@mydomain.zz")),
-            "plan": plan,
-            "client": Client(ip="192.0.2.1", helo="far.example", tls="TLSv1.3"),
-            "fingerprint": fingerprint,
-            "subject": "=?utf-8?q?Caf=C3=A9?= at noon",
-            "message_id": "1@far.example",
-        }
-        return Envelope(**{**fields, **more})
-
-    async def take(self, *plan, **more) -> str:
-        arrival = self.spool.begin(self.now)
-        arrival.write(b"x")
-        await self.spool.commit(arrival, self.letter(arrival, plan, **more))
-        return arrival.id
-
-    async def found(self, customer="c", **query):
-        await self.ledger.caught_up()
-        return await self.search.find(customer, Query(**query))
-
-    async def states(self, id, customer="c"):
-        (story,) = await self.found(customer, id=id)
-        return [one.state for one in whereabouts(story)]
 
 
 class Told(LedgerCase):
