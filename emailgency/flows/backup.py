@@ -8,7 +8,8 @@ Everything accepted before the backup began is in it: on its way (spool) or arri
    recovery renames it on); what was delivered after M is there too, and recovery finds it by its id;
 4. the change journal, so that every mailbox mentioned before is known.
 
-Redis is not copied: it is filled again from the change journal. Nor are the caches and the ballast.
+The ledgers come after the spool, so that what was forgotten there meanwhile is in them. Redis is not copied: it is
+filled again from the change journal. Nor are the caches and the ballast.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ from emailgency.flows.progress import Progress
 from emailgency.model.errors import Invalid
 from emailgency.store import layout
 from emailgency.store.backup_files import FILE_MODE, Copier, names
+from emailgency.store.backup_ledger import copy_ledgers
 from emailgency.store.backup_maildirs import copy_customers
 from emailgency.store.backup_spool import copy_spool
 
@@ -52,6 +54,7 @@ def backup(data: str, target: str, clock: Callable[[], float], progress: Progres
         problems = copy_spool(copier)
         progress("messages in the spool copied", copier.files, 0)
         copy_customers(copier, lambda _: progress("files copied", copier.files, 0))
+    problems += copy_ledgers(copier)
     copy_corrupt(copier)
     for folder in (CHANGES, CERTIFICATES, layout.SIGNING):
         copy_flat(copier, folder)
