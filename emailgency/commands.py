@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from emailgency.flows.addresses import Addresses
+from emailgency.flows.api_tokens import ApiTokens
 from emailgency.flows.bounce import Bounces
 from emailgency.flows.customer_accounts import CustomerAccounts
 from emailgency.flows.domain_claims import DomainClaims
@@ -12,19 +13,20 @@ from emailgency.flows.drop_pending import DropPending
 from emailgency.flows.exchanges import Exchanges
 from emailgency.flows.flush import Flush
 from emailgency.flows.forget_mail import ForgetMail
-from emailgency.flows.import_addresses import ImportAddresses
 from emailgency.flows.hold_rules import HoldRules
+from emailgency.flows.import_addresses import ImportAddresses
 from emailgency.flows.incidents import Incidents
 from emailgency.flows.learning import RecipientLearning
+from emailgency.flows.login import Login
 from emailgency.flows.mailbox_status import MailboxStatus
 from emailgency.flows.means import Means
-from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.operators import Operators
+from emailgency.flows.outbound import OutboundFlow
 from emailgency.flows.passwords import Passwords
 from emailgency.flows.pending_letters import PendingLetters
 from emailgency.flows.pending_view import PendingView
-from emailgency.flows.reconstruct import Reconstruction
 from emailgency.flows.plans import Plans
+from emailgency.flows.reconstruct import Reconstruction
 from emailgency.flows.relay import RelayFlow
 from emailgency.flows.server_view import ServerView
 from emailgency.flows.signing import Signing
@@ -42,11 +44,12 @@ from emailgency.servers.control.domain_commands import DomainCommands
 from emailgency.servers.control.hold_commands import HoldCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
+from emailgency.servers.control.plan_commands import PlanCommands
 from emailgency.servers.control.recipient_commands import RecipientCommands
 from emailgency.servers.control.server_commands import ServerCommands
+from emailgency.servers.control.token_commands import TokenCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
 from emailgency.servers.control.where_commands import WhereCommands
-from emailgency.servers.control.plan_commands import PlanCommands
 from emailgency.servers.imap.limits import new_folders
 from emailgency.servers.imap.server import ImapServer
 from emailgency.settings import Settings
@@ -56,9 +59,11 @@ from emailgency.store.disk import room
 from emailgency.store.folders import Folders
 from emailgency.store.ledger.ledger import Ledger
 from emailgency.store.ledger.search import LedgerSearch
+from emailgency.store.redis import Redis
 from emailgency.store.secret import Secret
 from emailgency.store.spool import Spool
 from emailgency.store.storing.line import Storer
+from emailgency.store.token_uses import TokenUses
 
 
 class Parts(Protocol):
@@ -76,10 +81,12 @@ class Parts(Protocol):
     clock: Callable[[], float]
     imap: ImapServer | None
     incidents: Incidents
+    login: Login
     learning: RecipientLearning | None
     ledger: Ledger
     means: Means
     outbound: OutboundFlow
+    redis: Redis
     relay: RelayFlow
     signing: Signing
     spool: Spool
@@ -93,6 +100,7 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
     claims = DomainClaims(accounts, parts.dns, Secret(settings.data).key("domain claims"), reactor)
     addresses = Addresses(directory, settings.operator)
     passwords = Passwords(directory, parts.credentials)
+    tokens = ApiTokens(directory, TokenUses(parts.redis, parts.clock), parts.login, parts.clock)
     view = PendingView(parts.relay, parts.outbound)
     letters = PendingLetters(reactor, parts.spool, view)
     hand = pending_in_hand(parts, reactor)
@@ -109,14 +117,15 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
         CustomerCommands(directory, accounts, transports, view, DropPending(parts.relay), forget, claims).table()
         | MailboxCommands(directory, addresses, passwords, status, forget).table()
         | AddressCommands(directory, accounts, addresses).table()
+        | TokenCommands(directory, tokens).table()
         | PendingCommands(directory, accounts, view, letters, hand, parts.flush, transports).table()
         | HoldCommands(accounts, HoldRules(accounts, parts.clock), view).table()
+        | PlanCommands(directory, Plans(directory), Operators(directory, passwords)).table()
         | RecipientCommands(accounts, lambda: parts.learning).table()
         | ServerCommands(directory, accounts, servers).table()
         | DkimCommands(accounts, parts.signing, settings.host_name).table()
         | DomainCommands(accounts, claims).table()
+        | DnsCommands(directory, accounts, parts.drift).table()
         | UpkeepCommands(directory, importing, reconstruction, forget).table()
         | WhereCommands(directory, accounts, Where(directory, LedgerSearch(reactor, parts.ledger))).table()
-        | DnsCommands(directory, accounts, parts.drift).table()
-        | PlanCommands(directory, Plans(directory), Operators(directory, passwords)).table()
     )

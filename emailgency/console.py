@@ -5,7 +5,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from emailgency.flows.access import MailAccess
+from emailgency.flows.address_deeds import AddressDeeds
 from emailgency.flows.addresses import Addresses
+from emailgency.flows.api_tokens import ApiTokens
 from emailgency.flows.bounce import Bounces
 from emailgency.flows.bulk import Bulk
 from emailgency.flows.candidates import CandidateFlow
@@ -19,6 +21,7 @@ from emailgency.flows.exchanges import Exchanges
 from emailgency.flows.flush import Flush
 from emailgency.flows.forget_mail import ForgetMail
 from emailgency.flows.hand_over import HandOver
+from emailgency.flows.hold_rules import HoldRules
 from emailgency.flows.incidents import Incidents
 from emailgency.flows.invitations import Invitations
 from emailgency.flows.login import Login
@@ -62,6 +65,7 @@ from emailgency.servers.web.console.password_letters import PasswordLetters
 from emailgency.servers.web.console.password_panel import PasswordPanel
 from emailgency.servers.web.console.pending_panel import PendingPanel
 from emailgency.servers.web.console.results_panel import ResultsPanel
+from emailgency.servers.web.console.token_panel import TokenPanel
 from emailgency.servers.web.console.trust_panel import TrustPanel
 from emailgency.servers.web.console.where_panel import WherePanel
 from emailgency.settings import Settings
@@ -80,6 +84,8 @@ from emailgency.store.recent_errors import RecentErrors
 from emailgency.store.redis import Redis
 from emailgency.store.secret import Secret
 from emailgency.store.spool import Spool
+from emailgency.store.token_uses import TokenUses
+from emailgency.store.tallies import Tallies
 from emailgency.store.web_sessions import WebSessions
 
 SERVICE = "Emailgency"
@@ -111,6 +117,7 @@ class ConsoleParts(Protocol):
     relay: RelayFlow
     signing: Signing
     spool: Spool
+    tallies: Tallies
 
 
 def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailAccess, https_port: int) -> Console:
@@ -125,6 +132,7 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
     status = MailboxStatus(directory, parts.folders)
     sessions = WebSessions(parts.redis, parts.clock, settings.web.session)
     forget = ForgetMail(reactor, parts.folders, lambda: new_folders(settings.imap))
+    deeds = AddressDeeds(directory, addresses, parts.candidates, forget)
     bulk = Bulk(directory, MailBack(directory, parts.folders, forget), BulkResults(parts.redis), parts.clock)
     view = PendingView(parts.relay, parts.outbound)
     letters = PendingLetters(reactor, parts.spool, view)
@@ -133,6 +141,8 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
     accounts = CustomerAccounts(directory, settings.service_domain, settings.operator)
     transports = TransportCheck(parts.exchanges, parts.egress)
     own_settings = DomainSettings(directory, accounts, transports)
+    pending_deeds = PendingDeeds(directory, pending, hand, transports)
+    hold_rules = HoldRules(accounts, parts.clock)
     servers = ServerView(parts.relay, parts.incidents, lambda: room(settings.data, settings.disk), parts.clock)
     claims = DomainClaims(accounts, parts.dns, Secret(settings.data).key("domain claims"), reactor)
     assistant = DnsAssistant(parts.look, settings.service_domain, reactor, settings.assistant)
@@ -153,15 +163,16 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
         WherePanel(reactor, directory, where, parts.clock),
         LoginPanel(directory, login, sessions, captchas),
         CaptchaPanel(captchas, reactor),
-        OverviewPanel(directory, view, parts.drift),
-        CandidatePanel(parts.candidates, bulk),
-        MailboxesPanel(directory, addresses, forget, invitations, bulk, parts.clock),
+        OverviewPanel(directory, view, parts.drift, parts.tallies),
+        CandidatePanel(parts.candidates, deeds, bulk),
+        MailboxesPanel(directory, addresses, invitations, deeds, bulk, parts.clock),
         MailboxPanel(directory, addresses, passwords, status, access, login, sessions),
+        TokenPanel(directory, ApiTokens(directory, TokenUses(parts.redis, parts.clock), login, parts.clock)),
         PasswordPanel(invitations, captchas, parts.clock),
-        NamesPanel(directory, addresses, bulk),
+        NamesPanel(directory, addresses, deeds, bulk),
         ResultsPanel(bulk),
         DomainPanel(directory, own_settings, parts.flush, view),
-        PendingPanel(servers, letters, pending, PendingDeeds(directory, pending, hand), bulk),
+        PendingPanel(directory, servers, letters, pending, pending_deeds, hold_rules, bulk),
         TrustPanel(directory, trust),
         DomainNamesPanel(directory, claims),
         DnsPanel(directory, parts.drift, parts.signing),

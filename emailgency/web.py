@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from emailgency.api import api
 from emailgency.console import ConsoleParts, console
 from emailgency.flows.access import MailAccess
 from emailgency.listening import Bound
@@ -28,6 +29,7 @@ def public_site(parts: Parts, reactor: Any, settings: Settings, bound: dict[str,
     public = Public(access)
     MailPrograms(access, listening.get("https", 443)).put_on(public.app)
     if "https" in listening:
+        api(parts, reactor, settings, listening["https"]).put_on(public.app)
         console(parts, reactor, settings, access, listening["https"]).put_on(public.app)
     return PublicSite(public.app.resource(), reactor, settings.web)
 

@@ -225,6 +225,24 @@ COMMANDS = (
         said="made {mailboxes} mailboxes, {aliases} aliases, {lists} lists, {banished} banished addresses",
     ),
     Command(
+        "token add",
+        "make a token by which a program uses the API in the name of a mailbox; it is shown once",
+        (
+            ADDRESS,
+            Argument("name", "what it is for"),
+            Argument("--days", "how long it lives (90)", Kind.WHOLE),
+            Argument("--read-only", "it changes nothing", Kind.FLAG),
+        ),
+        said="{token}",
+    ),
+    Command("token list", "the tokens of a mailbox, with their last use", (ADDRESS,)),
+    Command(
+        "token remove",
+        "revoke a token, at once",
+        (ADDRESS, Argument("id", "as token list says")),
+        said="{name} opens nothing any more",
+    ),
+    Command(
         "pending list",
         "mail that waits for customers' servers",
         (
@@ -405,6 +423,7 @@ GROUPS = {
     "alias": "other names of mailboxes",
     "list": "distribution lists",
     "banished": "addresses whose mail is dropped",
+    "token": "what lets programs use the API",
     "pending": "mail that waits for customers' servers",
     "hold": "rules by which mail is kept here",
     "recipients": "addresses learned from customers' servers",

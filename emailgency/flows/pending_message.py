@@ -27,6 +27,7 @@ class RecipientLine(Struct, frozen=True, kw_only=True):
     next_hop: str  # a domain; "": the SMTP transport, or nothing waits
     due: float | None  # None: at once, or not before it is released
     tried_at: float | None
+    rule: str  # id of the rule that holds it; "": none does
     said: str  # the remote's own words at the last attempt
     remote: str  # who said them
 
@@ -114,6 +115,7 @@ def _line(live: "Live", index: int, address: str, place: "tuple[Waiting, Lane | 
         state=state,
         next_hop=place[1].hop.domain if place and place[1] else "",
         due=place[0].due or None if place and not place[0].held else None,
+        rule=place[0].rule if place else "",
         tried_at=tried.at if tried else None,
         said=f"{outcome.code or ''} {outcome.reply}".strip() if outcome else "",
         remote=outcome.remote if outcome else "",

@@ -142,6 +142,18 @@ class Domain(Struct, frozen=True):
     kind: DomainKind
 
 
+class ApiToken(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Lets a program do what its mailbox may. Of the secret only the hash is kept."""
+
+    id: str
+    name: str  # what its maker calls it
+    hash: str  # sha256 of the secret, in hex
+    made_at: float  # seconds since the epoch
+    made_by: str
+    expires_at: float
+    read_only: bool = False
+
+
 class Mailbox(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="mailbox"):
     """Row A1. `generation` grows with every change of password or rights, so that open sessions can notice."""
 
@@ -157,6 +169,7 @@ class Mailbox(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="mailbo
     keep_copy: bool = True
     expiration_delay: int | None = None  # days that mail is kept (row B5); None: the plan's
     shortened_to: int | None = None  # days to which we have shortened it for want of room; None: we have not
+    tokens: tuple[ApiToken, ...] = ()
 
 
 class Alias(Struct, frozen=True, kw_only=True, tag="alias"):

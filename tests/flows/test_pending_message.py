@@ -70,12 +70,14 @@ class Messages(TestCase):
     async def test_attack_18_nobody_has_anothers_message_in_hand(self):
         self.spool.accept(envelope("m1", (TO_HIM,)))
         hand = SimpleNamespace()  # whatever is asked of it fails
-        deeds = PendingDeeds(None, self.messages, hand)
+        deeds = PendingDeeds(None, self.messages, hand, None)
         author = Author("eve@other.zz", "console")
         with self.assertRaisesRegex(Invalid, "no message m1 is pending"):
             await self.messages.of("other", "m1")
         for deed in (deeds.hold, deeds.release, deeds.retry, deeds.bounce, deeds.drop):
             with self.assertRaisesRegex(Invalid, "no message m1 is pending"):
                 await deed(author, "other", "m1")
+        with self.assertRaisesRegex(Invalid, "no message m1 is pending"):
+            await deeds.reroute(author, "other", "m1", "far.example")
         with self.assertRaisesRegex(Invalid, "no message m1 is pending"):
             await deeds.keep(author, "other", "m1", None)

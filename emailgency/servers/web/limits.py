@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from emailgency.servers.connections import ConnectionLimits, Proxies, check_proxies
+from emailgency.servers.web.api.limits import ApiSettings
 from emailgency.store.captchas import CaptchaSettings
 from emailgency.store.password_links import PasswordLinkSettings
 from emailgency.store.web_sessions import WebSessionSettings
@@ -24,6 +25,7 @@ class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session: WebSessionSettings = WebSessionSettings()
     password_links: PasswordLinkSettings = PasswordLinkSettings()
     captcha: CaptchaSettings = CaptchaSettings()
+    api: ApiSettings = ApiSettings()
     body_octets: Annotated[
         int, Meta(ge=0, le=1 << 30, description="Longest body of a request; a longer one is refused with 413.")
     ] = 65_536

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from emailgency.flows.address_deeds import AddressDeeds, Choice
 from emailgency.flows.addresses import Addresses
-from emailgency.flows.bulk import Bulk, step_of
-from emailgency.model.address import Address
-from emailgency.model.bulk import Step
+from emailgency.flows.bulk import Bulk
 from emailgency.model.directory import Alias, Banished, DistributionList, Mailbox
 from emailgency.model.errors import Invalid
-from emailgency.model.words import Words
-from emailgency.servers.web.console.deeds import on_own, on_ticked, own, ticked
+from emailgency.servers.web.console.deeds import on_ticked, own, ticked
 from emailgency.servers.web.console.listing import listed
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory import Directory
@@ -25,9 +23,10 @@ class Row(Struct, frozen=True):
 
 
 class NamesPanel:
-    def __init__(self, directory: Directory, addresses: Addresses, bulk: Bulk) -> None:
+    def __init__(self, directory: Directory, addresses: Addresses, deeds: AddressDeeds, bulk: Bulk) -> None:
         self._directory = directory
         self._addresses = addresses
+        self._deeds = deeds
         self._bulk = bulk
 
     def routes(self) -> list[Route]:
@@ -61,7 +60,7 @@ class NamesPanel:
         return Away("/aliases")
 
     async def act_on_aliases(self, visitor: Visitor, asked: Asked) -> Answer:
-        return await self._act(visitor, asked, Alias, "/aliases")
+        return await self._act(visitor, asked, "alias", "/aliases")
 
     # -- distribution list -----------------------------------------------------------------------------------
 
@@ -86,7 +85,7 @@ class NamesPanel:
         return Away("/lists")
 
     async def act_on_lists(self, visitor: Visitor, asked: Asked) -> Answer:
-        return await self._act(visitor, asked, DistributionList, "/lists")
+        return await self._act(visitor, asked, "list", "/lists")
 
     # -- banished --------------------------------------------------------------------------------------------
 
@@ -103,29 +102,14 @@ class NamesPanel:
         return Away("/banished")
 
     async def act_on_banished(self, visitor: Visitor, asked: Asked) -> Answer:
-        return await self._act(visitor, asked, Banished, "/banished")
+        return await self._act(visitor, asked, "banished", "/banished")
 
     # -- all -------------------------------------------------------------------------------------------------
 
-    async def _act(
-        self, visitor: Visitor, asked: Asked, kind: type[Alias | DistributionList | Banished], panel: str
-    ) -> Answer:
-        deeds = {
-            "remove": (self._addresses.remove, Words("Addresses are unknown again")),
-            "banish": (self._addresses.banish, Words("Addresses are banished")),
-        }
-        if asked.one("deed") not in deeds:
-            raise Invalid("Choose what to do.")
-        chosen, words = deeds[asked.one("deed")]
-        customer = visitor.known.customer
-
-        async def deed(address: Address) -> Step | None:
-            entry = await self._directory.entry(customer, address.local)
-            if not isinstance(entry, kind):
-                raise Invalid("It is no longer what this list showed.")
-            return await step_of(self._directory, customer, address.local, lambda: chosen(visitor.author, address))
-
-        return await on_ticked(visitor, ticked(asked), self._bulk, on_own(visitor, deed), words, panel)
+    async def _act(self, visitor: Visitor, asked: Asked, kind: str, panel: str) -> Answer:
+        choice = Choice(kind, asked.one("deed"))
+        deed = self._deeds.deed(visitor.author, visitor.known.customer, visitor.address.domain, choice)
+        return await on_ticked(visitor, ticked(asked), self._bulk, deed, choice.words, panel)
 
 
 def _panel(template: str, rows: Sequence[Row], asked: Asked) -> Page:

@@ -1,41 +1,37 @@
 """What waits for the customer's server: each next hop with its health, and the messages in hand (rows D1, G8)."""
 
-from collections.abc import Awaitable, Callable
-
 from emailgency.flows.bulk import Bulk
-from emailgency.flows.pending_deeds import FOR_GOOD, PendingDeeds
+from emailgency.flows.hold_rules import HoldRules
+from emailgency.flows.pending_deeds import FOR_GOOD, WORDS, PendingDeeds
 from emailgency.flows.pending_letters import PendingLetters, Search
 from emailgency.flows.pending_message import PendingMessages
 from emailgency.flows.progress import silent
 from emailgency.flows.server_view import ServerView
-from emailgency.model.bulk import Step
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words
 from emailgency.servers.web.console.deeds import on_ticked, own, ticked
 from emailgency.servers.web.console.listing import listed
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
+from emailgency.store.directory import Directory
 
 MOST = 10_000  # messages that can be looked through; who has more pending looks at the first of them
 _INCIDENTS = 5
-_WORDS = {
-    "hold": Words("Messages are held"),
-    "release": Words("Messages are released"),
-    "retry": Words("Messages are due now"),
-    "bounce": Words("Messages are given up"),
-    "drop": Words("Messages are dropped"),
-    "keep": Words("Messages are kept here"),
-}
+_STAY = frozenset({"hold", "release", "retry"})  # the message is there afterwards
 
 
 class PendingPanel:
     def __init__(
         self,
+        directory: Directory,
         servers: ServerView,
         letters: PendingLetters,
         messages: PendingMessages,
         deeds: PendingDeeds,
+        rules: HoldRules,
         bulk: Bulk,
     ) -> None:
+        self._directory = directory
+        self._rules = rules
         self._servers = servers
         self._letters = letters
         self._messages = messages
@@ -46,6 +42,8 @@ class PendingPanel:
         return [
             Route("GET", "/pending", Who.ADMINISTRATOR, self.show),
             Route("POST", "/pending", Who.ADMINISTRATOR, self.act),
+            Route("POST", "/pending/rules", Who.ADMINISTRATOR, self.add_rule),
+            Route("POST", "/pending/rules/remove", Who.ADMINISTRATOR, self.remove_rule),
             Route("GET", "/pending/<id>", Who.ADMINISTRATOR, self.look),
         ]
 
@@ -66,8 +64,9 @@ class PendingPanel:
             },
             also={"words": words},
         )
-        facts = {
+        facts: dict[str, object] = {
             "listing": listing,
+            "rules": (await self._directory.customer(customer)).holds,
             "words": words,
             "servers": self._servers.servers(customer),
             "incidents": list(reversed(self._servers.incidents(customer)))[:_INCIDENTS],
@@ -82,7 +81,7 @@ class PendingPanel:
     async def act(self, visitor: Visitor, asked: Asked) -> Answer:
         """What nothing brings back is asked twice. One message that stays pending leads back to its page."""
         ids, chosen = ticked(asked, "id"), asked.one("deed")
-        if chosen not in _WORDS:
+        if chosen not in WORDS:
             raise Invalid("Choose what to do.")
         if chosen in FOR_GOOD and not asked.one("sure"):
             wanted = set(ids)
@@ -95,28 +94,29 @@ class PendingPanel:
                 "mailbox": asked.one("mailbox").strip(),
             }
             return Page("pending_sure.html", facts)
-        deed = self._deed(visitor, asked, chosen)
+        mailbox = own(visitor, asked.one("mailbox")) if chosen == "keep" and asked.one("mailbox").strip() else None
+        host = asked.one("host").strip()
+        deed = self._deeds.deed(visitor.author, visitor.known.customer, chosen, mailbox, host)
         if len(ids) == 1:
             await deed(ids[0])
-            visitor.tell("success", _WORDS[chosen])
-            return Away("/pending" if chosen in FOR_GOOD else f"/pending/{ids[0]}")
-        return await on_ticked(visitor, ids, self._bulk, deed, _WORDS[chosen], "/pending")
+            visitor.tell("success", WORDS[chosen])
+            return Away(f"/pending/{ids[0]}" if chosen in _STAY else "/pending")
+        return await on_ticked(visitor, ids, self._bulk, deed, WORDS[chosen], "/pending")
 
-    def _deed(self, visitor: Visitor, asked: Asked, chosen: str) -> Callable[[str], Awaitable[Step | None]]:
-        deeds, author, customer = self._deeds, visitor.author, visitor.known.customer
-        mailbox = own(visitor, asked.one("mailbox")) if chosen == "keep" and asked.one("mailbox").strip() else None
-        plain: dict[str, Callable[..., Awaitable[object]]] = {
-            "hold": deeds.hold,
-            "release": deeds.release,
-            "retry": deeds.retry,
-            "bounce": deeds.bounce,
-            "drop": deeds.drop,
-        }
+    async def add_rule(self, visitor: Visitor, asked: Asked) -> Answer:
+        """An empty rule holds everything; so it is said, not left out by mistake."""
+        sender, recipient = asked.one("sender").strip(), asked.one("recipient").strip()
+        if asked.one("all"):
+            sender = recipient = ""
+        elif not sender and not recipient:
+            raise Invalid("Give a sender, a recipient, or both; or say that everything is held.")
+        customer = await self._directory.customer(visitor.known.customer)
+        await self._rules.add(visitor.author, customer, sender, recipient)
+        visitor.tell("success", Words("The rule holds from now on."))
+        return Away("/pending")
 
-        async def deed(id: str) -> None:
-            if chosen == "keep":
-                await deeds.keep(author, customer, id, mailbox)
-            else:
-                await plain[chosen](author, customer, id)
-
-        return deed
+    async def remove_rule(self, visitor: Visitor, asked: Asked) -> Answer:
+        customer = await self._directory.customer(visitor.known.customer)
+        await self._rules.remove(visitor.author, customer, asked.one("rule"))
+        visitor.tell("success", Words("The rule is gone, and what it held may go."))
+        return Away("/pending")

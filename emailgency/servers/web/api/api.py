@@ -1,0 +1,199 @@
+"""One request of the API: whose token, may he, is it of the right shape, and the answer as JSON.
+
+A token comes in the Authorization header and nowhere else: what a browser sends by itself (cookies) means nothing here,
+so no other site can use it (attack row 20), and nothing is allowed to other origins. Nothing is answered in clear.
+Failures are problem details (RFC 9457).
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from klein import Klein
+from msgspec import Struct
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.web.http import RESPONSES, Request
+
+from emailgency.flows.api_tokens import ApiTokens, Bearer
+from emailgency.model.errors import Invalid, Temporary
+from emailgency.rules.networks import network
+from emailgency.rules.rates import Rates
+from emailgency.servers.web.api.limits import ApiSettings
+from emailgency.servers.web.api.operation import Call, Caller, Created, Missing, Operation, Who
+from emailgency.store.directory import Conflict, Gone
+
+ROOT = "/eg/api/v1"
+_JSON = b"application/json"
+_PROBLEM = b"application/problem+json"
+_QUERY = 4096  # octets behind the question mark
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_YEAR = b"max-age=31536000"
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """RFC 9457. `type` is about:blank: the status says it all; `detail` is for people."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = ""
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, detail: str, *headers: tuple[bytes, bytes]) -> None:
+        self.status = status
+        self.detail = detail
+        self.headers = headers
+
+
+class Api:
+    """Puts its operations on a Klein application."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        tokens: ApiTokens,
+        operations: Sequence[Operation],
+        document: bytes,
+        settings: ApiSettings,
+        clock: Callable[[], float],
+    ) -> None:
+        """`document`: the OpenAPI document, as JSON."""
+        self._tokens = tokens
+        self.operations = tuple(operations)
+        self._document = document
+        self._clock = clock
+        self._settings = settings
+        self._rates = Rates(settings.per_second, settings.at_once)
+        self._failures = Rates(settings.failures / 3600, settings.failures)
+        self._patterns = [(one.method, re.compile(ROOT + re.sub("<[a-z]+>", "[^/]+", one.path))) for one in operations]
+
+    def put_on(self, app: Klein) -> None:
+        """Answer for every path below /eg/api/."""
+        app.route("/eg/api/openapi.json", methods=["GET"])(self._describe)
+        for number, operation in enumerate(self.operations):
+            app.route(ROOT + operation.path, methods=[operation.method], endpoint=f"api {number}")(
+                self._serving(operation)
+            )
+        app.route("/eg/api/<path:rest>", methods=list(_METHODS), endpoint="api nothing")(self._nothing)
+
+    def _serving(self, operation: Operation) -> Callable[..., "Deferred[bytes]"]:
+        def serve(request: Request, **path: str) -> "Deferred[bytes]":
+            return Deferred.fromCoroutine(self._serve(operation, request, path))
+
+        return serve
+
+    async def _serve(self, operation: Operation, request: Request, path: dict[str, str]) -> bytes:
+        _prepare(request)
+        try:
+            caller = await self._caller(request)
+            if operation.who is Who.ADMINISTRATOR and not caller.mailbox.administrator:
+                raise _Refused(403, "Only administrators may do that.")
+            if operation.method != "GET" and caller.token.read_only:
+                raise _Refused(403, "This token may only read.")
+            call = Call(path, _query(operation, request), _body(operation, request))
+            return self._answer(request, await operation.deed(caller, call))
+        except _Refused as refused:
+            return _problem(request, refused.status, refused.detail, *refused.headers)
+        except Invalid as error:
+            return _problem(request, 409 if isinstance(error, Conflict) else 422, str(error))
+        except (Missing, Gone):
+            return _problem(request, 404, "There is no such thing, or no more.")
+        except Temporary as error:
+            self._log.warn("api: {error}", error=str(error))
+            return _problem(request, 503, "We have trouble of our own, try again.", (b"Retry-After", b"10"))
+
+    # ---- who ---------------------------------------------------------------------------------------------
+
+    async def _caller(self, request: Request) -> Caller:
+        """Raises _Refused. In clear the token has been seen by others: it is told so, and not looked at."""
+        if not request.isSecure():
+            raise _Refused(403, "Use HTTPS. A token that was sent in clear should be revoked.")
+        ip, now = str(request.getClientAddress().host), self._clock()
+        scheme, _, text = (request.getHeader(b"authorization") or b"").decode("latin-1").partition(" ")
+        bearer: Bearer | None = None
+        if scheme.lower() == "bearer":
+            bearer = await self._tokens.find(text.strip(), ip)
+        if bearer is None:
+            if text and not self._failures.take(network(ip), now):
+                raise _Refused(429, "Too many tokens that are none.", (b"Retry-After", b"60"))
+            raise _Refused(401, "Give a token that is good.", (b"WWW-Authenticate", b'Bearer realm="Emailgency"'))
+        if not self._rates.take(f"{bearer.mailbox.id} {bearer.token.id}", now):
+            raise _Refused(429, "Too many requests with this token.", (b"Retry-After", b"1"))
+        return Caller(bearer.mailbox, bearer.token, ip)
+
+    # ---- answers -----------------------------------------------------------------------------------------
+
+    def _answer(self, request: Request, found: Struct | Created | None) -> bytes:
+        if found is None:
+            request.setResponseCode(204)
+            return b""
+        if isinstance(found, Created):
+            request.setResponseCode(201)
+            request.setHeader(b"Location", (ROOT + found.location).encode())
+            found = found.body
+        request.setHeader(b"Content-Type", _JSON)
+        return msgspec.json.encode(found)
+
+    def _describe(self, request: Request) -> bytes:
+        _prepare(request)
+        request.setHeader(b"Content-Type", _JSON)
+        return self._document
+
+    def _nothing(self, request: Request, rest: str) -> bytes:
+        _prepare(request)
+        path = request.path.decode("ascii", "replace")
+        methods = sorted({method for method, pattern in self._patterns if pattern.fullmatch(path)})
+        if methods:
+            return _problem(request, 405, "", (b"Allow", ", ".join(methods).encode()))
+        return _problem(request, 404, "There is no such thing.")
+
+
+def _prepare(request: Request) -> None:
+    request.setHeader(b"Cache-Control", b"no-store")
+    if request.isSecure():
+        request.setHeader(b"Strict-Transport-Security", _YEAR)
+
+
+def _problem(request: Request, status: int, detail: str, *headers: tuple[bytes, bytes]) -> bytes:
+    request.setResponseCode(status)
+    request.setHeader(b"Content-Type", _PROBLEM)
+    for name, value in headers:
+        request.setHeader(name, value)
+    title = RESPONSES.get(status, b"Unprocessable Content").decode()
+    return msgspec.json.encode(Problem(title=title, status=status, detail=detail))
+
+
+def _query(operation: Operation, request: Request) -> Any:
+    text = request.uri.partition(b"?")[2]
+    if len(text) > _QUERY:
+        raise _Refused(414, "")
+    try:
+        given = dict(parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20))
+        if operation.query is not None:
+            return msgspec.convert(given, operation.query, strict=False)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise _Refused(400, f"What stands behind the question mark: {error}") from None
+    if given:
+        raise _Refused(400, "Nothing may stand behind the question mark here.")
+    return None
+
+
+def _body(operation: Operation, request: Request) -> Any:
+    assert request.content is not None
+    octets = request.content.read()
+    if operation.body is None:
+        if octets:
+            raise _Refused(400, "Nothing is expected in the body.")
+        return None
+    kind = (request.getHeader(b"content-type") or b"").partition(b";")[0].strip().lower()
+    if kind != _JSON:
+        raise _Refused(415, "The body is application/json.", (b"Accept-Post", _JSON))
+    try:
+        return msgspec.json.decode(octets, type=operation.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _Refused(400, f"The body: {error}") from None

@@ -1,0 +1,65 @@
+"""Tokens of one mailbox, by which programs use the API: made, shown once, revoked."""
+
+from emailgency.flows.api_tokens import ApiTokens
+from emailgency.flows.deciding import mailbox_at
+from emailgency.model.directory import Mailbox
+from emailgency.model.errors import Invalid
+from emailgency.model.words import Words
+from emailgency.servers.web.console.deeds import own
+from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
+from emailgency.store.directory import Directory
+
+DAYS = ("30", "90", "365")
+
+
+class TokenPanel:
+    def __init__(self, directory: Directory, tokens: ApiTokens) -> None:
+        self._directory = directory
+        self._tokens = tokens
+
+    def routes(self) -> list[Route]:
+        here = "/mailboxes/<address>/tokens"
+        return [
+            Route("GET", here, Who.USER, self.show),
+            Route("POST", here, Who.USER, self.make),
+            Route("POST", f"{here}/revoke", Who.USER, self.revoke),
+        ]
+
+    async def show(self, visitor: Visitor, asked: Asked) -> Answer:
+        return await self._page(visitor, await self._mailbox(visitor, asked))
+
+    async def make(self, visitor: Visitor, asked: Asked) -> Answer:
+        """It is shown on the answer itself, which is kept nowhere. One acts for himself, so makes his own alone."""
+        mailbox = await self._mailbox(visitor, asked)
+        if mailbox.id != visitor.known.mailbox:
+            raise Invalid("A token acts in the name of its mailbox: its user makes it.")
+        days = asked.one("days")
+        if days not in DAYS:
+            raise Invalid("Choose how long the token lives.")
+        token, _ = await self._tokens.make(
+            visitor.author, mailbox.address, asked.one("name"), int(days), read_only=asked.one("read_only") == "yes"
+        )
+        return await self._page(visitor, await mailbox_at(self._directory, mailbox.address), token)
+
+    async def revoke(self, visitor: Visitor, asked: Asked) -> Answer:
+        mailbox = await self._mailbox(visitor, asked)
+        await self._tokens.revoke(visitor.author, mailbox.address, asked.one("token"))
+        visitor.tell("success", Words("The token opens nothing any more."))
+        return Away(f"/mailboxes/{mailbox.address}/tokens")
+
+    async def _page(self, visitor: Visitor, mailbox: Mailbox, token: str = "") -> Page:
+        facts: dict[str, object] = {
+            "mailbox": mailbox,
+            "own": mailbox.id == visitor.known.mailbox,
+            "lines": await self._tokens.of(mailbox),
+            "token": token,
+            "days": DAYS,
+        }
+        return Page("tokens.html", facts, secret=bool(token))
+
+    async def _mailbox(self, visitor: Visitor, asked: Asked) -> Mailbox:
+        """A user's own, or any of the customer for an administrator. Who may not see one does not learn of it."""
+        mailbox = await mailbox_at(self._directory, own(visitor, asked.path["address"]))
+        if not visitor.known.administrator and mailbox.id != visitor.known.mailbox:
+            raise Invalid("%(address)s is no mailbox of yours", address=asked.path["address"])
+        return mailbox
