@@ -14,9 +14,10 @@ from emailgency.servers.control.domain_commands import DomainCommands
 from emailgency.servers.control.hold_commands import HoldCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
+from emailgency.servers.control.plan_commands import PlanCommands
 from emailgency.servers.control.recipient_commands import RecipientCommands
 from emailgency.servers.control.server_commands import ServerCommands
-from emailgency.servers.control.plan_commands import PlanCommands
+from emailgency.servers.control.token_commands import TokenCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
 from emailgency.servers.control.where_commands import WhereCommands
 
@@ -30,11 +31,12 @@ SERVER: Commands = (
     | DnsCommands(NOTHING, NOTHING, NOTHING).table()
     | PendingCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
     | HoldCommands(NOTHING, NOTHING, NOTHING).table()
+    | PlanCommands(NOTHING, NOTHING, NOTHING).table()
     | RecipientCommands(NOTHING, NOTHING).table()
     | ServerCommands(NOTHING, NOTHING, NOTHING).table()
+    | TokenCommands(NOTHING, NOTHING).table()
     | UpkeepCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
     | WhereCommands(NOTHING, NOTHING, NOTHING).table()
-    | PlanCommands(NOTHING, NOTHING, NOTHING).table()
 )
 CLIENT = {one.words: one for one in COMMANDS if one.doer is Doer.SERVER and not one.words.startswith("demo-server")}
 READ_HERE = {
