@@ -45,7 +45,7 @@ from emailgency.ledger import ledger
 from emailgency.listening import Bound
 from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
-from emailgency.outward import protection
+from emailgency.outward import outward
 from emailgency.servers.control.listening import Control
 from emailgency.servers.periodic import Periodic
 from emailgency.servers.prompt import Prompt
@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from emailgency.servers.pop3.server import Pop3Server
     from emailgency.web import PublicSite
 
+HOUR = 3600.0
 DAY = 86_400.0
 BANNER_FIRST = 0.02  # seconds in which clients that wait already get their banner, before more is loaded
 
@@ -100,9 +101,9 @@ LIVE = {
     "outbound",
     "bounces",
     "authentication",
-    "flush",
-    "protection",
     "signing",
+    "protection",
+    "flush",
     "drift",
     "stop",
 }
@@ -195,10 +196,8 @@ class App:
         self.outbound = OutboundFlow(
             self.exchanges, reverse_paths, self.signing, self.bounces, self.means, settings.outbound
         )
-
         self.relay.sealing = self.outbound.sealing = Sealing(self.signing)
-        self.protection = protection(reactor, clock, settings, dns, self.egress, self.redis)
-        self.outbound.protection = self.protection
+        self.protection, self.tls_reports = outward(self, reactor, settings)
 
         # Who talks to us
         take_mail: dict[str, Any] = {"reactor": reactor, "storer": self.storer, "settings": settings.smtp}
@@ -223,9 +222,10 @@ class App:
         self.control = Control(data, {})
         self.stall = Stall(reactor)
         self.loops = [Periodic(reactor, "looking at certificates", DAY, self.certificates.warn)]
-
-        # ---- start ---------------------------------------------------------------------------------------------
         self.loops.append(Periodic(reactor, "removing old keys", DAY, self.signing.remove_old))
+        self.loops.append(Periodic(reactor, "writing TLS reports", HOUR, self.tls_reports.turn))
+
+    # ---- start ---------------------------------------------------------------------------------------------
 
     def listen(self) -> None:
         """Accept connections of mail from now on."""
@@ -244,6 +244,7 @@ class App:
         for part in parts:
             part.start()
         background("loading what hashes passwords", self.credentials.prepare())
+        background("loading what was counted of TLS", self.tls_reports.start())
         self._log.info("ready")
 
     async def _open_mailboxes(self) -> None:
@@ -341,7 +342,15 @@ class App:
         )
         if cut.active():
             cut.cancel()
-        parts: tuple[Any, ...] = (self.tallies, self.storer, self.ledger, self.directory, self.redis, self.redis_server)
+        parts: tuple[Any, ...] = (
+            self.tls_reports,
+            self.tallies,
+            self.storer,
+            self.ledger,
+            self.directory,
+            self.redis,
+            self.redis_server,
+        )
         for part in filter(None, parts):
             await part.stop()
         self.stall.stop()
@@ -376,10 +385,9 @@ class App:
         self.means.hops = settings.smtp.reception.received_fields
         self.means.places.limit = settings.courier.connections
         self.relay.settings, self.outbound.settings = settings.relay, settings.outbound
+        self.signing.settings, self.protection.settings = settings.signing, settings.protection
         self.examiner.settings = settings.authentication
         self.bounces.settings, self.flush.settings = settings.bounces, settings.flush
-        self.signing.settings, self.protection.settings = settings.signing, settings.protection
-        self.signing.settings = settings.signing
         waiting = sorted(name for name in FIXED if getattr(settings, name) != getattr(self._settings, name))
         if waiting:
             self._log.warn("settings read again; for the next start: {waiting}", waiting=", ".join(waiting))

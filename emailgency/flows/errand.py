@@ -36,8 +36,8 @@ class Errand(Shape):
     async def demand(self, destination: Destination) -> Demand:
         """How a connection there is to be protected."""
 
-    def visited(self, destination: Destination, demand: Demand, courier: Courier, closure: Closure) -> None:
-        """How one went."""
+    def visited(self, destination: Destination, demand: Demand, secure: bool, closure: Closure) -> None:
+        """How one went; `secure`: under TLS."""
 
     def hopeless(self, reason: Unroutable) -> bool:
         """Whether mail is given up when no server can be found for this reason."""
@@ -123,7 +123,7 @@ class Records:
     async def demand(self, destination: Destination) -> Demand:
         return opportunistic(destination)
 
-    def visited(self, destination: Destination, demand: Demand, courier: Courier, closure: Closure) -> None:
+    def visited(self, destination: Destination, demand: Demand, secure: bool, closure: Closure) -> None:
         """Nobody counts these."""
 
     def unsealed(self, waiting: Waiting) -> bool:

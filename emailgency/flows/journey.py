@@ -115,7 +115,9 @@ class Journey:
         if forbidden := self._means.egress.check(destination.ip, destination.port):
             return Closure(reason=forbidden)
         if demand.refused:
-            return Closure(reason=demand.refused.reason)
+            closure = Closure(reason=demand.refused.reason)
+            self._errand.visited(destination, demand, False, closure)
+            return closure
         means = self._means
         in_clear = not demand.must and self._lane.clear.get(destination.ip, 0.0) > means.clock()
         settings = replace(means.courier, tls="must") if demand.must else means.courier
@@ -127,7 +129,7 @@ class Journey:
             self.courier = None
         if demand.fault and demand.must:
             closure = replace(closure, reason=f"{destination.host}: {demand.fault.reason}", greeted=False)
-        self._errand.visited(destination, demand, courier, closure)
+        self._errand.visited(destination, demand, courier.client.secure, closure)
         settling = self._lane.settling
         back = [settling.unsettled(one, closure, courier, self._stopped) for one in closure.unsettled]
         await gatherResults([background("putting back what was on its way", one) for one in back])

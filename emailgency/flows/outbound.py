@@ -26,6 +26,8 @@ from emailgency.flows.signing import SIGNED, Signing
 from emailgency.model.envelope import Outbound, Outcome, Recipient
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
+from emailgency.net.parcel import Closure
+from emailgency.net.peer_identity import Fault
 from emailgency.rules.next_hop import Destination
 from emailgency.store.pending import Hop, Waiting, waitings
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from emailgency.store.spool import Live
 
 _NOT_REQUIRED = re.compile(rb"(?:\A|\r\n)tls-required[ \t]*:[ \t]*no[ \t]*\r\n", re.IGNORECASE)  # section 3
+NO_STARTTLS = "STARTTLS refused"  # how a session ends for which it was a must
 DAY = 86_400.0
 HOUR = 3600.0
 
@@ -93,6 +96,17 @@ class DomainErrand(Records):
         if self._tls == "required":
             return await self._protection.required(self._domain, destination)
         return await self._protection.of(self._domain, destination)
+
+    def visited(self, destination: Destination, demand: Demand, secure: bool, closure: Closure) -> None:
+        if self._protection is None or self._tls == "no":
+            return
+        fault = demand.fault or demand.trouble
+        if fault is None and closure.tls_failed:
+            fault = Fault("validation-failure", closure.reason)
+        if fault is None and not secure and (closure.greeted or closure.reason.startswith(NO_STARTTLS)):
+            fault = Fault("starttls-not-supported", closure.reason)
+        if fault is not None or (secure and closure.greeted):
+            self._protection.told(self._domain, destination, demand, fault)
 
     def hopeless(self, reason: Unroutable) -> bool:
         return reason.permanent

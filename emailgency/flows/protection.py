@@ -47,6 +47,7 @@ class Demand(Struct, frozen=True):
     refused: Fault | None = None
     kind: str = "no-policy-found"
     text: bytes = b""
+    trouble: Fault | None = None  # with the policy itself
 
     @property
     def proven(self) -> bool:
@@ -64,6 +65,9 @@ def opportunistic(destination: Destination) -> Demand:
     return Demand(Opportunistic(destination.host))
 
 
+Told = Callable[[str, Destination, Demand, Fault | None], None]
+
+
 class Protection:
     """One for all outbound mail. `roots`: who vouches for certificates, None for whom the system trusts."""
 
@@ -73,6 +77,7 @@ class Protection:
         self._sts = sts
         self._reactor = reactor
         self._roots = roots
+        self.told: Told = lambda domain, destination, demand, fault: None  # of each session, and what was wrong
 
     async def of(self, domain: str, destination: Destination) -> Demand:
         """For mail to `domain` by one of its servers."""
@@ -82,6 +87,9 @@ class Protection:
             return demand
         found = await self._sts.of(domain) if self.settings.mta_sts else Found()
         policy = binding(found.policy)
+        if policy is None and found.fault:
+            trouble = Fault(found.fault, "the MTA-STS policy cannot be had")
+            return Demand(Opportunistic(destination.host), kind="sts", trouble=trouble)
         if policy is None:
             return opportunistic(destination)
         return await self._by_sts(policy, found, destination)
