@@ -33,7 +33,8 @@ class HoldRules:
             raise Invalid("there is such a rule already")
         if len(customer.holds) >= MOST_RULES:
             raise Invalid("a customer has at most %(count)s such rules", count=MOST_RULES)
-        await self._accounts.set(author, customer.id, holds=(*customer.holds, rule))
+        what = f"mail of {customer.domain} is held by rule {rule.id}: {_words(rule)}"
+        await self._accounts.set(author, customer.id, what=what, holds=(*customer.holds, rule))
         return rule
 
     async def remove(self, author: Author, customer: Customer, id: str) -> HoldRule:
@@ -41,5 +42,11 @@ class HoldRules:
         rule = next((one for one in customer.holds if one.id == id), None)
         if rule is None:
             raise Invalid("there is no such rule")
-        await self._accounts.set(author, customer.id, holds=tuple(one for one in customer.holds if one != rule))
+        left = tuple(one for one in customer.holds if one != rule)
+        what = f"mail of {customer.domain} is no longer held by rule {rule.id}: {_words(rule)}"
+        await self._accounts.set(author, customer.id, what=what, holds=left)
         return rule
+
+
+def _words(rule: HoldRule) -> str:
+    return f"from {rule.sender or 'anybody'} to {rule.recipient or 'anybody'}"

@@ -55,16 +55,21 @@ def test_what_is_set_is_what_the_server_does(server: Server, browser: Browser, s
     assert browser.post("/domain/relay", fields).away == "/eg/domain"
     door = {"stealth": "yes", "smtp_denied": "yes", "banished": "refused"}
     assert browser.post("/domain/door", door).away == "/eg/domain"
+    outage = {"learn_recipients": "yes", "sender_notices": "yes"}
+    assert browser.post("/domain/outage", outage).away == "/eg/domain"
     now = shown(server)
+    assert (now["learn_recipients"], now["sender_notices"]) == (True, True)
     assert (now["relay"], now["smtp_transport"], now["pending_lifetime"]) == ("hold", place, 7)
     assert (now["stealth"], now["smtp_denied"], now["banished_refused"]) == (True, True, True)
     page = browser.get("/domain").text
     assert f'value="{place}"' in page
-    assert page.count(" checked") == 4
+    assert page.count(" checked") == 6
     with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:  # stealth, at once
         deliver(server, "paul@mydomain.zz")
     assert refused.value.recipients["paul@mydomain.zz"][0] == 451
     browser.post("/domain/door", {"banished": "dropped"})
+    browser.post("/domain/outage", {})
+    assert (shown(server)["learn_recipients"], shown(server)["sender_notices"]) == (False, False)
     browser.post("/domain/relay", {"relay": "on", "smtp_transport": place, "pending_lifetime": ""})
     now = shown(server)
     assert (now["stealth"], now["smtp_denied"], now["banished_refused"]) == (False, False, False)

@@ -29,6 +29,8 @@ _SHOWN = {
         "smtp_denied",
         "banished_refused",
         "authentication",
+        "learn_recipients",
+        "sender_notices",
         "pending_lifetime",
         "language",
         "suspended",

@@ -22,6 +22,7 @@ class DomainPanel:
             Route("GET", "/domain", Who.ADMINISTRATOR, self.show),
             Route("POST", "/domain/relay", Who.ADMINISTRATOR, self.set_relay),
             Route("POST", "/domain/door", Who.ADMINISTRATOR, self.set_door),
+            Route("POST", "/domain/outage", Who.ADMINISTRATOR, self.set_outage),
             Route("POST", "/domain/language", Who.ADMINISTRATOR, self.set_language),
             Route("POST", "/domain/flush", Who.ADMINISTRATOR, self.flush),
         ]
@@ -58,6 +59,16 @@ class DomainPanel:
             smtp_denied=asked.one("smtp_denied") == "yes",
             banished_refused=asked.one("banished") == "refused",
             authentication=asked.one("authentication") == "yes",
+        )
+        return self._saved(visitor)
+
+    async def set_outage(self, visitor: Visitor, asked: Asked) -> Answer:
+        """Row G5, and what senders hear."""
+        await self._settings.set(
+            visitor.author,
+            visitor.known.customer,
+            learn_recipients=asked.one("learn_recipients") == "yes",
+            sender_notices=asked.one("sender_notices") == "yes",
         )
         return self._saved(visitor)
 
