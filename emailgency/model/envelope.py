@@ -99,14 +99,14 @@ class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True):
     checks: tuple[str, ...] = ()  # "spf=pass" and the like, as RFC 8601 names them
     about: str = ""  # id of the message this one tells of, or is a copy of
 
-
-class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a target ended or an attempt went. `reply` is the remote's own words, one line, printable."""
-
     @property
     def from_within(self) -> bool:
         """A user of ours has submitted it, or we have written it."""
         return self.client.mailbox is not None or (self.client.ip == "127.0.0.1" and not self.client.helo)
+
+
+class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a target ended or an attempt went. `reply` is the remote's own words, one line, printable."""
 
     word: str  # "delivered", "relayed", "deferred", "bounced", "dropped", "expired"
     code: int = 0

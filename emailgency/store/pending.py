@@ -47,6 +47,7 @@ class Waiting(Struct):
     wait: float = 0.0  # the last wait, from which the next one grows
     sender: str | None = None  # reverse-path in wire form; None: the envelope's
     fields: bytes = b""  # header fields of ours to stand before the message
+    seal: bytes | None = None  # fields for this attempt alone, before `fields`; None: not made
     doubtful: bool = False  # perhaps the next hop has it already: a final reply was lost, or we were restarted
     rule: str = ""  # id of the customer's rule that holds it
 
@@ -54,7 +55,6 @@ class Waiting(Struct):
     def received_at(self) -> float:
         return self.live.envelope.received_at
 
-    seal: bytes | None = None  # fields for this attempt alone, before `fields`; None: not made
     @property
     def held(self) -> bool:
         return self.due >= HELD or bool(self.rule)
