@@ -64,6 +64,7 @@ from emailgency.store.history import History
 from emailgency.store.journal import Journal
 from emailgency.store.known_recipients import KnownRecipients
 from emailgency.store.last_good import LastGood
+from emailgency.store.last_logins import LastLogins
 from emailgency.store.recent_errors import RecentErrors
 from emailgency.store.redis import Redis, locate
 from emailgency.store.redis_server import RedisServer
@@ -151,6 +152,7 @@ class App:
         self.credentials = Credentials(reactor, settings.credentials)
         failures = Failures(self.redis, clock, settings.login_failures)
         self.login = Login(self.directory, self.credentials, failures, reactor, settings.login)
+        self.login.logins = LastLogins(self.redis, clock)
         smtp, service_domain = settings.smtp, settings.service_domain
         self.reception = Reception(resolver, self.spool, clock, name, smtp.reception, service_domain)
         self.submission = Submission(

@@ -1,4 +1,4 @@
-"""The flow that lets old mail go, and tells people of it, put together."""
+"""What lets old mail go, and tells people of that and of other things, put together."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from emailgency.flows.addresses import Addresses
 from emailgency.flows.expire import PROMPT, Expiry
 from emailgency.flows.incidents import Incidents
+from emailgency.flows.monthly_report import MonthlyReport
 from emailgency.flows.overflow import Overflow
 from emailgency.listening import Bound
 from emailgency.notices import notices
@@ -14,8 +15,12 @@ from emailgency.settings import Settings
 from emailgency.store.counts import Counts
 from emailgency.store.directory import Directory
 from emailgency.store.folders import Folders
+from emailgency.store.once import Once
 from emailgency.store.redis import Redis
 from emailgency.store.spool import Spool
+from emailgency.store.tallies import Tallies
+
+HOUR = 3600.0
 
 
 class Parts(Protocol):
@@ -29,6 +34,7 @@ class Parts(Protocol):
     overflow: Overflow
     redis: Redis
     spool: Spool
+    tallies: Tallies
 
 
 def expiry_loops(parts: Parts, reactor: Any, settings: Settings, https: Bound) -> list[Periodic]:
@@ -45,8 +51,13 @@ def expiry_loops(parts: Parts, reactor: Any, settings: Settings, https: Bound) -
         settings.expiry,
     )
     port = https.addresses[0][1] if https.addresses else 443
-    expiry.listeners.append(notices(parts, settings, port).of_mailbox)
+    told = notices(parts, settings, port)
+    expiry.listeners.append(told.of_mailbox)
+    parts.incidents.watchers.append(told.of_incident)
+    once = Once(parts.redis)
+    report = MonthlyReport(parts.directory, parts.tallies, parts.incidents, told, once, parts.clock)
     return [
+        Periodic(reactor, "writing monthly reports", HOUR, report.turn),
         Periodic(reactor, "letting old mail go", settings.expiry.every, expiry.sweep_all),
         Periodic(reactor, "making room in full mailboxes", PROMPT, expiry.make_room),
     ]

@@ -28,6 +28,7 @@ class Incidents:
     def __init__(self, history: History, clock: Callable[[], float]) -> None:
         self.history = history
         self.listeners: list[Callable[[str, str], None]] = []  # get the customer and words for people
+        self.watchers: list[Callable[[Incident], None]] = []  # get each incident when it opens and when it ends
         self._clock = clock
         self._stops: dict[str, deque[float]] = {}  # by customer, in the last hour
 
@@ -96,16 +97,26 @@ class Incidents:
         if incident:
             self._stops.pop(customer, None)
             now = self._clock()
-            self.history.add(replace(incident, ended_at=now))
+            ended = replace(incident, ended_at=now)
+            self.history.add(ended)
             self._log.info(
                 "incident {incident} of {customer} ends after {hours:.1f} h: what was pending is given back",
                 incident=incident.id,
                 customer=customer,
                 hours=(now - incident.began_at) / HOUR,
             )
+            self._tell(ended)
 
     def _open(self, customer: str, name: str, reason: str) -> None:
         if self.current(customer) is None:
             began = Incident(id=secrets.token_hex(8), customer=customer, began_at=self._clock(), reason=reason)
             self.history.add(began)
             self.alert(customer, name, f"incident {began.id}: {reason!a}")
+            self._tell(began)
+
+    def _tell(self, incident: Incident) -> None:
+        for watcher in self.watchers:
+            try:
+                watcher(incident)
+            except Exception:
+                self._log.failure("an incident is not told on")

@@ -21,6 +21,7 @@ from emailgency.model.verdict import Verdict
 from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
 from emailgency.store.failures import Failures
+from emailgency.store.last_logins import LastLogin, LastLogins
 
 WRONG = Verdict(535, "5.7.8", "wrong name or password")
 PATIENCE = 3.0  # seconds; right after a start the directory takes 0.2, and whoever had connected comes back at once
@@ -82,6 +83,7 @@ class Login:
         self._failures = failures
         self._reactor = reactor
         self._settings = settings
+        self.logins: LastLogins | None = None  # who remembers them; None: nobody does
 
     async def authenticate(self, name: str, password: str, source: Source) -> Principal | Verdict:
         """`name`: the mailbox's address or an alias of it, in any domain of the customer, or a bare name."""
@@ -95,6 +97,8 @@ class Login:
         if (await self._directory.customer(mailbox.customer)).suspended:
             self._tell("refused, suspended", name, source)
             return SUSPENDED
+        if self.logins is not None:
+            self.logins.note(mailbox.id, source.service)
         return Principal(
             customer=mailbox.customer,
             mailbox=mailbox.id,
@@ -102,6 +106,15 @@ class Login:
             administrator=mailbox.administrator,
             generation=mailbox.generation,
         )
+
+    async def last_login(self, mailbox: str) -> LastLogin | None:
+        """None: nobody was, or nobody knows now."""
+        if self.logins is None:
+            return None
+        try:
+            return await self.logins.of(mailbox)
+        except Temporary:
+            return None
 
     async def still_valid(self, principal: Principal) -> bool:
         """False when the mailbox has gone, its password or rights have changed since, or its customer is suspended."""

@@ -44,7 +44,6 @@ class OwnMail:
                 sender="",
                 received_at=now,
                 size=arrival.size,
-                checksum=arrival.checksum,
                 return_path=len(return_path),
                 recipients=(Recipient(as_given=recipient, notify=("NEVER",)),),
                 plan=(Outbound(customer=customer.id, address=recipient, recipient=0, origin="notice"),),

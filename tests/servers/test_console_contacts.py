@@ -169,3 +169,10 @@ def test_how_long_mail_is_kept_is_chosen_within_the_plan(server: Server, browser
         assert browser.post(f"{here}/expiration", {"days": wrong}).status == 400
     browser.post(f"{here}/expiration", {"days": ""})
     assert "30 days" in browser.get(here).text
+
+
+def test_the_last_login_is_shown(server: Server, browser: Browser) -> None:
+    server.command("password", address="second@other.zz", password=PASSWORD)
+    own = Browser(server.ports["https"]).log_in("second@other.zz", PASSWORD)
+    server.wait(lambda: "(console)" in own.get("/mailboxes/second@other.zz").text)
+    assert "(console)" not in browser.get("/mailboxes/paul@mydomain.zz").text

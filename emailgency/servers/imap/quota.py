@@ -8,6 +8,7 @@ sessions never share the same room (attack row 29).
 from emailgency.codec.imap import quotas, responses
 from emailgency.codec.imap.quotas import Resource
 from emailgency.model.directory import Plan
+from emailgency.rules.expiry import quota_of
 from emailgency.rules.room import UNLIMITED, Count, Room, near
 from emailgency.servers.imap import names
 from emailgency.servers.imap.session import Completed, Session, no
@@ -20,7 +21,7 @@ MAILBOX, UNDELIVERED = "mailbox", "undelivered"  # the two quota roots
 
 async def room_for(session: Session, octets: int) -> bool:
     """Whether the plan leaves room for so many octets more; if so they are granted to the command under way."""
-    limit = Count(UNLIMITED, await _limit(session))
+    limit = Count(UNLIMITED, (await _plan(session))[1])
     server, more = session.server, Count(1, octets)
     if session.mailbox not in server.rooms and len(server.rooms) >= _KEPT:
         server.rooms = {mailbox: room for mailbox, room in server.rooms.items() if room.granted != Count()}
@@ -64,7 +65,7 @@ async def set_quota(session: Session, command: quotas.SetQuota) -> Completed:
 
 async def _resources(session: Session, root: str) -> list[Resource]:
     """As they are now."""
-    plan, vip = await _plan(session)
+    plan, quota = await _plan(session)
     if root == UNDELIVERED:
         used = await session.server.counts.of([session.place(names.UNDELIVERED)])
         return [
@@ -74,7 +75,7 @@ async def _resources(session: Session, root: str) -> list[Resource]:
     used = await _count(session)
     tree = await session.server.trees.of(session.mailbox, session.line.breathe)
     return [
-        _storage(used.octets, plan.vip_quota if vip else plan.mailbox_quota),
+        _storage(used.octets, quota),
         Resource("MAILBOX", tree.count, session.server.settings.folder_limit),
     ]
 
@@ -83,18 +84,13 @@ def _storage(used: int, limit: int) -> Resource:
     return Resource("STORAGE", -(-used // _UNIT), limit // _UNIT)
 
 
-async def _limit(session: Session) -> int:
-    plan, vip = await _plan(session)
-    return plan.vip_quota if vip else plan.mailbox_quota
-
-
-async def _plan(session: Session) -> tuple[Plan, bool]:
-    """The plan, and whether the mailbox is a VIP's."""
+async def _plan(session: Session) -> tuple[Plan, int]:
+    """The plan, and the quota of the mailbox; nobody's that has just gone."""
     principal, directory = session.principal, session.server.directory
     assert principal is not None
     mailbox = await directory.mailbox(principal.mailbox)
     plan = await directory.plan((await directory.customer(principal.customer)).plan)
-    return plan, mailbox is not None and mailbox.vip
+    return plan, quota_of(mailbox, plan) if mailbox is not None else 0
 
 
 async def _count(session: Session) -> Count:

@@ -61,6 +61,7 @@ class MailboxPanel:
             "quota": quota_of(mailbox, plan),
             "days": delay_of(mailbox, plan),
             "plan": plan,
+            "last_login": await self._login.last_login(mailbox.id),
             "access": await self._access.of_domain(customer.domain),
         }
         return Page("mailbox.html", facts)
