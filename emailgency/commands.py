@@ -122,7 +122,7 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
         | HoldCommands(accounts, HoldRules(accounts, parts.clock), view).table()
         | PlanCommands(directory, Plans(directory), Operators(directory, passwords)).table()
         | RecipientCommands(accounts, lambda: parts.learning).table()
-        | ServerCommands(directory, accounts, servers).table()
+        | ServerCommands(directory, accounts, servers, parts.relay).table()
         | DkimCommands(accounts, parts.signing, settings.host_name).table()
         | DomainCommands(accounts, claims).table()
         | DnsCommands(directory, accounts, parts.drift).table()

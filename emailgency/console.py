@@ -173,7 +173,7 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
         ResultsPanel(bulk),
         DomainPanel(directory, own_settings, parts.flush, view),
         PendingPanel(directory, servers, letters, pending, pending_deeds, hold_rules, bulk),
-        TrustPanel(directory, trust),
+        TrustPanel(directory, trust, parts.relay),
         DomainNamesPanel(directory, claims),
         DnsPanel(directory, parts.drift, parts.signing),
         AssistantPanel(directory, assistant, access, SERVICE, https_port),

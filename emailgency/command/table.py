@@ -342,6 +342,13 @@ COMMANDS = (
         (CUSTOMER,),
     ),
     Command(
+        "server accept",
+        "say that whoever answers now is a customer's server, by whatever name and certificate",
+        (CUSTOMER, YES),
+        ask="Is the machine that answers now the server of {customer}?",
+        said="mail for {customer} goes to whoever answers there",
+    ),
+    Command(
         "verify",
         "check spool, mailboxes and Redis of a stopped server, changing nothing",
         doer=Doer.HERE,

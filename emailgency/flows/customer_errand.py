@@ -14,10 +14,12 @@ from emailgency.background import background
 from emailgency.flows.customers import Customers
 from emailgency.flows.errand import Records
 from emailgency.flows.exchanges import Exchanges, Unroutable
+from emailgency.flows.impostor import impostor
 from emailgency.flows.incidents import Incidents
+from emailgency.flows.means import Means
 from emailgency.model.directory import RelayMode
 from emailgency.model.envelope import Outcome, Relay
-from emailgency.model.errors import Temporary
+from emailgency.model.errors import Invalid, Temporary
 from emailgency.net.courier import Courier
 from emailgency.rules.forecast import expires_at
 from emailgency.rules.guard import Identity, stranger
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from emailgency.flows.sealing import Sealing
     from emailgency.store.last_good import LastGood
 
+IDENTITIES = 8  # remembered of one next hop: a domain may have several servers
 CANDIDATES = 100  # of the oldest messages one is chosen as canary
 
 
@@ -55,7 +58,7 @@ class CustomerErrand(Records):
         bounces: "Bounces",
         experience: Experience,
         limit: Callable[[], int],
-        clock: Callable[[], float],
+        means: Means,
     ) -> None:
         super().__init__(bounces)
         self._hop = hop
@@ -65,13 +68,14 @@ class CustomerErrand(Records):
         self._known = experience.known
         self._incidents = experience.incidents
         self._limit = limit
-        self._clock = clock
+        self._means = means
+        self._clock = means.clock
         self.sealing: Sealing | None = None  # None: nothing is sealed
         self._state = State.UP
         self._alerted = ""  # the last alert about the way, as long as it holds
         self._offered: list[Destination] = []  # by the DNS; no message was taken there yet
         self._good: list[Destination] = []  # what it had offered when one was, the one that took it first
-        self._identity: Identity | None = None  # of the server that last took mail while it was up
+        self._identities: list[Identity] = []  # of servers that took mail while all was well, the last first
         self._met: Courier | None = None  # whose identity that is
 
     @property
@@ -162,9 +166,11 @@ class CustomerErrand(Records):
             background("remembering where mail is taken", self._last_good.remember(self._hop, self._good))
         if courier is not self._met:
             self._met = courier
-            if (met := courier.identity) and met != self._identity:
-                self._identity = met
-                background("remembering who takes mail", self._last_good.remember_identity(self._hop, met))
+            if (met := courier.identity) not in self._identities:
+                others = [one for one in self._identities if one.name != met.name]
+                self._identities = [met, *others[: IDENTITIES - 1]]
+                remembering = self._last_good.remember_identities(self._hop, list(self._identities))
+                background("remembering who takes mail", remembering)
 
     # ---- the guard -----------------------------------------------------------------------------------------
 
@@ -187,8 +193,7 @@ class CustomerErrand(Records):
         """One that was not tried yet goes before one that was put off, and that before one that was refused; among
         these, one for addresses that this server took before.
         """
-        if self._identity is None:
-            self._identity = await self._last_good.recall_identity(self._hop)
+        self._identities = self._identities or await self._last_good.recall_identities(self._hop)
         candidates = queue.foremost(CANDIDATES, now)
         addresses = [_addresses(one) for one in candidates]
         known = await self._known.among(self._hop, [address for some in addresses for address in some])
@@ -204,7 +209,29 @@ class CustomerErrand(Records):
         await self._known.forget(self._hop, addresses)
 
     def stranger(self, courier: Courier) -> str:
-        return stranger(self._identity, courier.identity)
+        strange = [stranger(one, courier.identity) for one in self._identities]
+        return strange[0] if all(strange) and strange else ""
+
+    async def impostor(self) -> str:
+        self._identities = self._identities or await self._last_good.recall_identities(self._hop)
+        if not any(one.certificate for one in self._identities):
+            return ""
+        try:
+            destinations = await self.destinations()
+        except (Unroutable, Invalid, Temporary):
+            return ""  # whoever carries mail says why
+        customer = self._customers.get(self._hop.customer)
+        domain = self._hop.domain or (customer.domain if customer else "")
+        words = await impostor(self._means, destinations, domain, self._identities)
+        if words.startswith("another server") and words != self._alerted:
+            self._alerted = words
+            self.alert(words)
+        return words
+
+    async def accept(self) -> None:
+        """Whoever answers now is the customer's server. Raises Temporary."""
+        await self._last_good.forget_identities(self._hop)
+        self._identities, self._alerted = [], ""
 
 
 def _setback(waiting: Waiting) -> int:

@@ -92,6 +92,12 @@ class Errand(Shape):
     def stranger(self, courier: Courier) -> str:
         """Words for people, when it is not the server that took mail before."""
 
+    async def impostor(self) -> str:
+        """Asked before a probe: why nothing may go to whoever answers, "" when it may. Never fails."""
+
+    async def accept(self) -> None:
+        """Whoever answers now is the one that is meant."""
+
 
 class Records:
     """The part of an `Errand` that needs no opinion: outcomes are recorded and told, and nothing is guarded."""
@@ -167,6 +173,12 @@ class Records:
         return set()
 
     async def unknown(self, addresses: list[str]) -> None:
+        """Nothing was remembered."""
+
+    async def impostor(self) -> str:
+        return ""
+
+    async def accept(self) -> None:
         """Nothing was remembered."""
 
     def stranger(self, courier: Courier) -> str:

@@ -85,6 +85,10 @@ class Lane:
         self.guard.hurry()
         self.wake()
 
+    async def accept(self) -> None:
+        """Whoever answers is the server that is meant. Raises Temporary."""
+        await self._errand.accept()
+
     def give_up_old(self) -> None:
         """Give up what has waited too long, also while the server is down."""
         now = self._means.clock()
@@ -172,7 +176,8 @@ class Lane:
                 self.settling.carrying += bool(journey.canary)
                 if journey.canary and self._errand.unsealed(journey.canary):
                     await self._errand.seal(journey.canary)
-            closure = await journey.travel()
+            why = await self._errand.impostor() if journey.probe else ""
+            closure = Closure(reason=why) if why else await journey.travel()
         finally:
             self.dismiss(journey)
             self._journeys.discard(journey)

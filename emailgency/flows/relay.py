@@ -104,6 +104,16 @@ class RelayFlow(Lanes):
             lane.flush()
         return count
 
+    async def accept_server(self, customer: str) -> None:
+        """Whoever answers at a customer's addresses is his server from now on. Raises Temporary."""
+        for hop_customer, domain in self._experience.incidents.history.hops():
+            if hop_customer == customer:
+                await self._experience.last_good.forget_identities(Hop(domain, customer))
+        for lane in self.lanes(customer):
+            await lane.accept()
+        self._log.info("the server of {customer} is accepted as it is", customer=customer)
+        self.flush(customer)
+
     def pending(self, customer: str) -> int:
         """Transactions that wait or are on their way, also those whose lane is not known yet."""
         in_lanes = sum(len(lane.queue) + lane.carrying for lane in self.lanes(customer))
@@ -155,7 +165,7 @@ class RelayFlow(Lanes):
                 self._bounces,
                 self._experience,
                 lambda: self.settings.connections,
-                self._means.clock,
+                self._means,
             )
             own.sealing = self.sealing
             led = ReroutedErrand(hop.via, own, self._exchanges, self._bounces) if hop.via else own

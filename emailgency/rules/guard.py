@@ -150,6 +150,13 @@ class Identity(Struct, frozen=True):
     ip: str = ""
 
 
+def wholly_strange(before: Identity, now: Identity) -> bool:
+    """Neither name nor certificate is the one of before; who had no certificate can be told by nothing sure."""
+    return (
+        bool(before.name and before.certificate) and now.name != before.name and now.certificate != before.certificate
+    )
+
+
 def stranger(before: Identity | None, now: Identity) -> str:
     """Words for people when another server than before seems to answer; "" when it seems to be the same.
 

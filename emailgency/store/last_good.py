@@ -15,13 +15,13 @@ from emailgency.store.pending import Hop
 from emailgency.store.redis import Redis
 
 _KEY = "last_good"  # a hash by hop: an address list of some hundred octets each
-_IDENTITY = "last_identity"  # a hash by hop: who answered there
+_IDENTITY = "last_identities"  # a hash by hop: who answered there
 
 _decoder = msgspec.json.Decoder(list[Destination])
 
 
 class LastGood:
-    """No method fails: without Redis nothing is remembered, and mail goes on."""
+    """What mail needs never fails: without Redis nothing is remembered, and mail goes on."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -39,15 +39,19 @@ class LastGood:
         except (Temporary, msgspec.MsgspecError):
             return []
 
-    async def remember_identity(self, hop: Hop, identity: Identity) -> None:
-        """Whoever answers by another name one day may be another server."""
+    async def remember_identities(self, hop: Hop, identities: list[Identity]) -> None:
+        """Whoever answers by another name one day may be another server. A domain may have several; the last first."""
         with contextlib.suppress(Temporary):
-            await self._redis.execute("HSET", _IDENTITY, str(hop), msgspec.json.encode(identity))
+            await self._redis.execute("HSET", _IDENTITY, str(hop), msgspec.json.encode(identities))
 
-    async def recall_identity(self, hop: Hop) -> Identity | None:
-        """None when nothing is known."""
+    async def recall_identities(self, hop: Hop) -> list[Identity]:
+        """Empty when nothing is known."""
         try:
             found = await self._redis.execute("HGET", _IDENTITY, str(hop))
-            return None if found is None else msgspec.json.decode(found, type=Identity)
+            return [] if found is None else msgspec.json.decode(found, type=list[Identity])
         except (Temporary, msgspec.MsgspecError):
-            return None
+            return []
+
+    async def forget_identities(self, hop: Hop) -> None:
+        """Whoever answers is welcome. Raises Temporary, since somebody waits for it."""
+        await self._redis.execute("HDEL", _IDENTITY, str(hop))

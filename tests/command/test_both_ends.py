@@ -33,7 +33,7 @@ SERVER: Commands = (
     | HoldCommands(NOTHING, NOTHING, NOTHING).table()
     | PlanCommands(NOTHING, NOTHING, NOTHING).table()
     | RecipientCommands(NOTHING, NOTHING).table()
-    | ServerCommands(NOTHING, NOTHING, NOTHING).table()
+    | ServerCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
     | TokenCommands(NOTHING, NOTHING).table()
     | UpkeepCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
     | WhereCommands(NOTHING, NOTHING, NOTHING).table()

@@ -36,7 +36,7 @@ def test_bash_reads_its_script() -> None:
 def test_bash_offers_commands_options_and_values() -> None:
     assert bash("") >= FIRST
     assert bash("customer", "") == {"add", "list", "show", "set", "remove"}
-    assert bash("--data", "/x", "server", "") == {"list", "show"}
+    assert bash("--data", "/x", "server", "") == {"accept", "list", "show"}
     assert bash("customer", "set", "x.zz", "--relay", "") == {"on", "hold", "none"}
     assert bash("customer", "set", "x.zz", "--ste") == {"--stealth"}
     assert bash("completion", "") >= {"bash", "zsh", "fish"}

@@ -280,7 +280,7 @@ class OverARestart(GuardCase):
         return history
 
     async def written(self, history):
-        await until(lambda: not (history._unwritten or history._writing))
+        await until(lambda: not history._file.busy)
 
     @run
     async def test_a_server_that_was_down_is_probed_after_a_restart_also_without_mail_and_the_incident_goes_on(self):

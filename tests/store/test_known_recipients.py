@@ -61,6 +61,8 @@ class Known(TestCase):
     @run
     async def test_who_took_mail_is_remembered_over_a_restart(self):
         identity = Identity("mail.mydomain.zz", "AB:CD", "192.0.2.1")
-        await LastGood(self.redis).remember_identity(HOP, identity)
-        assert await LastGood(self.redis).recall_identity(HOP) == identity
-        assert await LastGood(self.redis).recall_identity(OTHER) is None
+        await LastGood(self.redis).remember_identities(HOP, [identity])
+        assert await LastGood(self.redis).recall_identities(HOP) == [identity]
+        assert await LastGood(self.redis).recall_identities(OTHER) == []
+        await LastGood(self.redis).forget_identities(HOP)
+        assert await LastGood(self.redis).recall_identities(HOP) == []

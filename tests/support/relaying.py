@@ -62,11 +62,14 @@ class Memory:
     async def recall(self, hop):
         return self.good.get(hop, [])
 
-    async def remember_identity(self, hop, identity):
-        self.identities[hop] = identity
+    async def remember_identities(self, hop, identities):
+        self.identities[hop] = identities
 
-    async def recall_identity(self, hop):
-        return self.identities.get(hop)
+    async def recall_identities(self, hop):
+        return self.identities.get(hop, [])
+
+    async def forget_identities(self, hop):
+        self.identities.pop(hop, None)
 
 
 class KnownInMemory:

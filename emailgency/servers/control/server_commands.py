@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from emailgency.flows.customer_accounts import CustomerAccounts
+from emailgency.flows.relay import RelayFlow
 from emailgency.flows.server_view import ServerLine, ServerView
 from emailgency.servers.control.command import Asker, Command, Commands, Nothing
 from emailgency.store.directory import Directory, Gone
@@ -15,13 +16,20 @@ class Named(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ServerCommands:
-    def __init__(self, directory: Directory, accounts: CustomerAccounts, view: ServerView) -> None:
+    def __init__(
+        self, directory: Directory, accounts: CustomerAccounts, view: ServerView, relay: RelayFlow
+    ) -> None:
+        self._relay = relay
         self._directory = directory
         self._accounts = accounts
         self._view = view
 
     def table(self) -> Commands:
-        return {"server list": Command(Nothing, self.list), "server show": Command(Named, self.show)}
+        return {
+            "server list": Command(Nothing, self.list),
+            "server show": Command(Named, self.show),
+            "server accept": Command(Named, self.accept),
+        }
 
     async def list(self, asked: Nothing, asker: Asker) -> object:
         return [{"customer": await self._domain(line.customer), **_server(line)} for line in self._view.servers()]
@@ -44,6 +52,12 @@ class ServerCommands:
                 for turn in reversed(self._view.turns(customer.id))
             ],
         }
+
+    async def accept(self, asked: Named, asker: Asker) -> object:
+        """Whoever answers now is his server (flows/impostor.py)."""
+        customer = await self._accounts.find(asked.customer)
+        await self._relay.accept_server(customer.id)
+        return {"customer": customer.domain}
 
     async def _domain(self, id: str) -> str:
         try:

@@ -1,18 +1,21 @@
 """The page Trust of Domain settings: what makes the customer's own server believe us, and a test of it (row G7)."""
 
+from emailgency.flows.relay import RelayFlow
 from emailgency.flows.trust_test import Tested, TrustTest
-from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Visitor, Who
+from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory import Directory
 
 
 class TrustPanel:
-    def __init__(self, directory: Directory, trust: TrustTest) -> None:
+    def __init__(self, directory: Directory, trust: TrustTest, relay: RelayFlow) -> None:
+        self._relay = relay
         self._directory = directory
         self._trust = trust
 
     def routes(self) -> list[Route]:
         return [
             Route("GET", "/domain/trust", Who.ADMINISTRATOR, self.show),
+            Route("POST", "/domain/trust/accept", Who.ADMINISTRATOR, self.accept),
             Route("POST", "/domain/trust/test", Who.ADMINISTRATOR, self.test),
         ]
 
@@ -24,6 +27,12 @@ class TrustPanel:
         customer = await self._directory.customer(visitor.known.customer)
         address = asked.one("address")
         return await self._page(visitor, address, await self._trust.test(customer, address))
+
+    async def accept(self, visitor: Visitor, asked: Asked) -> Answer:
+        """Whoever answers now is his server (flows/impostor.py)."""
+        await self._relay.accept_server(visitor.known.customer)
+        visitor.tell("success", visitor.address.domain)
+        return Away("/pending")
 
     async def _page(self, visitor: Visitor, address: str, tested: Tested | None = None) -> Page:
         customer = await self._directory.customer(visitor.known.customer)
