@@ -84,7 +84,8 @@ class HandOver:
             return "there is no server of your own"
         if customer.relay is RelayMode.HOLD:
             return "mail for your server is on hold"
-        down = (lane.health for lane in self._relay.lanes(customer.id) if lane.health.state is State.DOWN)
+        own = (lane.health for lane in self._relay.lanes(customer.id) if not lane.hop.via)
+        down = (health for health in own if health.state is State.DOWN)
         return next((f"your server does not answer: {health.reason}" for health in down), "")
 
     async def _visit_one_of(

@@ -126,7 +126,8 @@ class RecipientLearning:
         hop = Hop("" if customer.smtp_transport else customer.domain, customer.id)
         if customer.relay is not RelayMode.ON or self._incidents.health(hop).state is not State.UP:
             return False
-        return all(lane.health.state is State.UP for lane in self._relay.lanes(customer.id))
+        own = (lane for lane in self._relay.lanes(customer.id) if not lane.hop.via)
+        return all(lane.health.state is State.UP for lane in own)
 
     async def _learn(self, customer: Customer) -> None:
         pupil, now = self._pupils.of(customer.id), self._clock()

@@ -46,7 +46,8 @@ class ServerView:
 
     def servers(self, customer: str | None = None) -> list[ServerLine]:
         """Of one customer or all; those without pending mail as they were last seen."""
-        lines = {(lane.hop.customer, lane.hop.domain): self._line(lane) for lane in self._relay.lanes(customer)}
+        own = (lane for lane in self._relay.lanes(customer) if not lane.hop.via)
+        lines = {(lane.hop.customer, lane.hop.domain): self._line(lane) for lane in own}
         for key in self._incidents.history.hops():
             if key not in lines and customer in (None, key[0]):
                 lines[key] = self._last_seen(*key)

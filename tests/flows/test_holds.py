@@ -14,6 +14,7 @@ from emailgency.flows.holds import Holds
 from emailgency.flows.lane import Lane
 from emailgency.flows.pending_view import PendingView
 from emailgency.flows.reroute import Reroute
+from emailgency.flows.server_view import ServerView
 from emailgency.model.directory import Customer, HoldRule
 from emailgency.model.envelope import Outbound, Relay
 from emailgency.model.errors import Invalid
@@ -194,6 +195,7 @@ class Rerouted(RelayCase):
         await until(lambda: lane.health.state is State.DOWN)
         assert flow.incidents.current("acme") is None
         assert flow.incidents.history.turns("acme", "") == []
+        assert ServerView(flow, flow.incidents, lambda: 0, reactor.seconds).servers() == []
         assert "m1" in self.spool.live
 
     @run

@@ -342,7 +342,7 @@ class Knowing(LearningCase):
     @run
     async def test_nobody_is_asked_while_relay_is_on_hold_or_a_server_is_not_up(self):
         self.mail_for("anna@mydomain.zz")
-        self.lanes = [SimpleNamespace(health=Health(State.SUSPECT))]
+        self.lanes = [SimpleNamespace(hop=Hop("", self.customer.id), health=Health(State.SUSPECT))]
         await self.look()
         self.lanes = []
         self.customer = await self.real.accounts.set(AUTHOR, self.customer.id, relay=RelayMode.HOLD)
