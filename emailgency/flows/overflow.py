@@ -12,7 +12,6 @@ from msgspec import Struct
 from emailgency.model.envelope import Deliver, Target
 from emailgency.model.verdict import Verdict
 from emailgency.rules.expiry import FULL
-from emailgency.store import layout
 from emailgency.store.counts import octets_of
 
 if TYPE_CHECKING:
@@ -38,8 +37,12 @@ class Size(Struct):
     coming: int = 0
 
     @property
+    def taken(self) -> int:
+        return self.octets + self.granted + self.coming
+
+    @property
     def beyond(self) -> int:
-        return max(0, self.octets + self.granted + self.coming - self.quota)
+        return max(0, self.taken - self.quota)
 
 
 class Overflow:
@@ -81,49 +84,51 @@ class Overflow:
     def delivered(self, event: "Delivered") -> None:
         """Called for each message that lies in a mailbox now."""
         for placed in event.placed:
-            if not layout.is_mailbox(placed.folder):
+            parts = placed.folder.split("/")
+            if len(parts) != 4 or parts[2] != "mailboxes":  # as layout.is_mailbox; once a message, so quickly
                 continue
-            mailbox = placed.folder.rpartition("/")[2]
+            mailbox = parts[3]
             size = self._sizes.get(mailbox)
             if size is None:
-                size = self._sizes[mailbox] = Size(placed.folder.split("/")[1])
+                size = self._sizes[mailbox] = Size(parts[1])
             octets = octets_of(f"{self._root}/{placed.folder}/{placed.subfolder}", placed.name)
-            before = size.beyond
-            size.octets += octets
             size.added += octets
-            size.coming = max(0, size.coming - octets)
-            self._note(size, before)
+            self._change(size, octets, 0, -min(octets, size.coming))
             if size.quota == _NEVER_COUNTED or size.octets > size.quota * FULL:
                 self.due.add(mailbox)
 
     async def claim(self, targets: Iterable[Target], ip: str | None, octets: int) -> "Settle | Verdict | None":
         """Room for a recipient with these targets; arguments and answer as of `UnknownRecipients.claim`."""
-        sizes = [
-            size for one in targets if isinstance(one, Deliver) and (size := self._sizes.get(one.mailbox)) is not None
-        ]
+        sizes, tight = [], False
+        for target in targets:
+            if isinstance(target, Deliver) and (size := self._sizes.get(target.mailbox)) is not None:
+                sizes.append(size)
+                tight = tight or size.taken + octets > size.quota
         if not sizes:
             return None
-        if any(size.octets + size.granted + size.coming + octets > size.quota for size in sizes):
+        if tight:
             customer = sizes[0].customer
             plan = await self._directory.plan((await self._directory.customer(customer)).plan)
-            more = sum(max(0, size.octets + size.granted + size.coming + octets - size.quota) for size in sizes)
+            more = sum(max(0, size.taken + octets - size.quota) for size in sizes)
             held = sum(size.beyond for size in sizes)
             if self._beyond.get(customer, 0) + more - held > plan.reserve:
                 return NO_ROOM
         for size in sizes:
-            self._grant(size, octets, 0)
+            self._change(size, 0, octets, 0)
 
         def settle(stored: int | None) -> None:
             for size in sizes:
-                self._grant(size, -octets, stored or 0)
+                self._change(size, 0, -octets, stored or 0)
 
         return settle
 
-    def _grant(self, size: Size, granted: int, coming: int) -> None:
-        before = size.beyond
+    def _change(self, size: Size, octets: int, granted: int, coming: int) -> None:
+        before = size.taken
+        size.octets += octets
         size.granted += granted
         size.coming += coming
-        self._note(size, before)
+        if before > size.quota or before + octets + granted + coming > size.quota:
+            self._note(size, max(0, before - size.quota))
 
     def _note(self, size: Size, before: int) -> None:
         """It was `before` octets beyond its quota until now."""

@@ -10,7 +10,8 @@ from zope.interface import implementer
 
 _KEPT = 200
 _LONGEST = 2000  # characters
-_UNSEEN = re.compile(r"[^\n\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\uffff\U00010000-\U0010ffff]")
+# Controls, marks that turn text around (attack row 31), halves of surrogates
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class LoggedError(Struct, frozen=True):
