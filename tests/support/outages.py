@@ -122,6 +122,7 @@ class Line:
     def __init__(self, peer, cargo, clock):
         self.client = self
         self.extensions = {"DSN": ""}
+        self.secure = False
         self.peer = "mail.mydomain.zz[192.0.2.1]:25"
         self.greeted = False
         self.waited = TRIP
