@@ -4,31 +4,20 @@ The DNS is asked as soon as the header is there, while the body comes; the body 
 judged in a thread. Nothing here refuses mail, and what cannot be found out in time counts as not known (temperror).
 """
 
-from collections.abc import Callable, Coroutine
-from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from emailgency.background import background
-from emailgency.codec import arc, dmarc, originators, signature
-from emailgency.codec.address import foreign_domain
+from emailgency.codec import arc, originators, signature
 from emailgency.codec.canonical import BodyHash, Fields
 from emailgency.codec.signature import Judgement, Refused, Signature
+from emailgency.flows.sender_facts import SenderFacts, Sources
 from emailgency.model.authentication import NONE, PASS, PERMERROR, TEMPERROR, Checked, Findings
-from emailgency.model.errors import Invalid
-from emailgency.net.dns import Dns, Status
-from emailgency.rules import spf
+from emailgency.net.dns import Dns
 from emailgency.rules.dmarc import aligned, evaluate
-from emailgency.rules.spf import Question, Spf
-
-if TYPE_CHECKING:
-    from emailgency.model.authentication import DmarcPolicy
-
-R = TypeVar("R")
+from emailgency.rules.spf import Spf
 
 
 class AuthenticationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,19 +38,14 @@ class Examiner:
         self, reactor: Any, clock: Callable[[], float], dns: Dns, name: str, settings: AuthenticationSettings
     ) -> None:
         """`name`: ours, in Authentication-Results."""
-        self.reactor = reactor
+        self.sources = Sources(reactor, dns)
         self.clock = clock
-        self.dns = dns
         self.name = name
         self.settings = settings
 
     def begin(self, ip: str, helo: str, sender: str) -> "Examination":
         """For one message; `sender` in wire form."""
         return Examination(self, ip, helo, sender)
-
-    async def in_thread(self, work: Callable[..., R], *arguments: object) -> R:
-        result: R = await deferToThreadPool(self.reactor, self.reactor.getThreadPool(), work, *arguments)
-        return result
 
 
 class Examination:
@@ -71,7 +55,7 @@ class Examination:
 
     def __init__(self, examiner: Examiner, ip: str, helo: str, sender: str) -> None:
         self._examiner = examiner
-        self._ip = ip
+        self._facts = SenderFacts(examiner.sources, ip, helo, sender)
         self._helo = helo
         self._sender = sender
         self._fields = Fields(b"")
@@ -79,12 +63,7 @@ class Examination:
         self._signatures: list[Signature] = []
         self._refused: list[Checked] = []
         self._hashes: dict[bool, BodyHash] = {}  # by relaxed or not
-        self._asked: Deferred[Any] | None = None
         self._author = ""
-        # What the DNS has answered so far
-        self._keys: dict[str, tuple[Status, str]] = {}
-        self._spf: Spf | None = None
-        self._policy: tuple[DmarcPolicy | None, str] | None = None  # None: not known
 
     @property
     def name(self) -> str:
@@ -101,11 +80,7 @@ class Examination:
         if self._chain.key_names():
             forms.add(self._chain.sets[-1].message.relaxed_body)
         self._hashes = {form: BodyHash(in_relaxed_form=form) for form in forms}
-        names = {one.key_name for one in self._signatures} | self._chain.key_names()
-        work: list[Coroutine[Deferred[Any], Any, None]] = [self._ask_spf(), *map(self._ask_key, sorted(names))]
-        if self._author:
-            work.append(self._ask_policy())
-        self._asked = gatherResults([background("asking the DNS about a message", one) for one in work])
+        self._facts.ask(self._author, {one.key_name for one in self._signatures} | self._chain.key_names())
 
     def body(self, octets: bytes) -> None:
         for one in self._hashes.values():
@@ -113,11 +88,14 @@ class Examination:
 
     async def findings(self) -> Findings:
         """All that is known by now, or within the time there is."""
-        await self._within_time()
-        examiner = self._examiner
+        await self._facts.within(self._examiner.settings.time)
+        sources = self._examiner.sources
         body = {form: (one.digest(), one.length) for form, one in self._hashes.items()}
-        judged, chain = await examiner.in_thread(self._judge, body)
-        organisation = await examiner.in_thread(_organisation)
+        if self._signatures or self._chain.length:
+            judged, chain = await sources.in_thread(self._judge, body)
+        else:
+            judged, chain = [], Judgement(NONE)
+        organisation = await sources.organisation()
         checked = [self._spf_checked()]
         checked += [_dkim_checked(one, judgement) for one, judgement in judged]
         checked += self._refused or ([] if judged else [Checked("dkim", NONE)])
@@ -141,113 +119,49 @@ class Examination:
         del self._signatures[most:]
         del self._refused[most:]
 
-    async def _ask_spf(self) -> None:
-        facts: dict[Question, tuple[str, ...] | None] = {}
-        sender = self._sender
-        try:
-            if sender:
-                sender = f"{sender.rpartition('@')[0]}@{foreign_domain(sender)}"
-        except Invalid:
-            sender = ""
-        in_thread, dns = self._examiner.in_thread, self._examiner.dns
-        while isinstance(result := await in_thread(spf.check, self._ip, sender, self._helo, facts), Question):
-            answer = await dns.query(result.name, result.kind)
-            facts[result] = None if answer.status is Status.FAILURE else answer.records
-        self._spf = result
-
-    async def _ask_key(self, name: str) -> None:
-        answer = await self._examiner.dns.txt(name)
-        # More than one record is undefined (RFC 6376 section 3.6.2.2): the first is as good as any
-        self._keys[name] = answer.status, answer.records[0] if answer.records else ""
-
-    async def _ask_policy(self) -> None:
-        """RFC 7489 section 6.6.3: of the author's domain, else of the organisation's."""
-        organisation = (await self._examiner.in_thread(_organisation))(self._author)
-        for domain in dict.fromkeys((self._author, organisation)):
-            answer = await self._examiner.dns.txt(f"_dmarc.{domain}")
-            if answer.status is Status.FAILURE:
-                return
-            if policy := dmarc.read(answer.records):
-                self._policy = policy, domain
-                return
-        self._policy = None, ""
-
-    async def _within_time(self) -> None:
-        """The questions go on by themselves when there is no time left: others may wait for the same answers."""
-        if self._asked is None or self._asked.called:
-            return
-        over: Deferred[None] = Deferred()
-
-        def end(_: object = None) -> None:
-            if not over.called:
-                over.callback(None)
-
-        timer = self._examiner.reactor.callLater(self._examiner.settings.time, end)
-        self._asked.addBoth(end)
-        await over
-        if timer.active():
-            timer.cancel()
-
     # ---- what it says ----------------------------------------------------------------------------------------
 
     def _judge(self, body: dict[bool, tuple[bytes, int]]) -> tuple[list[tuple[Signature, Judgement]], Judgement]:
         """In a thread; nothing else touches the message any more."""
         now = self._examiner.clock()
         judged = [(one, self._judged(one, body, now)) for one in self._signatures]
-        records = {name: record for name, (_, record) in self._keys.items()}
-        if any(self._unknown(name) for name in self._chain.key_names()):
+        records = self._facts.keys
+        if not self._chain.key_names() <= records.keys():
             return judged, Judgement(TEMPERROR, "no key for now")
         return judged, arc.judge(self._chain, self._fields, records, body, now)
 
     def _judged(self, one: Signature, body: dict[bool, tuple[bytes, int]], now: float) -> Judgement:
-        if self._unknown(one.key_name):
+        record = self._facts.keys.get(one.key_name)
+        if record is None:
             return Judgement(TEMPERROR, "no key for now")
-        record = self._keys[one.key_name][1]
         if not record:
             return Judgement(PERMERROR, "no key")
         return signature.judge(one, record, self._fields, body[one.relaxed_body], now)
 
-    def _unknown(self, name: str) -> bool:
-        return self._keys.get(name, (Status.FAILURE,))[0] is Status.FAILURE
-
     def _spf_checked(self) -> Checked:
-        found = self._spf or Spf(TEMPERROR, "", "no answer in time")
+        found = self._facts.spf or Spf(TEMPERROR, "", "no answer in time")
         identity = ("smtp.mailfrom", self._sender) if self._sender else ("smtp.helo", self._helo)
         return Checked("spf", found.result, found.reason, (identity,))
 
     def _dmarc_checked(self, judged: list[tuple[Signature, Judgement]], organisation: Callable[[str], str]) -> Checked:
         if not self._author:
             return Checked("dmarc", PERMERROR, "no single author domain")
-        if self._policy is None:
+        if self._facts.policy is None:
             return Checked("dmarc", TEMPERROR, properties=(("header.from", self._author),))
-        policy, domain = self._policy
-        by_spf = (self._spf.result, self._spf.domain) if self._spf else (TEMPERROR, "")
+        policy, domain = self._facts.policy
+        by_spf = (self._facts.spf.result, self._facts.spf.domain) if self._facts.spf else (TEMPERROR, "")
         signed = [(judgement.result, one.domain) for one, judgement in judged]
         return evaluate(self._author, policy, domain, by_spf, signed, organisation)
 
     def _is_genuine(self, judged: list[tuple[Signature, Judgement]], organisation: Callable[[str], str]) -> bool:
         """Row C6: a bounce to the envelope's sender reaches whoever sent this. From says nothing of that."""
-        if not self._sender or self._spf is None:
+        if not self._sender or self._facts.spf is None:
             return False
         passed = (one.domain for one, judgement in judged if judgement.result == PASS)
-        domain = self._spf.domain
-        return self._spf.result == PASS or any(aligned(one, domain, False, organisation) for one in passed)
+        domain = self._facts.spf.domain
+        return self._facts.spf.result == PASS or any(aligned(one, domain, False, organisation) for one in passed)
 
 
 def _dkim_checked(one: Signature, judgement: Judgement) -> Checked:
     properties = (("header.d", one.domain), ("header.s", one.selector), ("header.a", f"{one.algorithm}-sha256"))
     return Checked("dkim", judgement.result, judgement.reason, properties)
-
-
-@lru_cache(maxsize=1)
-def _organisation() -> Callable[[str], str]:
-    """The public suffix list takes 50 ms to load: in a thread."""
-    from publicsuffixlist import PublicSuffixList
-
-    suffixes = PublicSuffixList()
-
-    def organisation(domain: str) -> str:
-        found: str | None = suffixes.privatesuffix(domain)
-        return found or domain
-
-    return organisation

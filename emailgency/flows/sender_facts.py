@@ -1,0 +1,131 @@
+"""What the DNS is asked about a message: the SPF of its sender, the keys of its signatures, the policy of its author.
+
+All at once, while the body comes. What is not known in time is not waited for, but the questions go on: others may wait
+for the same answers.
+"""
+
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.threads import deferToThreadPool
+
+from emailgency.background import background
+from emailgency.codec import dmarc
+from emailgency.codec.address import foreign_domain
+from emailgency.model.authentication import DmarcPolicy
+from emailgency.model.errors import Invalid
+from emailgency.net.dns import Dns, Status
+from emailgency.rules import spf
+from emailgency.rules.spf import Question, Spf
+
+R = TypeVar("R")
+SMALL = 2048  # characters of SPF records that are evaluated at once: 1 ms; more of them in a thread
+
+
+class Sources:
+    """Where facts come from; one for all messages."""
+
+    def __init__(self, reactor: Any, dns: Dns) -> None:
+        self.reactor = reactor
+        self.dns = dns
+        self._organisation: Callable[[str], str] | None = None
+
+    async def organisation(self) -> Callable[[str], str]:
+        """Gives the registered domain that a domain belongs to."""
+        if self._organisation is None:
+            self._organisation = await self.in_thread(_organisation)
+        return self._organisation
+
+    async def in_thread(self, work: Callable[..., R], *arguments: object) -> R:
+        result: R = await deferToThreadPool(self.reactor, self.reactor.getThreadPool(), work, *arguments)
+        return result
+
+
+class SenderFacts:
+    """Of one message. What is None, or missing, is not known."""
+
+    def __init__(self, sources: Sources, ip: str, helo: str, sender: str) -> None:
+        self.spf: Spf | None = None
+        self.policy: tuple[DmarcPolicy | None, str] | None = None  # and whose it is; (None, "") when there is none
+        self.keys: dict[str, str] = {}  # records by name, "" for none
+        self._sources = sources
+        self._ip = ip
+        self._helo = helo
+        self._sender = sender
+        self._asked: Deferred[Any] | None = None
+
+    def ask(self, author: str, keys: Iterable[str]) -> None:
+        """`author`: the domain in From, "" for none; `keys`: names of their records."""
+        work: list[Coroutine[Deferred[Any], Any, None]] = [self._ask_spf(), *map(self._ask_key, sorted(keys))]
+        if author:
+            work.append(self._ask_policy(author))
+        self._asked = gatherResults([background("asking the DNS about a message", one) for one in work])
+
+    async def within(self, seconds: float) -> None:
+        """Wait for the answers, but not longer."""
+        if self._asked is None or self._asked.called:
+            return
+        over: Deferred[None] = Deferred()
+
+        def end(_: object = None) -> None:
+            if not over.called:
+                over.callback(None)
+
+        timer = self._sources.reactor.callLater(seconds, end)
+        self._asked.addBoth(end)
+        await over
+        if timer.active():
+            timer.cancel()
+
+    async def _ask_spf(self) -> None:
+        facts: dict[Question, tuple[str, ...] | None] = {}
+        sender = self._sender
+        try:
+            if sender:
+                sender = f"{sender.rpartition('@')[0]}@{foreign_domain(sender)}"
+        except Invalid:
+            sender = ""
+        sources, size = self._sources, 0
+        while True:
+            if size <= SMALL and spf.is_loaded():
+                result = spf.check(self._ip, sender, self._helo, facts)
+            else:
+                result = await sources.in_thread(spf.check, self._ip, sender, self._helo, facts)
+            if not isinstance(result, Question):
+                break
+            answer = await sources.dns.query(result.name, result.kind)
+            facts[result] = None if answer.status is Status.FAILURE else answer.records
+            size = sum(len(record) for records in facts.values() for record in records or ())
+        self.spf = result
+
+    async def _ask_key(self, name: str) -> None:
+        answer = await self._sources.dns.txt(name)
+        if answer.status is not Status.FAILURE:
+            # More than one record is undefined (RFC 6376 section 3.6.2.2): the first is as good as any
+            self.keys[name] = answer.records[0] if answer.records else ""
+
+    async def _ask_policy(self, author: str) -> None:
+        """RFC 7489 section 6.6.3: of the author's domain, else of the organisation's."""
+        organisation = (await self._sources.organisation())(author)
+        for domain in dict.fromkeys((author, organisation)):
+            answer = await self._sources.dns.txt(f"_dmarc.{domain}")
+            if answer.status is Status.FAILURE:
+                return
+            if policy := dmarc.read(answer.records):
+                self.policy = policy, domain
+                return
+        self.policy = None, ""
+
+
+def _organisation() -> Callable[[str], str]:
+    """The public suffix list takes 50 ms to load: in a thread."""
+    from publicsuffixlist import PublicSuffixList
+
+    suffixes = PublicSuffixList()
+
+    def organisation(domain: str) -> str:
+        found: str | None = suffixes.privatesuffix(domain)
+        return found or domain
+
+    return organisation
