@@ -30,15 +30,13 @@ def foremost(envelope: Envelope) -> frozenset[int]:
 
 
 def parties(facts: Facts) -> set[str]:
-    """What a message is found by at once: addresses, ids. Only an address has an @, and only a Message-ID begins <."""
+    """What a message is found by at once: addresses, which have an @, and ids of ours."""
     names = {facts.sender.lower(), *(recipient.lower() for recipient in facts.recipients)}
     for copy in facts.copies:
         if copy.kind is Kind.MAILBOX:
             names.add(into(copy.place))
         elif copy.place:
             names.add(copy.place.lower())
-    if facts.message_id:
-        names.add(f"<{facts.message_id}>")
     if facts.mailbox:
         names.add(sent_by(facts.mailbox))
     if facts.about:

@@ -49,6 +49,8 @@ class Following:
             if number < self._segment:
                 continue
             if number > self._segment:  # nothing is appended to a segment once there is a younger one
+                if 0 < self._segment < number - 1:
+                    self.complaints.append(f"journal segments up to {number - 1} went before the ledger had read them")
                 self._enter(number)
             while octets := self._piece():
                 # A piece that goes beyond the mark is given as new: to write twice does no harm

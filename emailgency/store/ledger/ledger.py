@@ -93,6 +93,7 @@ class Ledger:
         self._touched: dict[tuple[str, str, str], list[str]] = {}
         self._count = 0  # of what waits to be told
         self._calls: dict[str, Any] = {}
+        self._said: frozenset[str] = frozenset()  # in the log, and nothing has changed since
         self._stopping: Deferred[None] | None = None
         self._deaths = 0
 
@@ -166,8 +167,9 @@ class Ledger:
     def replied(self, reply: Reached) -> None:
         self._deaths = 0
         self._segment = reply.segment
-        for words in reply.trouble:
-            self._log.warn("the ledger is behind: {reason}", reason=words)
+        for words in frozenset(reply.trouble) - self._said:
+            self._log.error("ALERT the ledger: {reason}", reason=words)
+        self._said = frozenset(reply.trouble)
         if reply.number:
             self._answer(reply.number)
 

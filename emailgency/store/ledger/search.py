@@ -100,13 +100,16 @@ def _sql(database: sqlite3.Connection, query: Query) -> tuple[str, list[object]]
     if query.id:
         wanted.append("id = ?")
         values.append(query.id)
-    for names in filter(None, (query.parties, _message_id(query.message_id))):
-        wanted.append(_OF_PARTY.format(f"name IN ({','.join('?' * len(names))})"))
-        values += sorted(names)
+    if query.message_id:
+        wanted.append("message_id = ?")
+        values.append(query.message_id.strip().removeprefix("<").removesuffix(">"))
+    if query.parties:
+        wanted.append(_OF_PARTY.format(f"name IN ({','.join('?' * len(query.parties))})"))
+        values += sorted(query.parties)
     if query.address:
         known = database.execute("SELECT 1 FROM party WHERE name = ? LIMIT 1", (query.address.lower(),)).fetchone()
         # A part of an address takes a look at every one, some 3 million a second
-        same = "name = ?" if known else "name LIKE ? ESCAPE '\\' AND substr(name, 1, 1) NOT IN ('<', '=', '>', '~')"
+        same = "name = ?" if known else "name LIKE ? ESCAPE '\\' AND substr(name, 1, 1) NOT IN ('=', '>', '~')"
         wanted.append(_OF_PARTY.format(same))
         values.append(query.address.lower() if known else _like(query.address.lower()))
     if query.subject:
@@ -114,11 +117,6 @@ def _sql(database: sqlite3.Connection, query: Query) -> tuple[str, list[object]]
         values.append(_like(query.subject.casefold()))
     sql = f"SELECT id, facts FROM message WHERE {' AND '.join(wanted)} ORDER BY id DESC LIMIT ?"  # noqa: S608
     return sql, [*values, query.limit]
-
-
-def _message_id(text: str) -> frozenset[str]:
-    text = text.strip().strip("<>")
-    return frozenset({f"<{text}>"}) if text else frozenset()
 
 
 def _bound(at: float) -> str:
