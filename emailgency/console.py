@@ -67,7 +67,7 @@ from emailgency.servers.web.console.pending_panel import PendingPanel
 from emailgency.servers.web.console.results_panel import ResultsPanel
 from emailgency.servers.web.console.token_panel import TokenPanel
 from emailgency.servers.web.console.trust_panel import TrustPanel
-from emailgency.servers.web.console.where_panel import WherePanel
+from emailgency.servers.web.console.where_panel import OperatorWherePanel, WherePanel
 from emailgency.settings import Settings
 from emailgency.store.audit import Audit
 from emailgency.store.bulk_results import BulkResults
@@ -84,8 +84,8 @@ from emailgency.store.recent_errors import RecentErrors
 from emailgency.store.redis import Redis
 from emailgency.store.secret import Secret
 from emailgency.store.spool import Spool
-from emailgency.store.token_uses import TokenUses
 from emailgency.store.tallies import Tallies
+from emailgency.store.token_uses import TokenUses
 from emailgency.store.web_sessions import WebSessions
 
 SERVICE = "Emailgency"
@@ -161,6 +161,7 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
     where = Where(directory, LedgerSearch(reactor, parts.ledger))
     panels = (
         WherePanel(reactor, directory, where, parts.clock),
+        OperatorWherePanel(reactor, directory, where, parts.clock),
         LoginPanel(directory, login, sessions, captchas),
         CaptchaPanel(captchas, reactor),
         OverviewPanel(directory, view, parts.drift, parts.tallies),

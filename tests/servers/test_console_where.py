@@ -141,6 +141,24 @@ def test_a_customer_that_is_removed_takes_his_ledger_along(server: Server) -> No
     assert server.command("where", what="soon gone") == []
 
 
+def test_an_operator_finds_all_and_looks_after_one(server: Server) -> None:
+    server.command("operator add", name="alice")
+    server.command("operator password", name="alice", password=PASSWORD)
+    alice = known(server, "alice")
+    page = alice.get("/operator/where?q=for").text
+    assert "for the other Paul" in page
+    assert "for Paul alone" in page
+    (theirs,) = listed(known(server, "postmaster@other.zz"))
+    assert "other.zz" in alice.get(f"/operator/where/{theirs['id']}").text
+    assert alice.get(f"/operator/where/{theirs['id']}/pdf").status == 200
+    assert alice.get("/where").status == 404  # she has no mail of her own
+    assert alice.get(f"/where/{theirs['id']}").status == 404
+    for address in ("postmaster@other.zz", "paul@mydomain.zz"):
+        assert known(server, address).get(f"/operator/where/{theirs['id']}").status == 403
+    alice.post(f"/operator/customers/{theirs['customer']}/enter")
+    assert subjects(alice) == ["for the other Paul"]
+
+
 def test_nonsense_finds_nothing_and_breaks_nothing(server: Server) -> None:
     browser = known(server, "paul@mydomain.zz")
     for asked in (

@@ -16,7 +16,7 @@ from emailgency.flows.where import Viewer, Where, Whole, query_of
 from emailgency.model.words import Words
 from emailgency.servers.web.console.languages import translations
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Octets, Page, Route, Visitor, Who
-from emailgency.store.directory import Directory
+from emailgency.store.directory import Directory, Gone
 from emailgency.store.ledger.search import Query
 
 _PAGE = 50  # messages
@@ -27,6 +27,10 @@ _FILE_NAME = re.compile(r"[^0-9a-z]")
 
 
 class WherePanel:
+    """What its visitor may see."""
+
+    base, who = "", Who.USER
+
     def __init__(self, reactor: Any, directory: Directory, where: Where, clock: Callable[[], float]) -> None:
         self._reactor = reactor
         self._directory = directory
@@ -34,21 +38,22 @@ class WherePanel:
         self._clock = clock
 
     def routes(self) -> list[Route]:
+        here, who = f"{self.base}/where", self.who
         return [
-            Route("GET", "/where", Who.USER, self.search),
-            Route("GET", "/where.json", Who.USER, self.list_as_json),
-            Route("GET", "/where.pdf", Who.USER, self.list_as_pdf),
-            Route("GET", "/where/<id>", Who.USER, self.story),
-            Route("GET", "/where/<id>/json", Who.USER, self.as_json),
-            Route("GET", "/where/<id>/pdf", Who.USER, self.as_pdf),
+            Route("GET", here, who, self.search),
+            Route("GET", f"{here}.json", who, self.list_as_json),
+            Route("GET", f"{here}.pdf", who, self.list_as_pdf),
+            Route("GET", f"{here}/<id>", who, self.story),
+            Route("GET", f"{here}/<id>/json", who, self.as_json),
+            Route("GET", f"{here}/<id>/pdf", who, self.as_pdf),
         ]
 
     async def search(self, visitor: Visitor, asked: Asked) -> Answer:
         """A list, a page at a time; an id leads to its story at once."""
         query = replace(_query(asked), limit=_PAGE, before=asked.given("before")[:64])
-        found = await self._where.find(await self._viewer(visitor), query)
+        found = await self._find(visitor, query)
         if query.id and len(found) == 1:
-            return Away(f"/where/{found[0].id}")
+            return Away(f"{self.base}/where/{found[0].id}")
         fields = {name: asked.given(name)[:200] for name in ("q", "since", "until")}
         given = {name: value for name, value in fields.items() if value}
         older = urlencode({**given, "before": found[-1].id}) if len(found) == _PAGE else ""
@@ -59,6 +64,8 @@ class WherePanel:
             "older": older,
             "newest": not query.before,
             "states": STATES,
+            "base": self.base,
+            "domains": await self._domains(found),
         }
         return Page("where.html", facts)
 
@@ -68,6 +75,8 @@ class WherePanel:
             return Page("missing.html", status=404)
         waits = any(one.state in _WAITING and one.kind in ("server", "forward", "elsewhere") for one in whole.copies)
         facts = {
+            "base": self.base,
+            "domains": await self._domains([whole]),
             "whole": whole,
             "in_hand": waits and visitor.known.administrator,
             "kinds": KINDS,
@@ -95,16 +104,26 @@ class WherePanel:
         return await self._on_paper(visitor, story_sheet.messages, await self._exported(visitor, asked), "messages")
 
     async def _exported(self, visitor: Visitor, asked: Asked) -> list[Whole]:
-        return await self._where.find(await self._viewer(visitor), replace(_query(asked), limit=_EXPORTED))
+        return await self._find(visitor, replace(_query(asked), limit=_EXPORTED))
+
+    async def _find(self, visitor: Visitor, query: Query) -> list[Whole]:
+        return await self._where.find(await self._viewer(visitor), query)
 
     async def _one(self, visitor: Visitor, asked: Asked) -> Whole | None:
         return await self._where.one(await self._viewer(visitor), asked.path["id"])
+
+    async def _domains(self, found: Sequence[Whole]) -> dict[str, str]:
+        """Of customers, where there are several."""
+        return {}
 
     async def _viewer(self, visitor: Visitor) -> Viewer:
         session = visitor.known
         if session.administrator:
             return Viewer(session.customer)
-        return Viewer(session.customer, await self._directory.mailbox(session.mailbox))
+        mailbox = await self._directory.mailbox(session.mailbox)
+        if mailbox is None:
+            raise Gone  # since this request began, or an operator's session, which has none
+        return Viewer(session.customer, mailbox)
 
     async def _on_paper(self, visitor: Visitor, deed: Callable[..., bytes], what: object, name: str) -> Octets:
         translate = translations(visitor.language).gettext
@@ -115,6 +134,25 @@ class WherePanel:
         pool, now = self._reactor.getThreadPool(), self._clock()
         octets = await deferToThreadPool(self._reactor, pool, deed, what, now, visitor.language, say)
         return Octets("application/pdf", octets, _name(name, "pdf"))
+
+
+class OperatorWherePanel(WherePanel):
+    """All customers' mail."""
+
+    base, who = "/operator", Who.OPERATOR
+
+    async def _find(self, visitor: Visitor, query: Query) -> list[Whole]:
+        return await self._where.everywhere(query)
+
+    async def _one(self, visitor: Visitor, asked: Asked) -> Whole | None:
+        query = query_of(asked.path["id"])
+        found = await self._where.everywhere(query) if query.id else []
+        return await self._where.one(Viewer(found[0].customer), found[0].id) if found else None
+
+    async def _domains(self, found: Sequence[Whole]) -> dict[str, str]:
+        wanted = {one.customer for one in found}
+        known = {one.id: one.domain for one in await self._directory.customers()}
+        return {id: known.get(id, id) for id in wanted}
 
 
 def _query(asked: Asked) -> Query:
