@@ -163,6 +163,7 @@ class App:
         self.unknowns = UnknownRecipients(candidates, self.counts, self.directory, reactor.seconds, smtp.unknown)
         self.overflow = Overflow(self.directory, data)
         self.storer.listeners.append(self.overflow.delivered)
+        self.directory.listeners.append(self.overflow.changed)
         self.reception.rooms = self.submission.rooms = (self.unknowns, self.overflow)
         self.ledger = ledger(self, reactor, settings)
 

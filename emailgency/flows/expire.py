@@ -122,6 +122,7 @@ class Expiry:
                 continue
             plan = await self._directory.plan((await self._directory.customer(mailbox.customer)).plan)
             await self.sweep(mailbox, plan)
+            await deferLater(self._reactor, 0)
             if id in self._overflow.due:
                 self._again[id] = now + _AGAIN
 

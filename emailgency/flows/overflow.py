@@ -7,6 +7,7 @@ gets 452 4.2.2. What is asked at RCPT is in memory: sizes as counted last, and w
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
 from emailgency.model.envelope import Deliver, Target
@@ -16,12 +17,19 @@ from emailgency.store.counts import octets_of
 
 if TYPE_CHECKING:
     from emailgency.flows.unknown_recipients import Settle
+    from emailgency.store.changes import Change
     from emailgency.store.directory import Directory
     from emailgency.store.storing.messages import Delivered
 
 NO_ROOM = Verdict(452, "4.2.2", "this mailbox is full, and so is the space kept in reserve; try again later")
 _KEPT = 100_000  # mailboxes, 20 MB
 _NEVER_COUNTED = 1 << 62  # octets of a quota that nothing reaches
+
+
+class _Entry(Struct):
+    """Of an entry what is asked here."""
+
+    id: str = ""
 
 
 class Size(Struct):
@@ -96,6 +104,18 @@ class Overflow:
             self._change(size, octets, 0, -min(octets, size.coming))
             if size.quota == _NEVER_COUNTED or size.octets > size.quota * FULL:
                 self.due.add(mailbox)
+
+    def changed(self, change: "Change") -> None:
+        """The directory is another one now: quotas may be, too."""
+        for edit in change.edits:
+            if edit.table == "plan":
+                self.due.update(self._sizes)
+            elif edit.table == "customer":
+                self.due.update(id for id, size in self._sizes.items() if size.customer == edit.key)
+            elif edit.table == "entry" and b'"mailbox"' in bytes(edit.after):
+                entry = msgspec.json.decode(edit.after, type=_Entry)
+                if entry.id in self._sizes:
+                    self.due.add(entry.id)
 
     async def claim(self, targets: Iterable[Target], ip: str | None, octets: int) -> "Settle | Verdict | None":
         """Room for a recipient with these targets; arguments and answer as of `UnknownRecipients.claim`."""

@@ -6,10 +6,11 @@ from twisted.trial.unittest import TestCase
 from emailgency.codec.smtp.command import Mail, Rcpt
 from emailgency.flows.overflow import NO_ROOM, Overflow
 from emailgency.flows.receive import Reception, ReceptionLimits, Transaction
-from emailgency.model.directory import STANDARD
+from emailgency.model.directory import STANDARD, Alias
 from emailgency.model.envelope import Catchall, Client, Deliver, Relay
 from emailgency.model.verdict import Verdict
 from emailgency.store import layout
+from emailgency.store.changes import Change, edit
 from emailgency.store.storing.messages import Delivered, Placed
 from tests.support.imap import FewMailboxes, all_of
 from tests.support.smtp import MemorySpool
@@ -90,6 +91,24 @@ class OverflowTests(TestCase):
         self.overflow.delivered(delivered("paul", 300))
         assert not await self.accepted(300)
         assert await self.accepted(200)
+
+    async def test_who_has_another_plan_or_rights_is_looked_at_soon(self) -> None:
+        paul = self.people.mailboxes["paul"]
+        for name in ("paul", "mary"):
+            self.counted(name, 10)
+        self.overflow.counted("c2", "chief", 10, 1000)
+        customer = await self.people.customer("c1")
+        alias = Alias(customer="c1", address=paul.address, mailbox="paul")
+        for made, due in (
+            (edit("entry", "c1/paul", paul, replace(paul, vip=True)), {"paul"}),
+            (edit("entry", "c1/paul", paul, None), set()),
+            (edit("entry", "c1/boss", None, alias), set()),
+            (edit("customer", "c1", customer, replace(customer, plan="premium")), {"paul", "mary"}),
+            (edit("plan", "standard", STANDARD, replace(STANDARD, mailboxes=1)), {"paul", "mary", "chief"}),
+        ):
+            self.overflow.due.clear()
+            self.overflow.changed(Change(1, 0.0, "x", "x", "x", "c1", (made,)))
+            assert self.overflow.due == due
 
     async def test_a_mailbox_that_has_gone_holds_nothing(self) -> None:
         self.counted("paul", 1500)
