@@ -53,7 +53,8 @@ class Heading:
         self._whole = True
         header, beginning = self._scan.octets, b"".join(self._beginning)
         self._beginning.clear()
-        arrival.write(self._rewrite(header) + beginning[len(header) :])
+        stored = self._rewrite(header)
+        arrival.write(beginning if stored is header else stored + beginning[len(header) :])
         if self.examination is not None:
             self.examination.header(header)
             self.examination.body(beginning[len(header) + 2 :])

@@ -57,6 +57,21 @@ class Telling(OutboundCase):
         assert len(self.flushLoggedErrors(Temporary)) == 1
 
     @run
+    async def test_a_sender_whom_spf_or_a_signature_vouches_for_hears_of_it(self):
+        self.server.behaviour["RCPT"] = lambda _, line: b"550 5.1.1 nobody\r\n" if b"<u@" in line else NotImplemented
+        self.start()
+        stranger = {"sender": "bob@far.zz", "client": Client(ip="192.0.2.9", helo="mx.far.zz")}
+        await self.accept(to("u@far.zz", origin="forward"), genuine=True, **stranger)
+        await until(lambda: self.server.messages)
+        [(sender, recipients, _)] = self.server.messages
+        assert sender.startswith(b"MAIL FROM:<>")
+        assert recipients[0].startswith(b"RCPT TO:<bob@far.zz>")
+        assert not self.stored(layout.undelivered("acme"))
+        await self.accept(to("u@far.zz", origin="forward"), **stranger)
+        await self.undelivered()
+        assert len(self.server.messages) == 1
+
+    @run
     async def test_attack_12_a_forged_sender_hears_nothing_and_the_mail_is_kept_with_the_reason(self):
         self.server.behaviour["RCPT"] = but_for_good(b"550 5.1.1 no\x1b[31m such\r\n")
         self.start()

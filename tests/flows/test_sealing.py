@@ -13,6 +13,7 @@ from emailgency.model.envelope import Client
 from emailgency.model.errors import Temporary
 from emailgency.store.signing_keys import SigningKey
 from tests.support.asynchronous import until
+from tests.support.outbound_case import OutboundCase, to
 from tests.support.relay_case import RelayCase
 
 KEY = rsa.generate_private_key(65537, 2048)
@@ -151,3 +152,36 @@ class SealingTests(RelayCase):
         for message in await self.given(server, 2):
             assert dkimpy.verify(message, dnsfunc=look_up)
             assert b"ARC-Seal" not in message
+
+
+class OneCustomer:
+    """A directory that knows Acme, who wants to know who sent his mail or not."""
+
+    def __init__(self, authentication):
+        self.authentication = authentication
+
+    async def customer(self, id):
+        return Customer(
+            id=id, domain="mydomain.zz", alternate_domain="mydomainzz.test", authentication=self.authentication
+        )
+
+
+class ForwardTests(OutboundCase):
+    async def forwarded(self, authentication, **more):
+        flow = self.start()
+        signing = OneKey("mydomain.zz")
+        signing.directory = OneCustomer(authentication)
+        flow._signing, flow.sealing = signing, Sealing(signing)
+        stranger = {"sender": "a@far.zz", "client": Client(ip="192.0.2.9", helo="mx.far.zz"), **more}
+        await self.accept(to("u@far.zz", origin="forward"), content=RESULTS + BODY, **stranger)
+        await until(lambda: self.server.messages)
+        return self.server.messages[0][2]
+
+    async def test_a_forward_is_sealed_and_leaves_under_another_sender(self):
+        message = await self.forwarded(authentication=True)
+        assert dkimpy.arc_verify(message, dnsfunc=look_up)[0] == b"pass"
+        assert message.endswith(RESULTS + BODY)
+        assert b"SRS0=" in self.server.commands[1]
+
+    async def test_a_forward_of_a_customer_who_does_not_look_is_not_sealed(self):
+        assert await self.forwarded(authentication=False) == RESULTS + BODY
