@@ -114,11 +114,12 @@ class RecipientLearning:
 
     async def _make_ready(self, customer: Customer, incident: str, began_at: float) -> None:
         pupil = self._pupils.of(customer.id)
-        if pupil.readied == incident:
+        if pupil.readied == incident or await self._learned.readied(customer.id) == incident:
             return
         after = began_at - self.settings.valid * DAY
         existing = await self._learned.existing(customer.id, after, self.settings.remembered)
         await self._ready.make(customer.id, existing)
+        await self._learned.ready(customer.id, incident)
         pupil.readied = incident
         pupil.seen, pupil.sought = {}, {}  # what came just before may be the server's trouble already
 

@@ -12,7 +12,7 @@ from emailgency.rules.learning import DAY, Known
 from emailgency.store.redis import Redis
 
 _KEPT = int(60 * DAY)  # seconds after the last lesson
-_EXISTING, _MISSING, _SERVER = "existing", "missing", "server"
+_EXISTING, _MISSING, _SERVER, _READIED = "existing", "missing", "server", "readied"
 
 
 class Taught(Struct, frozen=True):
@@ -83,7 +83,16 @@ class LearnedRecipients:
         words = f"{'selective' if selective else 'everybody'} {now:.3f}"
         await self._redis.execute("SET", _key(customer, _SERVER), words, "EX", _KEPT)
 
-    async def forget(self, customer: str, kinds: Iterable[str] = (_EXISTING, _MISSING, _SERVER)) -> None:
+    async def readied(self, customer: str) -> str:
+        """The last incident for which mailboxes were made; "" when none is known."""
+        found = await self._redis.execute("GET", _key(customer, _READIED))
+        return "" if found is None else found.decode()
+
+    async def ready(self, customer: str, incident: str) -> None:
+        """For this one they are."""
+        await self._redis.execute("SET", _key(customer, _READIED), incident, "EX", _KEPT)
+
+    async def forget(self, customer: str, kinds: Iterable[str] = (_EXISTING, _MISSING, _SERVER, _READIED)) -> None:
         """All that was learned."""
         await self._redis.execute("DEL", *(_key(customer, kind) for kind in kinds))
 

@@ -288,6 +288,26 @@ def test_a_question_ends_with_the_answer_to_rcpt_and_never_comes_to_data(ehlo):
     assert said == question + (b"RSET\r\n" + question) * 2 + b"QUIT\r\n"
 
 
+@given(
+    st.lists(
+        st.sampled_from((b"250 ok\r\n", b"354 go\r\n", b"550 5.1.1 no\r\n", b"450 x\r\n", b"250-a\r\n", b"?")),
+        max_size=20,
+    )
+)
+def test_whatever_a_server_says_to_a_question_no_body_and_no_data_follow(replies):
+    for ehlo in (EHLO, PLAIN, EHLO.replace(b"250 ", b"250-CHUNKING\r\n250 ")):
+        client, said = greeted(ehlo), []
+        client.ask(smtp.Path("a@b.zz"))
+        for reply in replies:
+            said.append(client.outgoing())
+            events = client.receive(reply)
+            assert not any(isinstance(event, GoAhead) for event in events)
+            if any(isinstance(event, smtp.Ended) for event in events):
+                client.ask(smtp.Path("c@d.zz"))
+        commands = b"".join([*said, client.outgoing()]).splitlines()
+        assert {command.split()[0] for command in commands} <= {b"MAIL", b"RCPT", b"RSET"}
+
+
 def test_a_question_whose_sender_is_refused_is_answered_by_that():
     for ehlo, answers in ((EHLO, b"550 no\r\n503 what\r\n"), (PLAIN, b"550 no\r\n")):
         client = greeted(ehlo)
