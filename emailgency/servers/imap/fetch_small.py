@@ -1,7 +1,8 @@
 """FETCH of text from a message that is read at once, as most are: no waiting, and half the time of `fetch_text`."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import is_not
 
 from emailgency.codec.imap import responses
 from emailgency.codec.imap.commands import Binary, FetchItem, Section, Text
@@ -12,22 +13,49 @@ from emailgency.servers.imap.selected import Selected
 from emailgency.servers.message_file import READ
 from emailgency.store.folder import UNKNOWN
 
+Maker = Callable[[int], bytes | None]  # place in the folder -> the attribute as sent
 
-def response(view: Selected, position: int, items: Sequence[FetchItem], utf8: bool) -> bytes | None:
-    """The whole FETCH response. None: the message is larger, its parts are not known yet, or it is not where it was."""
-    place = view.place(position)
-    octets = None if place == UNKNOWN else _read(view.folder.full_path(place))
-    if octets is None:
-        return None
-    told = []
-    for item in items:
-        if isinstance(item, Binary):
+
+class Responses:
+    """Of many messages, with the same items."""
+
+    def __init__(self, view: Selected, items: Sequence[FetchItem], utf8: bool) -> None:
+        self._view = view
+        self._items = items
+        self._utf8 = utf8
+        self._plain = not any(isinstance(item, Binary) for item in items)
+        self._columns: tuple[object, ...] = ()
+        self._makers: list[Section | Maker] = []
+
+    def of(self, position: int) -> bytes | None:
+        """The whole FETCH response. None: the message is larger, its parts are not known yet, or it is not where it
+        was, or asked for in another way.
+        """
+        view = self._view
+        place = view.place(position)
+        octets = _read(view.folder.full_path(place)) if self._plain and place != UNKNOWN else None
+        if octets is None:
             return None
-        found = _section(octets, view, place, item) if isinstance(item, Section) else maker(view, item, utf8)(place)
-        if found is None:
-            return None
-        told.append(found)
-    return responses.fetch_start(position + 1) + b" ".join(told) + responses.FETCH_END
+        told = []
+        for item in self._current():
+            found = _section(octets, view, place, item) if isinstance(item, Section) else item(place)
+            if found is None:
+                return None
+            told.append(found)
+        return responses.fetch_start(position + 1) + b" ".join(told) + responses.FETCH_END
+
+    def _current(self) -> list[Section | Maker]:
+        """Makers look into columns of the folder, which others may put new ones in the place of while we wait."""
+        folder = self._view.folder
+        columns = folder.uids, folder.letters, folder.modseqs, folder.keywords
+        if len(self._columns) != len(columns) or any(map(is_not, self._columns, columns)):
+            self._columns = columns
+            self._makers = [
+                item if isinstance(item, Section) else maker(self._view, item, self._utf8)
+                for item in self._items
+                if not isinstance(item, Binary)
+            ]
+        return self._makers
 
 
 def _read(path: str) -> bytes | None:

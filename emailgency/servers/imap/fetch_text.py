@@ -8,9 +8,9 @@ from emailgency.codec.imap.commands import Binary, FetchItem, Section, Text
 from emailgency.codec.mime import sections
 from emailgency.codec.mime.headers import LIMIT as HEADER_LIMIT
 from emailgency.codec.mime.sections import Places
-from emailgency.servers.imap import fetch_small
 from emailgency.servers.imap.fetch_binary import Decoding, UnknownEncoding
 from emailgency.servers.imap.fetch_columns import maker
+from emailgency.servers.imap.fetch_small import Responses
 from emailgency.servers.imap.gathering import Gathering
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Refusal, Session, no
@@ -33,6 +33,7 @@ class TextTeller:
         self._view = view
         self._items = items
         self._out = Gathering(session)
+        self._small = Responses(view, items, session.utf8)
 
     async def tell(self, positions: Sequence[int]) -> int:
         """Answer for these messages; returns for how many, since others have gone.
@@ -53,7 +54,7 @@ class TextTeller:
         return told
 
     async def _tell_small(self, position: int) -> bool:
-        response = fetch_small.response(self._view, position, self._items, self._session.utf8)
+        response = self._small.of(position)
         if response is None:
             return False
         self._out.hold(response)
