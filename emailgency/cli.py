@@ -7,10 +7,10 @@ from typing import Any
 
 from emailgency.command.exchange import exchange
 from emailgency.command.failure import REFUSED, USAGE, CommandFailed
+from emailgency.command.kinds import Doer
 from emailgency.command.parser import Asked, parse
 from emailgency.command.place import data_folder
 from emailgency.command.shown import Progress, as_json, as_words, printable
-from emailgency.command.table import Doer
 
 LARGEST_IMPORT = 4 << 20  # octets: 50,000 addresses of 80 octets; the server takes lines of up to twice that
 

@@ -3,7 +3,8 @@
 The scripts hold every word: completing asks no server and starts no Python.
 """
 
-from emailgency.command.table import COMMANDS, EVERYWHERE, GROUPS, Argument, Command, Kind
+from emailgency.command.kinds import Argument, Command, Kind
+from emailgency.command.table import COMMANDS, EVERYWHERE, GROUPS
 
 FILES = {Kind.FILE, Kind.FOLDER}
 

@@ -3,7 +3,8 @@
 import argparse
 from typing import Any, NamedTuple
 
-from emailgency.command.table import COMMANDS, EVERYWHERE, GROUPS, Argument, Command, Kind
+from emailgency.command.kinds import Argument, Command, Kind
+from emailgency.command.table import COMMANDS, EVERYWHERE, GROUPS
 
 ON_OFF = {"on": True, "off": False, "yes": True, "no": False}
 

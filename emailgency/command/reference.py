@@ -1,6 +1,7 @@
 """The list of commands in docs/command.md, made from the command table: `python -m emailgency.command.reference`."""
 
-from emailgency.command.table import COMMANDS, Argument, Command, Kind
+from emailgency.command.kinds import Argument, Command, Kind
+from emailgency.command.table import COMMANDS
 
 
 def reference() -> str:

@@ -1,53 +1,7 @@
-"""Every command of `emailgency`, once: its words, its arguments, who does it and how its answer is shown.
+"""Every command of `emailgency`, once."""
 
-A command is done by the running server (`Doer.SERVER`: its words and arguments travel over the control socket)
-or here, on the files of the data folder (`Doer.HERE`).
-"""
-
-from enum import Enum
-from typing import NamedTuple
-
-
-class Doer(Enum):
-    SERVER = "server"
-    HERE = "here"
-
-
-class Kind(Enum):
-    """What an argument holds; decides how it is read and what the shell offers for it."""
-
-    TEXT = "text"
-    WHOLE = "whole number"
-    SWITCH = "on or off"  # on: true, off: false
-    FLAG = "flag"  # given or not
-    FILE = "file"
-    FOLDER = "folder"
-
-
-class Argument(NamedTuple):
-    """`name` with dashes is an option; without, a place on the line."""
-
-    name: str
-    help: str
-    kind: Kind = Kind.TEXT
-    choices: tuple[str, ...] = ()
-    many: bool = False  # may be repeated, or, without dashes, one or more
-    optional: bool = False  # a place that may stay empty; an option always may
-
-    @property
-    def key(self) -> str:
-        """Its name in the arguments that travel."""
-        return self.name.lstrip("-").replace("-", "_")
-
-
-class Command(NamedTuple):
-    words: str
-    help: str
-    arguments: tuple[Argument, ...] = ()
-    doer: Doer = Doer.SERVER
-    ask: str = ""  # asked before it is done, unless --yes; {names} are arguments
-    said: str = ""  # told when it is done; {names} are arguments and fields of the answer. Empty: the answer itself
-
+from emailgency.command.kinds import Argument, Command, Doer, Kind
+from emailgency.command.operator_table import OPERATOR_COMMANDS
 
 ADDRESS = Argument("address", "local@domain")
 CUSTOMER = Argument("customer", "any domain of the customer, or his id")
@@ -74,25 +28,6 @@ MAILBOX_SWITCHES = (
 )
 
 DELAY = Argument("--expiration-delay", "days that mail is kept; 0 for what the plan says", Kind.WHOLE)
-PLAN_NAME = Argument("plan", "its name")
-PLAN_LIMITS = (
-    Argument("--mailboxes", "how many a customer may have", Kind.WHOLE),
-    Argument("--mailbox-quota", "room of a mailbox, such as 5GiB"),
-    Argument("--vip-mailboxes", "how many of them may be VIP", Kind.WHOLE),
-    Argument("--vip-quota", "room of a VIP mailbox"),
-    Argument("--message-size", "largest message; 20MiB at most"),
-    Argument("--candidates", "how many unknown addresses are kept apart", Kind.WHOLE),
-    Argument("--distribution-lists", "how many", Kind.WHOLE),
-    Argument("--undelivered-quota", "room of the folder Undelivered"),
-    Argument("--undelivered-messages", "how many messages it takes", Kind.WHOLE),
-    Argument("--expiration-delay", "days that mail is kept unless a user chooses", Kind.WHOLE),
-    Argument("--expiration-delay-max", "most days he may choose", Kind.WHOLE),
-    Argument("--reserve", "room beyond their quotas for all mailboxes of a customer together"),
-    Argument("--pending-lifetime", "days that mail waits for the customer's server", Kind.WHOLE),
-    Argument("--sms", "alerts by SMS", Kind.SWITCH),
-    Argument("--primary", "we may be the customer's primary MX", Kind.SWITCH),
-)
-OPERATOR = Argument("name", "what he logs in as: small letters, digits, dots, hyphens")
 
 COMMANDS = (
     Command(
@@ -130,27 +65,7 @@ COMMANDS = (
         ask="Remove {customer}, all its addresses and all its mail, for good?",
         said="{domain}, its addresses and its mail are gone",
     ),
-    Command("plan add", "make a plan; what is left out is as in standard", (PLAN_NAME, *PLAN_LIMITS)),
-    Command("plan list", "all plans"),
-    Command("plan show", "what a plan allows", (PLAN_NAME,)),
-    Command(
-        "plan set", "change what is given, keep the rest; at once, for all who have the plan", (PLAN_NAME, *PLAN_LIMITS)
-    ),
-    Command("plan remove", "forget a plan that nobody has", (PLAN_NAME,), said="there is no plan {plan} any more"),
-    Command(
-        "operator add",
-        "somebody who runs this server by the console",
-        (OPERATOR,),
-        said="{name} needs a password: emailgency operator password {name}",
-    ),
-    Command("operator list", "all operators"),
-    Command(
-        "operator password",
-        "set an operator's password: asked twice, or the first line of standard input",
-        (OPERATOR,),
-        said="{name} has a new password",
-    ),
-    Command("operator remove", "forget an operator", (OPERATOR,), said="{name} is no operator any more"),
+    *OPERATOR_COMMANDS,
     Command(
         "mailbox add",
         "make a mailbox",
@@ -311,7 +226,8 @@ COMMANDS = (
             Argument("--sender", "only from this address or domain; * stands for anything, '<>' for no sender"),
             Argument("--recipient", "only for this address or domain"),
         ),
-        said="rule {rule} holds {held} messages now, also over a restart, until: emailgency hold remove {customer} {rule}",
+        said="rule {rule} holds {held} messages now, also over a restart, until: "
+        "emailgency hold remove {customer} {rule}",
     ),
     Command("hold list", "the rules by which mail of a customer is held", (CUSTOMER,)),
     Command(

@@ -4,7 +4,8 @@ from typing import Any, cast
 
 import msgspec
 
-from emailgency.command.table import COMMANDS, Command, Doer, Kind
+from emailgency.command.kinds import Command, Doer, Kind
+from emailgency.command.table import COMMANDS
 from emailgency.servers.control.address_commands import AddressCommands
 from emailgency.servers.control.command import Commands
 from emailgency.servers.control.customer_commands import CustomerCommands

@@ -2,9 +2,10 @@
 
 import pytest
 
+from emailgency.command.kinds import Kind
 from emailgency.command.parser import parse
 from emailgency.command.place import data_folder, default_data
-from emailgency.command.table import COMMANDS, GROUPS, Kind
+from emailgency.command.table import COMMANDS, GROUPS
 
 
 def test_only_what_was_given_travels() -> None:
