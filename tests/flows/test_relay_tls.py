@@ -107,3 +107,27 @@ class Tls(TlsCase):
             assert self.spool.live
             server.capabilities, server.behaviour["STARTTLS"] = WITH_TLS, self.starttls()
             await self.until_taken(server)
+
+
+class RequireTls(TlsCase):
+    """RFC 8689 towards a customer's own server."""
+
+    @run
+    async def test_attack_06_what_needs_tls_goes_to_no_server_without_it(self):
+        for capabilities, secure in (((*CAPABILITIES, "REQUIRETLS"), False), (WITH_TLS, True)):
+            server = self.server(capabilities=capabilities, **({"STARTTLS": self.starttls()} if secure else {}))
+            self.start(server)
+            self.accept(require_tls=True)
+            await until(lambda: any("REQUIRETLS" in outcome.reply for *_, outcome in self.spool.attempts))
+            assert not server.messages
+            assert not [command for command in server.commands if command.startswith(b"MAIL")]
+            self.spool.attempts.clear()
+
+    @run
+    async def test_it_goes_under_tls_to_one_that_keeps_the_promise(self):
+        server = self.server(capabilities=(*WITH_TLS, "REQUIRETLS"), STARTTLS=self.starttls())
+        self.start(server)
+        self.accept(require_tls=True)
+        await self.until_taken(server)
+        [mail] = [command for command in server.commands if command.startswith(b"MAIL")]
+        assert mail.endswith(b" REQUIRETLS")
