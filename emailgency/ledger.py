@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from emailgency.flows.receive import Reception
+from emailgency.model.directory import OPERATOR
 from emailgency.settings import Settings
 from emailgency.store.changes import Change, row
 from emailgency.store.directory import Directory
@@ -25,7 +26,11 @@ class LedgerParts(Protocol):
 
 def ledger(parts: LedgerParts, reactor: Any, settings: Settings) -> Ledger:
     """To be started when the spool is awake; made before it, so that nothing it has not read goes."""
-    made = Ledger(reactor, settings.data, parts.clock, settings.ledger)
+
+    async def known() -> frozenset[str]:
+        return frozenset((OPERATOR, *(one.id for one in await parts.directory.customers())))
+
+    made = Ledger(reactor, settings.data, parts.clock, settings.ledger, known)
     parts.spool.needed = made.needed
     parts.folders.touched = made.touched
     parts.reception.dropped = parts.submission.dropped = made.dropped

@@ -10,9 +10,10 @@ from emailgency.model.envelope import Catchall, Client, Deliver, Outbound, Outco
 from emailgency.model.story import Facts, Happening, Kind
 from emailgency.rules.whereabouts import State, outline, whereabouts
 from emailgency.store import spool_records
-from emailgency.store.ledger import file, ledger
+from emailgency.store.ledger import file, line
 from emailgency.store.ledger.facts import into, sent_by
 from emailgency.store.ledger.file import LedgerFile
+from emailgency.store.ledger.ledger import Ledger
 from emailgency.store.ledger.messages import Bounds
 from emailgency.store.ledger.search import Query, find
 from emailgency.store.ledger.shelf import Shelf
@@ -109,11 +110,11 @@ class Told(LedgerCase):
     async def _no_segment_goes(self):
         await self.begin()
         await self.ledger.caught_up()
-        os.kill(self.ledger._process.pid, signal.SIGSTOP)
+        os.kill(self.ledger._line._process.pid, signal.SIGSTOP)
         ids = [await self.take(INBOX) for _ in range(30)]
         await self.until(lambda: not self.spool.live)
         assert len(self.segments()) > 2
-        os.kill(self.ledger._process.pid, signal.SIGCONT)
+        os.kill(self.ledger._line._process.pid, signal.SIGCONT)
         assert [one.facts.id for one in await self.found()] == ids[::-1]
         await self.until(lambda: self.ledger.needed() > 1)
         await self.take(INBOX)
@@ -237,6 +238,27 @@ class Bounded(LedgerCase):
         assert await self.found() == []
         assert self.ledger.customers() == []
 
+    def test_what_a_kill_left_of_a_customer_goes_at_the_next_start(self):
+        return ensureDeferred(self._strangers())
+
+    async def _strangers(self):
+        await self.begin()
+        await self.take(INBOX)
+        await self.take(INBOX, customer="operator")
+        assert await self.found("c")
+        await self.until(lambda: not self.spool.live)
+        await self.stop()
+
+        async def known():
+            return frozenset({"operator"})
+
+        await self.start()
+        self.ledger = Ledger(reactor, self.data, lambda: self.now, known=known)
+        self.ledger.start()
+        await self.until(lambda: self.ledger._forgotten == ["c"])
+        await self.ledger.caught_up()
+        assert self.ledger.customers() == ["operator"]
+
     def test_without_days_nothing_is_remembered(self):
         return ensureDeferred(self._nothing())
 
@@ -266,11 +288,11 @@ class Bounded(LedgerCase):
         await self.begin()
         first = await self.take(INBOX)
         await self.found()
-        self.patch(ledger, "RESTART", (0.01, 0.01))
-        dead = self.ledger._process
+        self.patch(line, "RESTART", (0.01, 0.01))
+        dead = self.ledger._line._process
         dead.signalProcess("KILL")
         second = await self.take(Catchall(customer="c", address="paul@mydomain.zz", recipient=0))
-        await self.until(lambda: self.ledger._process not in (None, dead))
+        await self.until(lambda: self.ledger._line._process not in (None, dead))
         assert [one.facts.id for one in await self.found()] == [second, first]
 
 

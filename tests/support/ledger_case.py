@@ -34,8 +34,8 @@ class LedgerCase(SpoolCase):
         """Everything, at once."""
         ledger, self.ledger = self.ledger, None
         ended: Deferred[None] = Deferred()
-        ledger.ended = lambda reason: ended.callback(None)
-        ledger._process.signalProcess("KILL")
+        ledger._line.ended = lambda reason: ended.callback(None)
+        ledger._line._process.signalProcess("KILL")
         await self.crash()
         await ended
 

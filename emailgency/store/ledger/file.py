@@ -50,7 +50,8 @@ class LedgerFile:
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.execute(f"PRAGMA cache_size = -{_CACHE}")
             self._database.execute(f"PRAGMA soft_heap_limit = {_MEMORY}")  # of the whole process
-            self._database.execute("PRAGMA journal_size_limit = 8388608")
+            self._database.execute("PRAGMA wal_autocheckpoint = 4000")  # pages; each syncs, and so holds up the storer
+            self._database.execute("PRAGMA journal_size_limit = 20000000")
         except BaseException:
             self._database.close()
             raise
