@@ -16,9 +16,7 @@ from emailgency.command.place import default_data
 from emailgency.flows.access import AccessSettings
 from emailgency.flows.bounce import BounceSettings
 from emailgency.flows.customer_accounts import OperatorLimits
-from emailgency.flows.dns_assistant import AssistantSettings
-from emailgency.flows.domain_look import Published
-from emailgency.flows.drift_guard import DriftSettings
+from emailgency.flows.dns_settings import AssistantSettings, DriftSettings, Published
 from emailgency.flows.examination import AuthenticationSettings
 from emailgency.flows.expire import ExpirySettings
 from emailgency.flows.flush import FlushSettings

@@ -8,7 +8,7 @@ LONGEST = 4096  # octets of a record that are looked at
 TERMS = 100
 
 _RECORD = re.compile(r"v=spf1(?= |$)", re.IGNORECASE)
-_TERM = re.compile(r"([+?~-]?)([A-Za-z][A-Za-z0-9_.-]*)([:=/]?)(.*)")
+_TERM = re.compile(r"([+?~-]?)([A-Za-z][A-Za-z0-9_.-]*)(?:([:=/])(.*))?")
 
 
 class Term(Struct, frozen=True):
@@ -31,7 +31,7 @@ def terms(record: str) -> list[Term] | None:
         match = _TERM.fullmatch(word)
         if match is None:
             return None
-        qualifier, name, sign, value = match.groups()
+        qualifier, name, sign, value = match.groups(default="")
         if sign == "=":
             qualifier = "="
         elif sign == "/":

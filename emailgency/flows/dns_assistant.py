@@ -5,11 +5,8 @@ answer tells which domains are customers (attack row 8). What it costs is bounde
 looks altogether (attack rows 15, 16).
 """
 
-from typing import Annotated
-
-from msgspec import Meta, Struct
-
 from emailgency.codec.address import parse_domain
+from emailgency.flows.dns_settings import AssistantSettings
 from emailgency.flows.domain_look import DomainLook
 from emailgency.model.directory import Role
 from emailgency.model.domain_check import Finding
@@ -27,15 +24,6 @@ AT_ONCE = 8  # looks under way, of everybody
 # may know them, and whoever is not in our network need not.
 _INNER = {"arpa", "corp", "home", "internal", "intern", "intranet", "invalid", "lan", "local", "localdomain"}
 _INNER |= {"localhost", "onion", "private"}
-
-
-class AssistantSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The page that checks the DNS of any domain, for anybody."""
-
-    per_network: Annotated[
-        int, Meta(ge=1, description="Checks that one network (/24 or /64) has at once; it gets one back each minute")
-    ] = 10
-    per_second: Annotated[float, Meta(gt=0, description="Checks a second of everybody together")] = 1.0
 
 
 class TooMany(Exception):

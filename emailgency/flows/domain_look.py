@@ -1,14 +1,15 @@
 """One look at what the DNS says of a domain, against what it should say (rows F4, G7)."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 from twisted.internet.defer import Deferred, gatherResults
 
 from emailgency.codec import mta_sts
 from emailgency.codec.spf_terms import with_mechanism
+from emailgency.flows.dns_settings import Published
 from emailgency.flows.questions import MOST, Questions
 from emailgency.flows.spf_reach import spf_facts
 from emailgency.model.directory import Customer, RelayMode
@@ -22,32 +23,6 @@ from emailgency.rules.next_hop import MX_LIMIT, SMTP_PORT
 
 HIDDEN = "(not public)"
 _LONGEST = 500  # characters of one record that are shown
-
-
-class Published(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What customers put into their DNS and their servers so that others trust us."""
-
-    spf: Annotated[
-        str,
-        Meta(
-            pattern="^[!-~]*$",
-            description='The mechanism that customers add to their SPF record, "include:spf.example.net". Empty: '
-            '"a:" and `host_name`.',
-        ),
-    ] = ""
-    addresses: Annotated[
-        tuple[str, ...],
-        Meta(description="The addresses that our mail leaves from, as others see them. Empty: those of `host_name`."),
-    ] = ()
-
-    def __post_init__(self) -> None:
-        from ipaddress import ip_address
-
-        for one in self.addresses:
-            try:
-                ip_address(one)
-            except ValueError as error:
-                raise ValueError(f"addresses: {error}") from None
 
 
 class Look(Struct, frozen=True):

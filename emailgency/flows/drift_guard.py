@@ -9,16 +9,15 @@ history, the log and `listeners`.
 import random
 from collections.abc import Callable
 from math import inf
-from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 from twisted.logger import Logger
 
+from emailgency.flows.dns_settings import DriftSettings
 from emailgency.flows.domain_look import DomainLook, domains_of, wish_of
 from emailgency.model.directory import Customer
 from emailgency.model.domain_check import DnsChange, Finding, Standing
 from emailgency.model.words import Words
-from emailgency.net.dns import NEGATIVE_TTL
 from emailgency.store.directory import Directory, Gone
 from emailgency.store.dns_history import DnsHistory
 
@@ -28,15 +27,6 @@ LIST = 300.0  # seconds a list of all customers is good for: ten thousand are so
 AT_ONCE = 50  # domains looked at in one turn, one after the other
 
 _BAD = (Standing.WRONG, Standing.MISSING)
-
-
-class DriftSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How customers' domains are watched in the DNS."""
-
-    interval: Annotated[float, Meta(ge=60, description="Seconds between two looks at one domain")] = 3600.0
-    confirm: Annotated[
-        float, Meta(ge=0, description="Seconds after which a change must still be there, to count as one")
-    ] = NEGATIVE_TTL + 60
 
 
 class _Doubt(Struct, frozen=True):

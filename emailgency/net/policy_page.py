@@ -7,6 +7,7 @@ comes is cut at the longest policy there may be.
 from typing import Any
 
 from OpenSSL import SSL
+from service_identity import VerificationError
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as Late
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
@@ -62,7 +63,7 @@ class PolicyPages:
         try:
             response: IResponse = await agent.request(b"GET", url.encode(), Headers({b"User-Agent": [b"Emailgency"]}))
         except ResponseFailed as error:
-            if any(reason.check(SSL.Error) for reason in error.reasons):
+            if any(reason.check(SSL.Error, VerificationError) for reason in error.reasons):
                 return None  # the certificate is not for this name, or nobody we know vouches for it
             raise Temporary(f"{host} does not answer") from None
         except SSL.Error:

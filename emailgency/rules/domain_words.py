@@ -18,10 +18,14 @@ WORDS = {
     ),
     "only we": Words("We are your only MX, as it should be without a server of your own."),
     "not first": Words("Another server stands before or beside us: as primary we must get everything first."),
-    "no transport": Words("We are the first MX, but do not know where your own server is: set the SMTP transport."),
+    "no transport": Words(
+        "We are the first MX, but do not know where your own server is, so mail for it waits here (no MX is better "
+        "than ours): set the SMTP transport."
+    ),
     "first": Words("We get everything first and hand it over to your server."),
     "only we, but backup": Words(
-        "We are your only MX: as a backup we stand behind your own server, which is missing here."
+        "We are your only MX. As a backup we stand behind your own server, which is missing here: mail for it waits "
+        "(no MX is better than ours)."
     ),
     "before you": Words(
         "We stand before your own server: all mail comes to us first, which is not what a backup is for."

@@ -8,6 +8,7 @@ from emailgency.flows.domain_look import HIDDEN, wish_of
 from emailgency.flows.questions import MOST
 from emailgency.model.directory import PREMIUM, RelayMode, Role
 from emailgency.model.domain_check import Standing
+from emailgency.rules.next_hop import Lack
 from tests.support.customers import AUTHOR
 from tests.support.dns_case import HOST, OURS, THEIRS, DnsCase
 
@@ -72,7 +73,9 @@ class DomainLookTests(TestCase):
         self.mx(f"10 {ALTERNATE}.", "10 mail.mydomain.zz.")
         assert "half of your mail" in (await self.said("mx"))[1]
         self.mx(f"10 {ALTERNATE}.")
-        assert "only MX" in (await self.said("mx"))[1]
+        words = (await self.said("mx"))[1]
+        assert "only MX" in words
+        assert Lack.OURS.value in words  # as the loop shield says it
 
     async def test_behind_the_last_preference_there_is_room_made(self) -> None:
         self.mx("65535 mail.mydomain.zz.")

@@ -3,8 +3,9 @@
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
+from emailgency.flows.dns_settings import DriftSettings
 from emailgency.flows.domain_look import domains_of
-from emailgency.flows.drift_guard import AT_ONCE, DriftGuard, DriftSettings
+from emailgency.flows.drift_guard import AT_ONCE, DriftGuard
 from emailgency.model.domain_check import Standing
 from emailgency.store import dns_history
 from emailgency.store.dns_history import DnsHistory
