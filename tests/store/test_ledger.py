@@ -4,6 +4,7 @@ import os
 import signal
 import sqlite3
 
+from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred
 
 from emailgency.model.envelope import Catchall, Client, Deliver, Outbound, Outcome, Recipient
