@@ -46,6 +46,7 @@ from emailgency.listening import Bound
 from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
 from emailgency.outward import outward
+from emailgency.reloading import FIXED, take_on
 from emailgency.servers.control.listening import Control
 from emailgency.servers.periodic import Periodic
 from emailgency.servers.prompt import Prompt
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from emailgency.flows.domain_look import DomainLook
     from emailgency.flows.drift_guard import DriftGuard
     from emailgency.flows.learning import RecipientLearning
+    from emailgency.flows.sender_notices import SenderNotices
     from emailgency.servers.imap.server import ImapServer
     from emailgency.servers.pop3.server import Pop3Server
     from emailgency.web import PublicSite
@@ -86,29 +88,6 @@ if TYPE_CHECKING:
 HOUR = 3600.0
 DAY = 86_400.0
 BANNER_FIRST = 0.02  # seconds in which clients that wait already get their banner, before more is loaded
-
-# Sections taken on while we run; all others are looked at when we start.
-LIVE = {
-    "tls",
-    "smtp",
-    "imap",
-    "pop3",
-    "web",
-    "egress",
-    "courier",
-    "retry",
-    "guard",
-    "relay",
-    "outbound",
-    "bounces",
-    "authentication",
-    "signing",
-    "protection",
-    "flush",
-    "drift",
-    "stop",
-}
-FIXED = set(Settings.__struct_fields__) - LIVE
 
 
 class App:
@@ -220,6 +199,7 @@ class App:
         self.web: PublicSite | None = None
         self.candidates: CandidateFlow | None = None
         self.learning: RecipientLearning | None = None
+        self.sender_notices: SenderNotices | None = None
         self.look: DomainLook | None = None
         self.drift: DriftGuard | None = None
         self.control = Control(data, {})
@@ -282,8 +262,8 @@ class App:
         self.loops.append(Periodic(self._reactor, "tidying the catchall", TIDY, self.candidates.tidy_all))
         self.learning = recipient_learning(self, self._settings)
         self.loops.append(Periodic(self._reactor, "learning recipients", LOOK, self.learning.look))
-        telling = sender_notices(self, self._settings).look
-        self.loops.append(Periodic(self._reactor, "telling senders", LOOK, telling))
+        self.sender_notices = sender_notices(self, self._settings)
+        self.loops.append(Periodic(self._reactor, "telling senders", LOOK, self.sender_notices.look))
         self._open_web()
         self.loops.append(counting(self, self._reactor))
         self.loops += expiry_loops(self, self._reactor, self._settings, self._bound["https"])
@@ -366,31 +346,7 @@ class App:
 
     def reload(self, settings: Settings) -> None:
         """Take on what can change while we run; the log names what waits for the next start."""
-        try:
-            self.certificates.load(settings.tls)
-        except Unusable as error:
-            self._log.error("ALERT certificates stay as they were: {error}", error=str(error))
-        for smtp in self.smtp.values():
-            smtp.adopt(settings.smtp)
-        self.reception.limits = self.submission.limits = settings.smtp.reception
-        self.submission.adopt(settings.smtp.submission)
-        self.unknowns.adopt(settings.smtp.unknown)
-        if self.imap:
-            self.imap.adopt(settings.imap)
-        if self.pop3:
-            self.pop3.adopt(settings.pop3)
-        if self.web:
-            self.web.adopt(settings.web)
-        self.egress.adopt(settings.egress)
-        if self.drift:
-            self.drift.settings = settings.drift
-        self.means.courier, self.means.retry, self.means.guard = settings.courier, settings.retry, settings.guard
-        self.means.hops = settings.smtp.reception.received_fields
-        self.means.places.limit = settings.courier.connections
-        self.relay.settings, self.outbound.settings = settings.relay, settings.outbound
-        self.signing.settings, self.protection.settings = settings.signing, settings.protection
-        self.examiner.settings = settings.authentication
-        self.bounces.settings, self.flush.settings = settings.bounces, settings.flush
+        take_on(self, settings)
         waiting = sorted(name for name in FIXED if getattr(settings, name) != getattr(self._settings, name))
         if waiting:
             self._log.warn("settings read again; for the next start: {waiting}", waiting=", ".join(waiting))

@@ -71,10 +71,15 @@ class SenderNotices:
         self._once = once
         self._write = write
         self._clock = clock
-        self._settings = settings
-        self._rates = Rates(settings.per_hour / 3600, settings.per_hour)
+        self._rates = Rates(0.0, 0)
+        self.adopt(settings)
         self._young: deque[Live] = deque()
         self._looked = False
+
+    def adopt(self, settings: SenderNoticeSettings) -> None:
+        """These from now on."""
+        self._settings = settings
+        self._rates.per_second, self._rates.at_once = settings.per_hour / 3600, settings.per_hour
 
     def arrived(self, live: "Live") -> None:
         """A message was committed (Spool.listeners)."""
