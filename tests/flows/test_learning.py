@@ -1,5 +1,6 @@
 """Learned recipients (row G5): a real directory and Redis, and a server that is asked."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 from twisted.internet import reactor
@@ -187,7 +188,7 @@ class Asking(LearningCase):
             if self.server.opened > before:
                 visits.append(self.now)
         assert len(self.rcpts()) == len(visits), "one question a visit"
-        pauses = [later - sooner for sooner, later in zip(visits, visits[1:], strict=False)]
+        pauses = [later - sooner for sooner, later in pairwise(visits)]
         assert pauses == sorted(pauses)
         assert pauses[0] >= 15 * 60.0
         assert len(visits) < 8

@@ -7,7 +7,6 @@ from email.utils import formatdate
 
 from msgspec import Struct
 
-
 _MESSAGE_ID = re.compile(r"[!-;=?-~]{1,200}")  # on one line, whatever somebody wrote there (attack row 17)
 
 
