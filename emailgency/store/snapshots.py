@@ -16,7 +16,7 @@ from emailgency.store.folder import Folder, Listener
 from emailgency.store.storing.line import Storer
 from emailgency.store.storing.messages import Asking, Delivered, Open, Opened, Placed, Refused, Reply, Unchanged
 
-_EMPTY = 100  # messages an empty folder costs as much memory as
+_EMPTY = 10  # messages an empty folder costs as much memory as
 
 
 class Snapshots:

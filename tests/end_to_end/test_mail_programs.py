@@ -6,6 +6,7 @@ tests/servers/test_imap_programs.py.
 
 import asyncio
 import os
+import re
 import poplib
 import smtplib
 import ssl
@@ -269,11 +270,12 @@ remoteuser = {address}
 remotepass = {password}
 ssl = yes
 cert_fingerprint = {fingerprint}
+usecompression = yes
 """
 
 
 @pytest.mark.peer("offlineimap")
-def test_offlineimap_syncs_both_ways_and_then_has_nothing_to_do(user: User) -> None:
+def test_offlineimap_syncs_both_ways_compressed_and_then_has_nothing_to_do(user: User) -> None:
     import hashlib
     import imaplib
 
@@ -301,7 +303,8 @@ def test_offlineimap_syncs_both_ways_and_then_has_nothing_to_do(user: User) -> N
             client.select("INBOX")
             return client.uid(*words)[1]
 
-    user.run(*sync)
+    talk = user.run(*sync, "-d", "imap")
+    assert re.search(r"COMPRESS DEFLATE", talk), talk[-2000:]
     assert len(tree()) == 2
     assert {"Sent", "Drafts", "Trash"} <= set(os.listdir(os.path.join(user.folder, "mail")))
     # a flag and a message here, a message and a flag there

@@ -147,7 +147,7 @@ class FoldersTest(TestCase):
         assert again.uidvalidity != folder.uidvalidity
 
     async def test_unread_folders_are_forgotten_beyond_the_bound(self) -> None:
-        self.folders = Folders(self.storer, self.root, idle_messages=1000)
+        self.folders = Folders(self.storer, self.root, idle_messages=100)
         kept = await self.made("Kept", messages=1)
         reader = Reader()
         self.folders.hold(kept, reader)

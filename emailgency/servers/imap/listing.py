@@ -7,7 +7,7 @@ from emailgency.codec.imap.patterns import Pattern, canonical
 from emailgency.servers.imap import names
 from emailgency.servers.imap.names import Name
 from emailgency.servers.imap.session import Completed, Session
-from emailgency.servers.imap.status import tell_status
+from emailgency.servers.imap.status import Row, Rows
 from emailgency.servers.imap.tree import Tree, parents
 
 _MATCHING = ("SUBSCRIBED", "SPECIAL-USE")  # the selection options that a folder fulfils or not
@@ -26,6 +26,7 @@ async def list_folders(session: Session, command: commands.List) -> Completed:
     recursive = "RECURSIVEMATCH" in command.selection
     above = parents(matching) if recursive else set()
     criteria = [option for option in _MATCHING if option in command.selection]
+    rows = Rows(session, command.status)
     for name in sorted(above | matching.keys()) if recursive else matching:
         await session.line.breathe()
         spelled = names.spell(name, separator)
@@ -35,11 +36,10 @@ async def list_folders(session: Session, command: commands.List) -> Completed:
         if name in tree.subscribed and ("SUBSCRIBED" in command.selection or "SUBSCRIBED" in command.returns):
             attributes.append("\\Subscribed")
         found_below = criteria if name in above else ()
-        await session.line.say(
-            responses.listed(attributes, separator, spelled, child_info=found_below, utf8=session.utf8)
-        )
-        if command.status and name in matching and catalogue.exists(name):  # RFC 5819 section 2
-            await tell_status(session, spelled, session.place(name), command.status)
+        listed = responses.listed(attributes, separator, spelled, child_info=found_below, utf8=session.utf8)
+        with_status = command.status and name in matching and catalogue.exists(name)  # RFC 5819 section 2
+        await rows.hold(Row(listed, spelled, session.place(name) if with_status else ""))
+    await rows.let_out()
     return Completed("Those are the folders.")
 
 

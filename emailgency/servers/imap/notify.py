@@ -2,8 +2,9 @@
 
 from emailgency.codec.imap.commands import Notify
 from emailgency.codec.imap.notify import EXPUNGE, FLAGS, METADATA, NEW, SERVER_METADATA
-from emailgency.servers.imap import notices
+from emailgency.servers.imap import names, notices
 from emailgency.servers.imap.session import Completed, Session
+from emailgency.servers.imap.status import Row, Rows
 from emailgency.servers.imap.watch import Watch, Watches
 
 
@@ -28,9 +29,14 @@ async def _tell_all(session: Session, watch: Watch) -> None:
     """NOTIFY SET STATUS: how all folders are now, but not the selected one (section 3.1)."""
     selected = session.selected.folder.path if session.selected is not None else ""
     tree = await session.server.trees.of(session.mailbox, session.line.breathe)
+    tables: dict[tuple[str, ...], Rows] = {}
     for name in tree.existing():
         path = session.place(name)
-        group = await watch.group_of(path)
+        group = await watch.group_of(path, tree)
         if path != selected and group is not None and group.events & {NEW, EXPUNGE, FLAGS}:
-            await watch.tell_status(path, group)
-        await session.line.say(b"")
+            items = watch.items_of(group)
+            rows = tables.setdefault(items, Rows(session, items))
+            await rows.hold(Row(name=names.spell(name, session.server.settings.separator), path=path))
+        await session.line.breathe()
+    for rows in tables.values():
+        await rows.let_out()

@@ -32,6 +32,7 @@ class Tree:
         self._existing: set[Name] = {()}
         self._parents: set[Name] = set()
         self._subscribed_parents = parents(self.subscribed)
+        self._in_order: list[Name] | None = None
         self._shown: list[Name] | None = None
 
     async def fill(self, breathe: Breathe) -> None:
@@ -51,7 +52,10 @@ class Tree:
         return name in self._existing
 
     def existing(self) -> list[Name]:
-        return sorted(self._existing)
+        """In order; not to be changed."""
+        if self._in_order is None:
+            self._in_order = sorted(self._existing)
+        return self._in_order
 
     def shown(self) -> list[Name]:
         """All folders, and parents that only their children imply; INBOX comes first."""

@@ -22,6 +22,7 @@ from emailgency.servers.imap.names import Name
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Refusal, Session
 from emailgency.servers.imap.status import tell_status
+from emailgency.servers.imap.tree import Tree
 from emailgency.store import layout
 from emailgency.store.folders import Folders
 
@@ -43,9 +44,7 @@ class Watch:
         self._full = False
         self._view: Selected | None = None
         self._known = 0  # the highest UID in it of which this client has been told
-        self._named: dict[int, list[Name]] = {}
-        for at, group in enumerate(self.groups):
-            self._named[at] = [session.name(name) for name in group.names]
+        self._named = [frozenset(map(session.name, group.names)) for group in self.groups]
 
     # ---- what happens --------------------------------------------------------------------------------------
 
@@ -112,7 +111,7 @@ class Watch:
         if wanted & {NAME, SUBSCRIPTION}:
             await self._tell_name(path)
         if wanted & {NEW, EXPUNGE, FLAGS}:
-            await self.tell_status(path, group)
+            await self._tell_status(path, group)
 
     async def tell_selected(self) -> None:
         """News of the selected folder, with what was asked for of new messages (section 5.2)."""
@@ -145,15 +144,16 @@ class Watch:
         view = self._session.selected
         return view.uid(view.count - 1) if view is not None and view.count else 0
 
-    async def tell_status(self, path: str, group: Group) -> None:
+    async def _tell_status(self, path: str, group: Group) -> None:
         session = self._session
-        items = ["MESSAGES", "UIDNEXT", "UIDVALIDITY"]
-        if FLAGS in group.events:
-            items.append("UNSEEN")
-        if "CONDSTORE" in session.enabled:
-            items.append("HIGHESTMODSEQ")
         name = names.spell(self.name_of(path), session.server.settings.separator)
-        await tell_status(session, name, path, tuple(items))
+        await tell_status(session, name, path, self.items_of(group))
+
+    def items_of(self, group: Group) -> tuple[str, ...]:
+        """What STATUS tells of its folders (section 4)."""
+        unseen = ("UNSEEN",) if FLAGS in group.events else ()
+        highest = ("HIGHESTMODSEQ",) if "CONDSTORE" in self._session.enabled else ()
+        return ("MESSAGES", "UIDNEXT", "UIDVALIDITY", *unseen, *highest)
 
     async def _tell_name(self, path: str) -> None:
         """LIST of a folder that came, went, or is subscribed (sections 5.4 and 5.5)."""
@@ -172,27 +172,27 @@ class Watch:
 
     # ---- which group a folder belongs to -------------------------------------------------------------------
 
-    async def group_of(self, path: str) -> Group | None:
-        """The first one that it is in (section 6)."""
+    async def group_of(self, path: str, tree: Tree | None = None) -> Group | None:
+        """The first one that it is in (section 6). `tree`: of the mailbox, when it is at hand."""
         name = self.name_of(path)
-        for at, group in enumerate(self.groups):
-            if group is not self.selected and await self._holds(at, group, name):
+        for group, named in zip(self.groups, self._named, strict=True):
+            if group is not self.selected and await self._holds(group, named, name, tree):
                 return group
         return None
 
-    async def _holds(self, at: int, group: Group, name: Name) -> bool:
+    async def _holds(self, group: Group, named: frozenset[Name], name: Name, tree: Tree | None) -> bool:
         match group.scope:
             case "PERSONAL":
                 return True
             case "INBOXES":
                 return name == ()
             case "MAILBOXES":
-                return name in self._named[at]
+                return name in named
             case "SUBTREE":
-                return any(name[: len(root)] == root for root in self._named[at])
+                return any(name[:depth] in named for depth in range(len(name) + 1))
             case "SUBSCRIBED":
                 session = self._session
-                return name in (await session.server.trees.of(session.mailbox, session.line.breathe)).subscribed
+                return name in (tree or await session.server.trees.of(session.mailbox, session.line.breathe)).subscribed
         return False
 
     def name_of(self, path: str) -> Name:
