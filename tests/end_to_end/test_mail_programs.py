@@ -6,8 +6,8 @@ tests/servers/test_imap_programs.py.
 
 import asyncio
 import os
-import re
 import poplib
+import re
 import smtplib
 import ssl
 import subprocess
