@@ -26,10 +26,11 @@ _LONGEST = 500  # characters of one record that are shown
 
 
 class Look(Struct, frozen=True):
-    """`kept`: seconds until no cache of ours gives any of the answers again."""
+    """`kept`: seconds until no cache of ours gives any of the answers again. `sure`: the resolver knows at least us."""
 
     findings: list[Finding]
     kept: float
+    sure: bool = True
 
 
 class DomainLook:
@@ -72,7 +73,7 @@ class DomainLook:
         if stranger:
             names = [msgspec.structs.replace(one, found=()) for one in names]
         findings = [rules.mx(wish, hosts, exists), await spf_finding, rules.mta_sts(wish, await sts), *names]
-        return Look(findings, questions.kept)
+        return Look(findings, questions.kept, sure=bool(ours))
 
     async def alternate(self, host: str) -> Look:
         """The alternate domain of a customer, which is the operator's to publish."""
@@ -82,7 +83,7 @@ class DomainLook:
         if answer.status is Status.FAILURE or (answer.records and not ours):
             return Look([rules.alternate(host, None)], questions.kept)
         pointing = Pointing(tuple(sorted(answer.records)), self._are_ours(answer.records, ours))
-        return Look([rules.alternate(host, pointing)], questions.kept)
+        return Look([rules.alternate(host, pointing)], questions.kept, sure=bool(ours))
 
     async def addresses(self, questions: Questions | None = None) -> frozenset[str]:
         """Those that our mail leaves from; none when the DNS does not answer."""

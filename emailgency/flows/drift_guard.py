@@ -17,6 +17,7 @@ from emailgency.flows.dns_settings import DriftSettings
 from emailgency.flows.domain_look import DomainLook, domains_of, wish_of
 from emailgency.model.directory import Customer
 from emailgency.model.domain_check import DnsChange, Finding, Standing
+from emailgency.model.errors import Temporary
 from emailgency.model.words import Words
 from emailgency.store.directory import Directory, Gone
 from emailgency.store.dns_history import DnsHistory
@@ -69,15 +70,19 @@ class DriftGuard:
         """Look at what is due; called each TURN."""
         now = self._clock()
         if not self._listed <= now < self._listed + LIST:
-            await self._list(now)
+            try:
+                await self._list(now)
+            except Temporary as error:
+                self._log.info("domains are not watched now: {error}", error=str(error))
+                return
             self._listed = now
         due = sorted((at, key) for key, at in self._due.items() if at <= now)
         for _, (id, domain) in due[:AT_ONCE]:
             self._due[id, domain] = now + self.settings.interval * (0.9 + 0.2 * self._chance())
             try:
                 customer = await self._directory.customer(id)
-            except Gone:
-                continue  # the next list does not have him
+            except (Gone, Temporary):
+                continue  # the next list does not have him, or the directory is away
             if domain in _names(customer):
                 await self.check(customer, domain)
 
@@ -87,7 +92,7 @@ class DriftGuard:
             look = await self._look.alternate(domain)
         else:
             look = await self._look.records(wish_of(customer, domain))
-        for finding in look.findings:
+        for finding in look.findings if look.sure else ():  # a resolver that denies even us tells nothing of others
             if finding.kind in WATCHED and finding.standing is not Standing.UNKNOWN:
                 self._seen(customer.id, domain, finding, look.kept)
         return look.findings

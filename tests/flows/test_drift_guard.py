@@ -7,6 +7,7 @@ from emailgency.flows.dns_settings import DriftSettings
 from emailgency.flows.domain_look import domains_of
 from emailgency.flows.drift_guard import AT_ONCE, DriftGuard
 from emailgency.model.domain_check import Standing
+from emailgency.model.errors import Temporary
 from emailgency.store import dns_history
 from emailgency.store.dns_history import DnsHistory
 from tests.support.asynchronous import until
@@ -115,6 +116,22 @@ class DriftGuardTests(TestCase):
         await self.guard.turn()
         self.case.silent("emailgency.example")
         await self.pass_by(3 * HOUR)
+        assert self.told == []
+
+    async def test_a_resolver_that_denies_everything_accuses_nobody(self) -> None:
+        await self.guard.turn()
+        self.case.zone.clear()
+        await self.pass_by(3 * HOUR)
+        assert self.told == []
+        assert self.mx().standing is Standing.GOOD
+
+    async def test_a_directory_that_is_away_stops_nothing(self) -> None:
+        async def away() -> None:
+            raise Temporary("Redis is away")
+
+        await self.guard.turn()
+        self.patch(self.case.directory, "customers", away)
+        await self.pass_by(HOUR)
         assert self.told == []
 
     async def test_no_confirmation_comes_out_of_a_cache(self) -> None:
