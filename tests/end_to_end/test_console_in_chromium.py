@@ -77,6 +77,8 @@ def test_an_administrator_keeps_his_addresses(server: Server, browser, tmp_path_
     page.get_by_label(f"Tick {address}").check()
     page.get_by_label("With those ticked:").select_option("deny")
     page.get_by_role("button", name="Do it").click()
+    picture("results")
+    page.get_by_role("link", name="Back to the list").click()
     assert page.get_by_text("may not send").count() == 1
     picture("mailboxes")
     page.get_by_label(f"Tick {address}").check()
@@ -84,6 +86,7 @@ def test_an_administrator_keeps_his_addresses(server: Server, browser, tmp_path_
     page.get_by_role("button", name="Do it").click()
     picture("sure")
     page.get_by_role("button", name="Destroy").click()
+    page.get_by_role("link", name="Back to the list").click()
     assert page.get_by_role("link", name=address).count() == 0
     page.get_by_role("button", name="Français").click()
     picture("french")

@@ -106,6 +106,7 @@ def test_a_user_is_invited_by_mail_and_sets_his_password(
     page.get_by_role("link", name="Ask for another one").click()
     page.get_by_label("Your mail address").fill(address)
     [challenge] = [one["value"] for one in page.context.cookies() if one["name"] == CHALLENGE]
+    page.wait_for_load_state("load")
     assert page.get_by_alt_text("Six digits").evaluate("image => image.naturalWidth") == 320
     picture("asking")
     page.get_by_label("The digits of the picture").fill(digits(server, challenge))
