@@ -47,5 +47,5 @@ class Reroute:
             envid=envelope.envid,
         )
         where = f"to {via}" if via else "to its own server"
-        await self._spool.finished(envelope.id, targets, Outcome(word="delivered", reply=f"as {id}, {where}", by=who))
+        await self._spool.finished(envelope.id, targets, Outcome(word="rerouted", reply=f"as {id}, {where}", by=who))
         return id

@@ -23,6 +23,7 @@ STATES = {
     "pending": (Words("waiting"), "warn"),
     "given": (Words("taken"), "good"),
     "kept": (Words("kept here instead"), "good"),
+    "rerouted": (Words("led to another server"), "good"),
     "dropped": (Words("dropped"), "soft"),
     "read": (Words("read"), "good"),
     "stored": (Words("stored"), "good"),
@@ -32,6 +33,7 @@ STATES = {
 EVENTS = {
     "delivered": Words("stored"),
     "kept": Words("kept here instead"),
+    "rerouted": Words("led to another server"),
     "relayed": Words("taken"),
     "deferred": Words("put off"),
     "doubtful": Words("perhaps taken: the last answer was lost"),

@@ -21,6 +21,7 @@ class State(Enum):
     PENDING = "pending"  # not tried yet
     GIVEN = "given"  # its next server has taken it
     KEPT = "kept"  # here, in place of the way it waited for
+    REROUTED = "rerouted"  # led to another server, as a message of its own
     DROPPED = "dropped"
     READ = "read"
     STORED = "stored"  # in its folder here
@@ -32,13 +33,14 @@ _ENDS = {
     "bounced": State.BOUNCED,
     "expired": State.EXPIRED,
     "dropped": State.DROPPED,
+    "rerouted": State.REROUTED,
     "deferred": State.DEFERRED,
     "doubtful": State.DOUBTFUL,
     "read": State.READ,
     "expunged": State.EXPUNGED,
 }
 _LOCAL = frozenset({Kind.MAILBOX, Kind.CANDIDATE, Kind.UNDELIVERED})
-_SETTLED = frozenset({"relayed", "bounced", "expired", "dropped", "delivered", "expunged"})
+_SETTLED = frozenset({"relayed", "bounced", "expired", "dropped", "delivered", "expunged", "rerouted"})
 
 
 class Whereabouts(Struct, frozen=True):

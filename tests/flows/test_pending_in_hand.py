@@ -247,6 +247,8 @@ class InHand(TestCase):
         assert changes["plan"] == (replace(TO_HIM, via="192.0.2.1:25"),)
         assert changes["received_at"] == live.envelope.received_at
         assert self.spool.live["m1"].remaining == {0}, "its copy here is not touched"
+        ((_, outcome),) = self.spool.ended["m1"]
+        assert (outcome.word, outcome.reply, outcome.by) == ("rerouted", "as m2, to 192.0.2.1:25", "anna")
         assert self.lines() == ["m1 for 'u@mydomain.zz' led to 192.0.2.1:25 by anna"]
 
     async def test_a_message_that_cannot_be_copied_waits_as_before(self):
