@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from emailgency.flows.deciding import check_plan, entry_edits
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from emailgency.store.directory import Directory
 
 MOST = 1000  # in one go
+_AT_ONCE = 8  # while one waits for the disk, others go on
 TROUBLE = Words("We have trouble of our own, try again in a moment.")
 OUTRUN = Words("It was changed again since, and stays as it is.")
 
@@ -58,20 +60,31 @@ class Bulk:
             raise Invalid("Nothing is ticked.")
         if len(subjects) > MOST:
             raise Invalid("At most %(count)s in one go.", count=MOST)
-        rows = []
-        for subject in subjects:
-            try:
-                rows.append(Row(subject, step=await deed(subject)))
-            except Invalid as error:
-                rows.append(Row(subject, error.words))
-            except Temporary as error:
-                self._log.warn("bulk deed: {subject}: {error}", subject=repr(subject), error=str(error))
-                rows.append(Row(subject, TROUBLE))
-        results = Results(customer=customer, deed=words, panel=panel, at=self._clock(), rows=tuple(rows))
+        rows: dict[str, Row] = {}
+        waiting = iter(subjects)
+
+        async def work() -> None:
+            for subject in waiting:
+                rows[subject] = await self._done(subject, deed)
+
+        await gatherResults([Deferred.fromCoroutine(work()) for _ in range(_AT_ONCE)], consumeErrors=True)
+        found = tuple(rows[subject] for subject in subjects)
+        results = Results(customer=customer, deed=words, panel=panel, at=self._clock(), rows=found)
         try:
             return await self._results.keep(results), results
         except Temporary:  # what is done is done
             return "", results
+
+    async def _done(self, subject: str, deed: Callable[[str], Awaitable[Step | None]]) -> Row:
+        try:
+            return Row(subject, step=await deed(subject))
+        except Invalid as error:
+            return Row(subject, error.words)
+        except Temporary as error:
+            self._log.warn("bulk deed: {subject}: {error}", subject=repr(subject), error=str(error))
+        except Exception:  # nobody foresaw it: the others have their rows all the same
+            self._log.failure("bulk deed: {subject}", subject=repr(subject))
+        return Row(subject, TROUBLE)
 
     async def find(self, customer: str, id: str) -> Results | None:
         return await self._results.find(customer, id)

@@ -8,6 +8,7 @@ way, and moves what was received afterwards; what races in between is moved by t
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 TIDY = 120.0  # seconds between two looks, row A6
 _HEADER = 8192  # octets of a message in which its From is looked for
+_AT_ONCE = 500  # candidates, or pending recipients, looked at before others have their turn
 _LETTERS = 20  # messages of one address that are shown
 
 
@@ -63,12 +65,12 @@ class CandidateFlow:
         self._incidents = incidents
         self._drop = drop
         self._names = names
-        self._known: dict[str, list[Candidate]] = {}
+        self._known: dict[str, dict[Address, Candidate]] = {}
 
     async def of(self, customer: str) -> list[Candidate]:
         """As of the last tidying, by address."""
         known = self._known.get(customer)
-        return await self.tidy(customer) if known is None else known
+        return await self.tidy(customer) if known is None else list(known.values())
 
     async def senders(self, some: Sequence[Candidate]) -> list[str]:
         """Who wrote the newest message of each, as far as can be told."""
@@ -94,24 +96,32 @@ class CandidateFlow:
         """Find, sweep and drop; who is a candidate now, by address."""
         await self._directory.customer(customer)
         stay = []
-        for one in await self._in_thread(_listed, self._folders.root, customer):
-            entry = await self._directory.entry(customer, one.address.local)
+        listed = await self._in_thread(_listed, self._folders.root, customer)
+        known = {entry.address.local for entry in await self._directory.entries(customer)}
+        waiting = set()
+        for number, local in enumerate(self._drop.waiting(customer)):
+            if number % _AT_ONCE == 0:
+                await deferLater(self._reactor, 0)
+            waiting.add(local)
+        incident = self._incidents.current(customer) is not None
+        for number, one in enumerate(listed):
+            if number % _AT_ONCE == 0:
+                await deferLater(self._reactor, 0)
+            local = one.address.local
+            entry = await self._directory.entry(customer, local) if local in known else None
             if isinstance(entry, Mailbox | Alias):
                 await self._sweep(customer, one, entry)
             elif isinstance(entry, Banished):
                 await self._folders.delete(one.folder)
             else:  # a candidate, or mail from before its address became a list (row A4)
-                if too_old(one.last_at, self._clock(), self._protected(customer, one.address)):
+                protected = incident or local in waiting  # row A4
+                if too_old(one.last_at, self._clock(), protected):
                     await self._folders.delete(one.folder)
                     self._log.info("candidate {address} dropped: no mail for long", address=str(one.address))
                 elif one.messages and entry is None:
                     stay.append(one)
-        self._known[customer] = stay
+        self._known[customer] = {one.address: one for one in stay}
         return stay
-
-    def _protected(self, customer: str, address: Address) -> bool:
-        """Row A4: never while mail is pending or an incident is open."""
-        return self._incidents.current(customer) is not None or self._drop.waits(customer, address)
 
     async def _sweep(self, customer: str, one: Candidate, entry: Mailbox | Alias) -> None:
         mailbox = entry if isinstance(entry, Mailbox) else await self._directory.mailbox(entry.mailbox)
@@ -175,8 +185,7 @@ class CandidateFlow:
             return ()
 
     def _forget(self, customer: str, address: Address) -> None:
-        if customer in self._known:
-            self._known[customer] = [one for one in self._known[customer] if one.address != address]
+        self._known.get(customer, {}).pop(address, None)
 
     async def _in_thread(self, function: Callable[..., R], *arguments: object) -> R:
         result: R = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *arguments)
@@ -189,7 +198,8 @@ def _step(entry: Entry, moved: tuple[int, ...] = (), lost: bool = False) -> Step
 
 
 def _listed(root: str, customer: str) -> list[Candidate]:
-    return sorted(candidates(root, customer), key=lambda one: one.address)
+    # by text: comparing addresses themselves holds every other thread up until all of them are in order
+    return sorted(candidates(root, customer), key=lambda one: str(one.address))
 
 
 def _senders(root: str, folders: list[str]) -> list[str]:

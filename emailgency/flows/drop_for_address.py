@@ -1,5 +1,6 @@
 """Give up what waits for the customer's server for one address, when it is banished (product row A4)."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from emailgency.codec.address import parse
@@ -22,9 +23,12 @@ class DropForAddress:
         self._relay = relay
         self._spool = spool
 
-    def waits(self, customer: str, address: Address) -> bool:
-        """Whether mail for the address is pending."""
-        return any(_targets(waiting, address) for lane in self._relay.lanes(customer) for waiting in lane.queue)
+    def waiting(self, customer: str) -> Iterator[str]:
+        """The local part of each recipient of his for whom mail is pending now; others may work in between."""
+        for waiting in [waiting for lane in self._relay.lanes(customer) for waiting in lane.queue]:
+            plan = waiting.live.envelope.plan
+            for index in waiting.targets:
+                yield _local(plan[index])
 
     async def drop(self, customer: str, address: Address) -> int:
         """How many messages. Raises Temporary: what was not recorded is found again at the next start."""
@@ -42,13 +46,14 @@ class DropForAddress:
 
 def _targets(waiting: "Waiting", address: Address) -> tuple[int, ...]:
     plan = waiting.live.envelope.plan
-    return tuple(index for index in waiting.targets if _is_for(plan[index], address))
+    return tuple(index for index in waiting.targets if _local(plan[index]) == address.local)
 
 
-def _is_for(target: object, address: Address) -> bool:
+def _local(target: object) -> str:
+    """ "": it is not for the customer's server."""
     if not isinstance(target, Relay):
-        return False
+        return ""
     try:
-        return parse(target.address).local == address.local
+        return parse(target.address).local
     except Invalid:
-        return False
+        return ""

@@ -16,7 +16,7 @@ from emailgency.background import background
 from emailgency.model.directory import Customer, Domain, Entry, Operator, Plan
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.store.cache import Cache
-from emailgency.store.changes import Change, Edit, row
+from emailgency.store.changes import Change, Edit, entry_key, row
 from emailgency.store.journal import Mark
 from emailgency.store.journal_thread import JournalThread
 from emailgency.store.redis import Redis
@@ -30,6 +30,7 @@ _DECODERS: dict[str, Callable[[bytes], Any]] = {
     "mailbox": msgspec.json.Decoder(str).decode,
     "operator": msgspec.json.Decoder(Operator).decode,
 }
+_WHOLE = 4  # customers all of whose entries are remembered; about 1 KB an entry, as of any row
 _RETRY = 1.0  # seconds, when a Redis that is there refuses to be filled
 
 
@@ -49,6 +50,8 @@ class Rows:
         self._redis = redis
         self._copy = WorkingCopy(redis)
         self._caches: dict[str, Cache[Any]] = {table: Cache(present, absent) for table in _DECODERS}
+        self._whole: dict[str, dict[str, Any]] = {}  # all entries of a customer, by key
+        self._changes = 0  # so far
         self._marks: tuple[Mark, ...] = ()  # two while a change is on its way to Redis
         self._ready = False
         self._waiting: list[Deferred[None]] = []
@@ -68,13 +71,22 @@ class Rows:
         return value
 
     async def all(self, table: str, customer: str = "") -> list[Any]:
-        """Of the entries those of one customer."""
+        """Of the entries those of one customer, which are remembered for who asks for them again and again."""
         self._check_ready()
+        whole = self._whole.get(customer) if customer else None
+        if whole is not None:
+            return list(whole.values())
+        began, marks = self._changes, self._marks
         try:
-            found = await self._copy.table(table, self._marks, customer)
-            return [_decoded(table, octets) for octets in found]
+            found = await self._copy.table(table, marks, customer)
+            rows = [_decoded(table, octets) for octets in found]
         except (Stale, msgspec.DecodeError) as error:
             raise await self._out_of_date(error) from None
+        if customer and self._ready and self._changes == began and len(marks) == 1:
+            while len(self._whole) >= _WHOLE:
+                del self._whole[next(iter(self._whole))]
+            self._whole[customer] = {entry_key(customer, row.address.local): row for row in rows}
+        return rows
 
     async def expect(self, edits: Sequence[Edit]) -> None:
         """Raises Conflict unless every row is as its edit found it. Who creates a row has found none."""
@@ -100,6 +112,7 @@ class Rows:
     async def apply(self, before: Mark, change: Change) -> None:
         """`change` has happened: when Redis does not take it, Redis is restored, and all is well for the caller."""
         after = self._journal.mark
+        self._changes += 1
         self._marks = (before, after)
         try:
             await self._copy.apply(before, after, change.edits)
@@ -107,10 +120,18 @@ class Rows:
             await self._out_of_date(error)
         self._marks = (after,)
         for edit in change.edits:
-            self._caches[edit.table].put(edit.key, _decoded(edit.table, row(edit.after)))
+            decoded = _decoded(edit.table, row(edit.after))
+            self._caches[edit.table].put(edit.key, decoded)
+            whole = self._whole.get(edit.key.partition("/")[0]) if edit.table == "entry" else None
+            if whole is not None and decoded is None:
+                whole.pop(edit.key, None)
+            elif whole is not None:
+                whole[edit.key] = decoded
 
     def forget(self) -> None:
         """Empty the cache."""
+        self._whole.clear()
+        self._changes += 1
         for cache in self._caches.values():
             cache.clear()
 
