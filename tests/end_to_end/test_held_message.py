@@ -20,6 +20,7 @@ def test_a_held_message_is_held_after_a_kill(tmp_path) -> None:
         server.wait(lambda: answer(server.data, "pending", "list")["messages"])
         (held,) = answer(server.data, "pending", "list")["messages"]
         assert (held["id"], held["held"], held["expires_at"]) == (message["id"], True, None)
+        server.wait(lambda: isinstance(answer(server.data, "where", message["id"]), dict))
         told = answer(server.data, "where", message["id"])  # the ledger was killed too, before it had read of it
         assert [one["state"] for one in told["copies"]] == ["stored", "held"]
         assert [(one["word"], bool(one["by"])) for one in told["steps"]] == [("delivered", False), ("held", True)]

@@ -29,6 +29,7 @@ def server(tmp_path_factory):
         incoming(server, ["paul@mydomain.zz", "ringo@mydomain.zz"], "for both")
         incoming(server, ["paul@mydomain.zz"], HOSTILE)
         incoming(server, ["paul@other.zz"], "for the other Paul")
+        server.wait(lambda: len(server.command("where", limit=50)) == 5)
         yield server
 
 

@@ -5,6 +5,7 @@ from twisted.internet.defer import Deferred
 
 from emailgency.model.envelope import Client, Envelope, Recipient
 from emailgency.rules.whereabouts import whereabouts
+from emailgency.store.ledger import line
 from emailgency.store.ledger.ledger import Ledger, LedgerSettings
 from emailgency.store.ledger.search import LedgerSearch, Query
 from tests.support.spool_case import SpoolCase
@@ -20,6 +21,7 @@ class LedgerCase(SpoolCase):
         await self.start()
         self.ledger = Ledger(reactor, self.data, lambda: self.now, LedgerSettings(**settings))
         self.spool.needed = self.ledger.needed
+        self.patch(line, "PATIENCE", 50.0)
         self.ledger.start()
         self.search = LedgerSearch(reactor, self.ledger)
         return self.search

@@ -24,7 +24,7 @@ from emailgency.store.ledger.gathering import Gathering, Rows
 from emailgency.store.ledger.messages import Begin, CatchUp, Dropped, Reached, Request, Stop, Touched
 from emailgency.store.ledger.shelf import Shelf
 
-NICE = 10
+NICE = 5  # behind the others, but people wait for what it reads
 LOOK = 1.0  # seconds between two looks at the journal
 MARK = 30.0  # seconds after which what was written is made to last
 AGAIN = 5.0  # seconds until what could not be written is tried again

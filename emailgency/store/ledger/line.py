@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from emailgency.codec import frames
 from emailgency.store.ledger.messages import CatchUp, Reached, Request, Stop
 
-PATIENCE = 10.0  # seconds that a question waits for the process: then what is there is told
+PATIENCE = 20.0  # seconds that a question waits for the process: then what is there is told
 RESTART = (1.0, 60.0)  # seconds until it is started again: at first, and after many deaths
 
 _replies: msgspec.msgpack.Decoder[Reached] = msgspec.msgpack.Decoder(Reached)
