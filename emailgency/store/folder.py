@@ -168,6 +168,10 @@ class Folder:
             self._times = ()  # another change in the same tick of the file system's clock would not show
         return times != before or not self.token
 
+    def looked_like(self, before: "Folder") -> None:
+        """`before` was asked whether it was `touched`, and this is what was listed behind that."""
+        self._times = self._times or before._times
+
     # -- changes, in the storer's order --------------------------------------------------------------------
 
     def place(self, uid: int, subfolder: str, name: str, modseq: int = 0) -> bool:

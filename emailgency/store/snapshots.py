@@ -59,7 +59,12 @@ class Snapshots:
         if folder is not None and folder.token and not folder.touched(now):
             self._used(folder)
             return folder
-        return await self.open(path)
+        before = Folder(self.root, path)
+        before.touched(now)  # as it was before it is listed: what comes in between shows at the next glance
+        opened = await self.open(path)
+        if folder is None and isinstance(opened, Folder):
+            opened.looked_like(before)
+        return opened
 
     async def refresh(self, folder: Folder) -> None:
         """Look again; readers are told what another program did, or that the folder is gone."""

@@ -171,6 +171,21 @@ class FoldersTest(TestCase):
         await self.folders.look(now + 100)
         assert (len(folder), len(unread)) == (2, 0)
 
+    async def test_a_second_glance_asks_only_when_a_file_came_since_the_first(self) -> None:
+        folder = await self.made(messages=1)
+        now = os.stat(f"{self.root}/{BOX}/new").st_mtime + 100
+        self.folders = Folders(self.storer, self.root)  # knows nothing yet
+        first = await self.folders.glance(folder.path, now)
+        number = self.storer.number()
+        assert await self.folders.glance(folder.path, now) is first
+        assert self.storer.number() == number + 1
+        with open(f"{self.root}/{folder.path}/new/1.a.b", "wb") as file:
+            file.write(MESSAGE)
+        os.utime(f"{self.root}/{folder.path}/new", (now - 50, now - 50))
+        again = await self.folders.glance(folder.path, now)
+        assert isinstance(again, Folder)
+        assert len(again) == 2
+
     async def test_after_the_storer_died_the_folder_is_listed_anew(self) -> None:
         folder = await self.made(messages=3)
         reader = Reader()
