@@ -23,7 +23,9 @@ SPACE = "{" + autodiscover.OUTLOOK + "}"
 def test_a_question_is_read() -> None:
     asked = autodiscover.Question("paul@mydomain.zz", autodiscover.OUTLOOK)
     assert autodiscover.question((ASKED % "paul@mydomain.zz").encode()) == asked
-    assert autodiscover.question((ASKED % " paul&#64;mydomain.zz\n").replace("utf-8", "utf-16").encode("utf-16")) == asked
+    assert (
+        autodiscover.question((ASKED % " paul&#64;mydomain.zz\n").replace("utf-8", "utf-16").encode("utf-16")) == asked
+    )
     assert autodiscover.question((ASKED % "p&amp;q@mydomain.zz").encode()).address == "p&q@mydomain.zz"
 
 
