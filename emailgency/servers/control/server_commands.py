@@ -16,9 +16,7 @@ class Named(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ServerCommands:
-    def __init__(
-        self, directory: Directory, accounts: CustomerAccounts, view: ServerView, relay: RelayFlow
-    ) -> None:
+    def __init__(self, directory: Directory, accounts: CustomerAccounts, view: ServerView, relay: RelayFlow) -> None:
         self._relay = relay
         self._directory = directory
         self._accounts = accounts
