@@ -9,6 +9,10 @@ import shutil
 import sys
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("tests", deadline=None)  # machines are shared: how long an example took says nothing
+settings.load_profile("tests")
 
 # At the end: an installed wheel, which is what tox tests, goes before the source tree.
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

@@ -19,7 +19,7 @@ class AttacksOnState(TestCase):
     async def tearDown(self) -> None:
         await self.office.stop()
 
-    async def hostile(self, client: Client, command: bytes, slowest: float = 0.2) -> bytes:
+    async def hostile(self, client: Client, command: bytes, slowest: float = 0.5) -> bytes:
         """Another client is answered meanwhile; `slowest` seconds of this thread are the most at a time."""
         other = await self.office.member("mary")
         answered = False

@@ -199,7 +199,7 @@ class Client(Protocol):
             waiting, self._waiting = self._waiting, None
             waiting.callback(None)
 
-    async def more(self, seconds: float = 20) -> None:
+    async def more(self, seconds: float = 60) -> None:
         if self.closed:
             raise ConnectionClosed(f"closed; unread: {self.buffer[-300:]!r}")
         self._waiting = Deferred()

@@ -66,7 +66,9 @@ class Incoming:
         try:
             return os.open(f"{id}.msg", files.NEW_FILE, 0o600, dir_fd=self.hour(id))
         except FileNotFoundError:  # the sweep has just removed the folder, which was old and empty
-            os.close(self._hours.pop(layout.hour(id)))
+            stale = self._hours.pop(layout.hour(id), None)
+            if stale is not None:
+                os.close(stale)
             return os.open(f"{id}.msg", files.NEW_FILE, 0o600, dir_fd=self.hour(id))
 
     def hour(self, id: str) -> int:
