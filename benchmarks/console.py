@@ -127,13 +127,13 @@ def deeds(server: Server, browser: Browser) -> None:
     ):
         fields: dict[str, object] = {"deed": deed, "sure": "yes", "address": some, "mailbox": "postmaster"}
         begun = time.monotonic()
-        away = post(browser, place, fields)
-        print(
-            f"{len(some)} {deed}: {time.monotonic() - begun:.1f} s, stall {stall(server):.0f} ms ({words})", flush=True
-        )
+        with Neighbour(server) as neighbour:
+            away = post(browser, place, fields)
+        print(f"{len(some)} {deed} ({words}): {time.monotonic() - begun:.1f} s, {neighbour}", flush=True)
         begun = time.monotonic()
-        post(browser, f"{away}/undo", {})
-        print(f"  undone: {time.monotonic() - begun:.1f} s, stall {stall(server):.0f} ms", flush=True)
+        with Neighbour(server) as neighbour:
+            post(browser, f"{away}/undo", {})
+        print(f"  undone: {time.monotonic() - begun:.1f} s, {neighbour}", flush=True)
 
 
 class Neighbour:
