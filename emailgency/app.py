@@ -17,35 +17,35 @@ from twisted.internet.task import deferLater
 from twisted.internet.tcp import Server
 from twisted.logger import Logger, globalLogPublisher
 
+from emailgency.assembly.ledger import ledger
+from emailgency.assembly.outward import outward
 from emailgency.background import background
 from emailgency.codec.srs import Srs
-from emailgency.flows.bounce import Bounces
-from emailgency.flows.customer_errand import Experience
-from emailgency.flows.customers import Customers
-from emailgency.flows.etrn import Etrn
-from emailgency.flows.examination import Examiner
-from emailgency.flows.exchanges import Exchanges
-from emailgency.flows.flush import Flush
-from emailgency.flows.holds import Holds
-from emailgency.flows.incidents import Incidents
-from emailgency.flows.login import Login
-from emailgency.flows.means import Means, Places
-from emailgency.flows.outbound import OutboundFlow
-from emailgency.flows.overflow import Overflow
-from emailgency.flows.receive import Reception
-from emailgency.flows.relay import RelayFlow
-from emailgency.flows.relocate import Relocation
-from emailgency.flows.resolve import Resolver
-from emailgency.flows.reverse_path import ReversePaths
-from emailgency.flows.sealing import Sealing
-from emailgency.flows.signing import Signing
-from emailgency.flows.submit import Submission
-from emailgency.flows.unknown_recipients import UnknownRecipients
-from emailgency.ledger import ledger
+from emailgency.flows.accounts.customers import Customers
+from emailgency.flows.accounts.login import Login
+from emailgency.flows.pending.holds import Holds
+from emailgency.flows.receiving.examination import Examiner
+from emailgency.flows.receiving.receive import Reception
+from emailgency.flows.receiving.relocate import Relocation
+from emailgency.flows.receiving.resolve import Resolver
+from emailgency.flows.receiving.submit import Submission
+from emailgency.flows.receiving.unknown_recipients import UnknownRecipients
+from emailgency.flows.relaying.bounce import Bounces
+from emailgency.flows.relaying.customer_errand import Experience
+from emailgency.flows.relaying.etrn import Etrn
+from emailgency.flows.relaying.exchanges import Exchanges
+from emailgency.flows.relaying.flush import Flush
+from emailgency.flows.relaying.incidents import Incidents
+from emailgency.flows.relaying.means import Means, Places
+from emailgency.flows.relaying.outbound import OutboundFlow
+from emailgency.flows.relaying.relay import RelayFlow
+from emailgency.flows.relaying.reverse_path import ReversePaths
+from emailgency.flows.trust.sealing import Sealing
+from emailgency.flows.trust.signing import Signing
+from emailgency.flows.upkeep.overflow import Overflow
 from emailgency.listening import Bound
 from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
-from emailgency.outward import outward
 from emailgency.reloading import FIXED, take_on
 from emailgency.servers.control.listening import Control
 from emailgency.servers.periodic import Periodic
@@ -76,14 +76,14 @@ from emailgency.store.storing.line import Storer
 from emailgency.store.tallies import Tallies
 
 if TYPE_CHECKING:
-    from emailgency.flows.candidates import CandidateFlow
-    from emailgency.flows.domain_look import DomainLook
-    from emailgency.flows.drift_guard import DriftGuard
-    from emailgency.flows.learning import RecipientLearning
-    from emailgency.flows.sender_notices import SenderNotices
+    from emailgency.assembly.web import PublicSite
+    from emailgency.flows.addresses.candidates import CandidateFlow
+    from emailgency.flows.domains.domain_look import DomainLook
+    from emailgency.flows.domains.drift_guard import DriftGuard
+    from emailgency.flows.learning.learning import RecipientLearning
+    from emailgency.flows.relaying.sender_notices import SenderNotices
     from emailgency.servers.imap.server import ImapServer
     from emailgency.servers.pop3.server import Pop3Server
-    from emailgency.web import PublicSite
 
 HOUR = 3600.0
 DAY = 86_400.0
@@ -237,9 +237,9 @@ class App:
             return
         self._load_certificates()
         self._watch()
-        from emailgency.commands import commands
-        from emailgency.domains import TURN, domain_look, drift_guard
-        from emailgency.mailboxes import ImapFactory, Pop3Factory, imap_server, pop3_server
+        from emailgency.assembly.commands import commands
+        from emailgency.assembly.domains import TURN, domain_look, drift_guard
+        from emailgency.assembly.mailboxes import ImapFactory, Pop3Factory, imap_server, pop3_server
 
         self.look = domain_look(self, self._reactor, self._settings)
         self.drift = drift_guard(self, self.look, self._reactor, self._settings)
@@ -252,11 +252,11 @@ class App:
         self.pop3 = pop3_server(self, self._reactor, self._settings)
         for service, secure in (("pop3", False), ("pop3s", True)):
             self._serve(service, Pop3Factory(self.pop3, secure))
-        from emailgency.catchall import TIDY, candidate_flow
-        from emailgency.counting import counting
-        from emailgency.expiry import expiry_loops
-        from emailgency.learning import LOOK, recipient_learning
-        from emailgency.sender_notices import sender_notices
+        from emailgency.assembly.catchall import TIDY, candidate_flow
+        from emailgency.assembly.counting import counting
+        from emailgency.assembly.expiry import expiry_loops
+        from emailgency.assembly.learning import LOOK, recipient_learning
+        from emailgency.assembly.sender_notices import sender_notices
 
         self.candidates = candidate_flow(self, self._reactor, self._settings)
         self.loops.append(Periodic(self._reactor, "tidying the catchall", TIDY, self.candidates.tidy_all))
@@ -271,8 +271,8 @@ class App:
 
     def _open_web(self) -> None:
         if self._bound["http"].sockets or self._bound["https"].sockets:
+            from emailgency.assembly.web import public_site, under_tls
             from emailgency.servers.web.proxied import ProxiedFactory
-            from emailgency.web import public_site, under_tls
 
             self.web = public_site(self, self._reactor, self._settings, self._bound)
             for service, factory in (("http", self.web), ("https", under_tls(self.web, self.certificates))):
@@ -369,7 +369,7 @@ class App:
         self._ports += self._bound[service].serve(self._reactor, factory, transport)
 
     def _watch(self) -> None:
-        from emailgency.figures import figures
+        from emailgency.assembly.figures import figures
         from emailgency.servers.web.local import site
 
         self._ports += self._bound["local"].serve(self._reactor, site(figures(self), self._not_ready))

@@ -31,7 +31,7 @@ def clean(text: str) -> str:
 
 
 def line(event: LogEvent) -> str:
-    """ "2026-11-22T10:15:00.123Z flows.receive info: 01J.. received ..." """
+    """ "2026-11-22T10:15:00.123Z flows.receiving.receive info: 01J.. received ..." """
     return f"{_time(event)} {_system(event)} {_level(event)}: {_text(event)}".replace("\n", "\n\t") + "\n"
 
 

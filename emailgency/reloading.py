@@ -8,25 +8,25 @@ from emailgency.settings import Settings
 from emailgency.store.certificates import Certificates, Unusable
 
 if TYPE_CHECKING:
-    from emailgency.flows.bounce import Bounces
-    from emailgency.flows.drift_guard import DriftGuard
-    from emailgency.flows.examination import Examiner
-    from emailgency.flows.flush import Flush
-    from emailgency.flows.learning import RecipientLearning
-    from emailgency.flows.means import Means
-    from emailgency.flows.outbound import OutboundFlow
-    from emailgency.flows.protection import Protection
-    from emailgency.flows.receive import Reception
-    from emailgency.flows.relay import RelayFlow
-    from emailgency.flows.sender_notices import SenderNotices
-    from emailgency.flows.signing import Signing
-    from emailgency.flows.submit import Submission
-    from emailgency.flows.unknown_recipients import UnknownRecipients
+    from emailgency.assembly.web import PublicSite
+    from emailgency.flows.domains.drift_guard import DriftGuard
+    from emailgency.flows.learning.learning import RecipientLearning
+    from emailgency.flows.receiving.examination import Examiner
+    from emailgency.flows.receiving.receive import Reception
+    from emailgency.flows.receiving.submit import Submission
+    from emailgency.flows.receiving.unknown_recipients import UnknownRecipients
+    from emailgency.flows.relaying.bounce import Bounces
+    from emailgency.flows.relaying.flush import Flush
+    from emailgency.flows.relaying.means import Means
+    from emailgency.flows.relaying.outbound import OutboundFlow
+    from emailgency.flows.relaying.relay import RelayFlow
+    from emailgency.flows.relaying.sender_notices import SenderNotices
+    from emailgency.flows.trust.protection import Protection
+    from emailgency.flows.trust.signing import Signing
     from emailgency.net.egress import Egress
     from emailgency.servers.imap.server import ImapServer
     from emailgency.servers.pop3.server import Pop3Server
     from emailgency.servers.smtp_service import SmtpService
-    from emailgency.web import PublicSite
 
 # Sections taken on while we run; all others are looked at when we start.
 LIVE = {

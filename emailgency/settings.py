@@ -13,19 +13,19 @@ from msgspec import Meta, Struct
 
 from emailgency.codec.address import parse_domain
 from emailgency.command.place import default_data
-from emailgency.flows.access import AccessSettings
-from emailgency.flows.bounce import BounceSettings
-from emailgency.flows.customer_accounts import OperatorLimits
-from emailgency.flows.dns_settings import AssistantSettings, DriftSettings, Published
-from emailgency.flows.examination import AuthenticationSettings
-from emailgency.flows.expire import ExpirySettings
-from emailgency.flows.flush import FlushSettings
-from emailgency.flows.login import LoginSettings
-from emailgency.flows.outbound import OutboundSettings
-from emailgency.flows.protection import ProtectionSettings
-from emailgency.flows.relay import RelaySettings
-from emailgency.flows.sender_notices import SenderNoticeSettings
-from emailgency.flows.signing import SigningSettings
+from emailgency.flows.accounts.access import AccessSettings
+from emailgency.flows.accounts.customer_accounts import OperatorLimits
+from emailgency.flows.accounts.login import LoginSettings
+from emailgency.flows.domains.dns_settings import AssistantSettings, DriftSettings, Published
+from emailgency.flows.receiving.examination import AuthenticationSettings
+from emailgency.flows.relaying.bounce import BounceSettings
+from emailgency.flows.relaying.flush import FlushSettings
+from emailgency.flows.relaying.outbound import OutboundSettings
+from emailgency.flows.relaying.relay import RelaySettings
+from emailgency.flows.relaying.sender_notices import SenderNoticeSettings
+from emailgency.flows.trust.protection import ProtectionSettings
+from emailgency.flows.trust.signing import SigningSettings
+from emailgency.flows.upkeep.expire import ExpirySettings
 from emailgency.listening import parse
 from emailgency.net.dns import DnsSettings
 from emailgency.net.egress import EgressSettings

@@ -40,7 +40,7 @@ def completion(asked: Asked, data: str, progress: Progress) -> Any:
 def backup(asked: Asked, data: str, progress: Progress) -> Any:
     import msgspec
 
-    from emailgency.flows.backup import backup
+    from emailgency.flows.upkeep.backup import backup
 
     return msgspec.to_builtins(backup(data, asked.arguments["folder"], time.time, progress))
 
@@ -48,7 +48,7 @@ def backup(asked: Asked, data: str, progress: Progress) -> Any:
 def restore(asked: Asked, data: str, progress: Progress) -> Any:
     import msgspec
 
-    from emailgency.flows.restore import restore
+    from emailgency.flows.upkeep.restore import restore
 
     stopped(data)
     return msgspec.to_builtins(restore(asked.arguments["folder"], data, time.time, progress))
@@ -57,7 +57,7 @@ def restore(asked: Asked, data: str, progress: Progress) -> Any:
 def verify(asked: Asked, data: str, progress: Progress) -> Any:
     import msgspec
 
-    from emailgency.flows.verify import verify_all
+    from emailgency.flows.upkeep.verify import verify_all
 
     stopped(data)
     if not os.path.isdir(os.path.join(data, "journal")):

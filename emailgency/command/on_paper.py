@@ -11,8 +11,8 @@ def keep(path: str, found: list[dict[str, Any]]) -> dict[str, Any]:
     """One message with its whole story, or a list of several, as a new file. Raises CommandFailed."""
     import msgspec
 
-    from emailgency.flows import story_sheet
-    from emailgency.flows.where import Whole
+    from emailgency.flows.pending import story_sheet
+    from emailgency.flows.pending.where import Whole
 
     wholes = msgspec.convert(found, list[Whole])
     if len(wholes) == 1:

@@ -7,7 +7,7 @@ import sys
 import msgspec
 
 from emailgency.demo.customer_server import HOST
-from emailgency.flows.flush import FlushSettings
+from emailgency.flows.relaying.flush import FlushSettings
 from emailgency.listening import PORTS
 from emailgency.net.egress import EgressSettings
 from emailgency.settings import Listen, Settings

@@ -244,7 +244,7 @@ def _optional(kind: str, name: str, type: str, record: str, pointing: Pointing |
 
 
 def dkim(name: str, record: str, status: str) -> Finding:
-    """`status` as flows.signing says it: "found", "missing", "different", "unknown"."""
+    """`status` as flows.trust.signing says it: "found", "missing", "different", "unknown"."""
     if status == "unknown":
         return unknown("dkim", name, "TXT")
     good = status == "found"

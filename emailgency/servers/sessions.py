@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReacto
 from twisted.logger import Logger
 
 from emailgency.background import background
-from emailgency.flows.login import Login, Principal
+from emailgency.flows.accounts.login import Login, Principal
 from emailgency.model.errors import Temporary
 from emailgency.servers.connections import ConnectionLimits, Connections
 from emailgency.servers.line import Line, Transport

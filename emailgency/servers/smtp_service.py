@@ -9,9 +9,9 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReacto
 
 from emailgency.codec.smtp.limits import SmtpLimits
 from emailgency.codec.smtp.server import Offer
-from emailgency.flows.receive import Reception, ReceptionLimits
-from emailgency.flows.submit import SubmissionLimits
-from emailgency.flows.unknown_recipients import UnknownLimits
+from emailgency.flows.receiving.receive import Reception, ReceptionLimits
+from emailgency.flows.receiving.submit import SubmissionLimits
+from emailgency.flows.receiving.unknown_recipients import UnknownLimits
 from emailgency.model.verdict import Verdict
 from emailgency.rules.networks import is_loopback
 from emailgency.servers.connections import ClearLogin, ConnectionLimits, Connections, Proxies, Watched, check_proxies
@@ -19,7 +19,7 @@ from emailgency.servers.connections import ClearLogin, ConnectionLimits, Connect
 STOPPING = Verdict(421, "4.3.2", "stopping, try again later")
 
 if TYPE_CHECKING:
-    from emailgency.flows.login import Principal, Source
+    from emailgency.flows.accounts.login import Principal, Source
 
 
 class SmtpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,13 +38,13 @@ class SmtpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Logs(Protocol):
-    """`flows.login.Login`, as used here."""
+    """`flows.accounts.login.Login`, as used here."""
 
     async def authenticate(self, name: str, password: str, source: "Source") -> "Principal | Verdict": ...
 
 
 class Turns(Protocol):
-    """`flows.etrn.Etrn`, as used here."""
+    """`flows.relaying.etrn.Etrn`, as used here."""
 
     async def turn(self, ip: str, principal: "Principal | None", node: str) -> Verdict: ...
 

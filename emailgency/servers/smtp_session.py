@@ -11,14 +11,14 @@ from twisted.python.failure import Failure
 
 from emailgency.codec.smtp.server import Connection, EndOfMessage, Login, Mail, Question, Rcpt, Turn
 from emailgency.codec.trace import protocol as protocol_word
-from emailgency.flows.receive import SENDER_OK, Transaction
+from emailgency.flows.receiving.receive import SENDER_OK, Transaction
 from emailgency.model.envelope import Client
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.servers.smtp_service import SmtpService
 
 if TYPE_CHECKING:
-    from emailgency.flows.login import Principal
+    from emailgency.flows.accounts.login import Principal
 
 TROUBLE = Verdict(451, "4.3.0", "temporary trouble of our own, try again later")
 NO_LOGIN = Verdict(454, "4.7.0", "temporary trouble of our own, try again later")  # RFC 4954 section 6
@@ -119,7 +119,7 @@ class Session:
         return verdict
 
     async def _login(self, login: Login) -> Verdict:
-        from emailgency.flows.login import Source  # brings what port 25 never needs
+        from emailgency.flows.accounts.login import Source  # brings what port 25 never needs
 
         assert self._service.login is not None  # or AUTH is not offered
         credentials, source = login.credentials, Source("smtp", self._ip)
@@ -140,7 +140,7 @@ class Session:
         return NO_LOGIN if isinstance(event, Login) else TROUBLE
 
     def refused(self, event: Question, verdict: Verdict) -> None:
-        """One line for the log; refused logins have theirs from `flows.login`."""
+        """One line for the log; refused logins have theirs from `flows.accounts.login`."""
         self._refusals += 1
         if self._refusals <= LOGGED_REFUSALS and not isinstance(event, Login):
             self.log.info(

@@ -17,20 +17,25 @@ NASTY = "x\r\nY\x1b[2J\x00\x9b\u2028é\ud800"
 
 def event(text: str, **fields: object) -> LogEvent:
     caught: list[LogEvent] = []
-    Logger(namespace="emailgency.flows.receive", observer=caught.append).info(text, **fields)
+    Logger(namespace="emailgency.flows.receiving.receive", observer=caught.append).info(text, **fields)
     return caught[0]
 
 
 def test_a_line_tells_time_place_level_and_text() -> None:
     time, system, level, text = line(event("{id} received", id="01J")).split(" ", 3)
     assert time.endswith("Z")
-    assert (system, level, text) == ("flows.receive", "info:", "01J received\n")
+    assert (system, level, text) == ("flows.receiving.receive", "info:", "01J received\n")
 
 
 def test_json_carries_text_and_named_fields_only() -> None:
     told = json.loads(json_line(event("{id} received from {ip}", id="01J", ip="192.0.2.1", thing=object())))
     assert told["text"] == "01J received from 192.0.2.1"
-    assert (told["id"], told["ip"], told["system"], told["level"]) == ("01J", "192.0.2.1", "flows.receive", "info")
+    assert (told["id"], told["ip"], told["system"], told["level"]) == (
+        "01J",
+        "192.0.2.1",
+        "flows.receiving.receive",
+        "info",
+    )
     assert "thing" not in told
 
 

@@ -4,10 +4,10 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.address import parse
-from emailgency.flows.addresses import Addresses
-from emailgency.flows.customer_accounts import CustomerAccounts, OperatorLimits
-from emailgency.flows.import_addresses import ImportAddresses, Imported
-from emailgency.flows.import_rows import Row, WrongFile
+from emailgency.flows.accounts.customer_accounts import CustomerAccounts, OperatorLimits
+from emailgency.flows.addresses.addresses import Addresses
+from emailgency.flows.addresses.import_addresses import ImportAddresses, Imported
+from emailgency.flows.addresses.import_rows import Row, WrongFile
 from emailgency.model.address import Address
 from emailgency.model.directory import DomainKind, Plan, Role
 from emailgency.model.errors import Invalid

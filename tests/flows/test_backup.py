@@ -9,8 +9,8 @@ from collections import Counter
 import pytest
 
 from emailgency.codec import maildir
-from emailgency.flows.backup import MANIFEST, backup
-from emailgency.flows.restore import SKIPPED_UIDS, restore
+from emailgency.flows.upkeep.backup import MANIFEST, backup
+from emailgency.flows.upkeep.restore import SKIPPED_UIDS, restore
 from emailgency.model.envelope import Client, Deliver, Envelope, Recipient
 from emailgency.model.errors import Invalid
 from emailgency.store import layout

@@ -6,7 +6,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows.domain_claims import DomainClaims, Proof
+from emailgency.flows.accounts.domain_claims import DomainClaims, Proof
 from emailgency.model.directory import OPERATOR
 from emailgency.model.errors import Invalid, Temporary
 from tests.support.customers import AUTHOR

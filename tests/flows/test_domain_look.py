@@ -4,8 +4,8 @@ import os
 
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows.domain_look import HIDDEN, wish_of
-from emailgency.flows.questions import MOST
+from emailgency.flows.domains.domain_look import HIDDEN, wish_of
+from emailgency.flows.domains.questions import MOST
 from emailgency.model.directory import PREMIUM, RelayMode, Role
 from emailgency.model.domain_check import Standing
 from emailgency.rules.next_hop import Lack

@@ -3,9 +3,9 @@
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows.dns_settings import DriftSettings
-from emailgency.flows.domain_look import domains_of
-from emailgency.flows.drift_guard import AT_ONCE, DriftGuard
+from emailgency.flows.domains.dns_settings import DriftSettings
+from emailgency.flows.domains.domain_look import domains_of
+from emailgency.flows.domains.drift_guard import AT_ONCE, DriftGuard
 from emailgency.model.domain_check import Standing
 from emailgency.model.errors import Temporary
 from emailgency.store import dns_history

@@ -3,7 +3,7 @@
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows.drop_pending import DropPending
+from emailgency.flows.accounts.drop_pending import DropPending
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.model.envelope import Relay
 from emailgency.model.errors import Invalid

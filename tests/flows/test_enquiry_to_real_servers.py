@@ -9,8 +9,8 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows.enquiry import Enquiries
-from emailgency.flows.exchanges import Exchanges
+from emailgency.flows.learning.enquiry import Enquiries
+from emailgency.flows.relaying.exchanges import Exchanges
 from emailgency.model.directory import Customer
 from emailgency.net.dns import Dns, DnsSettings
 from tests.support.asynchronous import run

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from twisted.internet.defer import ensureDeferred
 
-from emailgency.flows.etrn import Etrn
-from emailgency.flows.exchanges import Unroutable
+from emailgency.flows.relaying.etrn import Etrn
+from emailgency.flows.relaying.exchanges import Unroutable
 from emailgency.model.directory import Customer, Domain, DomainKind, RelayMode
 from emailgency.model.verdict import Verdict
 from emailgency.rules.next_hop import Destination

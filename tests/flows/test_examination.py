@@ -9,8 +9,8 @@ from twisted.trial.unittest import TestCase
 
 from emailgency.codec.dkim import record
 from emailgency.codec.smtp.command import Mail, Rcpt
-from emailgency.flows.examination import AuthenticationSettings, Examiner
-from emailgency.flows.receive import Reception, ReceptionLimits
+from emailgency.flows.receiving.examination import AuthenticationSettings, Examiner
+from emailgency.flows.receiving.receive import Reception, ReceptionLimits
 from emailgency.model.directory import Customer
 from emailgency.model.envelope import Client
 from emailgency.net.dns import Dns, DnsSettings

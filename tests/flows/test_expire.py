@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows.expire import Expiry, ExpirySettings, Told
-from emailgency.flows.overflow import Overflow
+from emailgency.flows.upkeep.expire import Expiry, ExpirySettings, Told
+from emailgency.flows.upkeep.overflow import Overflow
 from emailgency.model.directory import STANDARD, Customer, Mailbox, Plan
 from emailgency.rules.expiry import DAY
 from emailgency.rules.forecast import Span

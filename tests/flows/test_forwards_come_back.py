@@ -4,9 +4,9 @@ from twisted.trial.unittest import TestCase
 
 from emailgency.codec.smtp.command import Mail, Rcpt
 from emailgency.codec.srs import DAY, LIFETIME, Srs
-from emailgency.flows.receive import Reception, ReceptionLimits
-from emailgency.flows.resolve import Route
-from emailgency.flows.reverse_path import ReversePaths
+from emailgency.flows.receiving.receive import Reception, ReceptionLimits
+from emailgency.flows.receiving.resolve import Route
+from emailgency.flows.relaying.reverse_path import ReversePaths
 from emailgency.model.envelope import Client, Envelope, Outbound, Recipient
 from emailgency.store.secret import Secret
 from tests.support.customers import RealCustomers

@@ -6,8 +6,8 @@ from msgspec.structs import replace
 from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred
 
-from emailgency.flows.incidents import Incidents
-from emailgency.flows.server_view import ServerView
+from emailgency.flows.pending.server_view import ServerView
+from emailgency.flows.relaying.incidents import Incidents
 from emailgency.model.directory import Customer
 from emailgency.rules.guard import GuardSettings
 from emailgency.rules.health import State

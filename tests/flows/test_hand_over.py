@@ -5,9 +5,9 @@ from msgspec.structs import replace
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows import hand_over
-from emailgency.flows.exchanges import Exchanges
-from emailgency.flows.hand_over import HandOver, Letter
+from emailgency.flows.relaying import hand_over
+from emailgency.flows.relaying.exchanges import Exchanges
+from emailgency.flows.relaying.hand_over import HandOver, Letter
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.net.dns import Dns, DnsSettings
 from tests.support.relaying import means

@@ -8,13 +8,13 @@ from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows.errand import Records
-from emailgency.flows.hold_rules import HoldRules
-from emailgency.flows.holds import Holds
-from emailgency.flows.lane import Lane
-from emailgency.flows.pending_view import PendingView
-from emailgency.flows.reroute import Reroute
-from emailgency.flows.server_view import ServerView
+from emailgency.flows.pending.hold_rules import HoldRules
+from emailgency.flows.pending.holds import Holds
+from emailgency.flows.pending.pending_view import PendingView
+from emailgency.flows.pending.server_view import ServerView
+from emailgency.flows.relaying.errand import Records
+from emailgency.flows.relaying.lane import Lane
+from emailgency.flows.relaying.reroute import Reroute
 from emailgency.model.directory import Customer, HoldRule
 from emailgency.model.envelope import Outbound, Relay
 from emailgency.model.errors import Invalid

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emailgency.flows.import_rows import COLUMNS, Row, WrongFile, read
+from emailgency.flows.addresses.import_rows import COLUMNS, Row, WrongFile, read
 from emailgency.model.address import Address
 
 

@@ -8,14 +8,14 @@ from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.address import parse
-from emailgency.flows.attempts import Attempt
-from emailgency.flows.chosen_customers import ChosenCustomers
-from emailgency.flows.enquiry import Enquiries
-from emailgency.flows.exchanges import Exchanges
-from emailgency.flows.incidents import Incidents
-from emailgency.flows.learning import RecipientLearning
-from emailgency.flows.pupils import Pupils
-from emailgency.flows.ready_mailboxes import ReadyMailboxes
+from emailgency.flows.accounts.chosen_customers import ChosenCustomers
+from emailgency.flows.addresses.ready_mailboxes import ReadyMailboxes
+from emailgency.flows.learning.enquiry import Enquiries
+from emailgency.flows.learning.learning import RecipientLearning
+from emailgency.flows.learning.pupils import Pupils
+from emailgency.flows.relaying.attempts import Attempt
+from emailgency.flows.relaying.exchanges import Exchanges
+from emailgency.flows.relaying.incidents import Incidents
 from emailgency.model.directory import Mailbox, RelayMode
 from emailgency.model.envelope import Client, Outcome, Recipient, Relay
 from emailgency.model.verdict import Verdict

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.address import parse
-from emailgency.flows.login import PATIENCE, WRONG, Login, LoginSettings, Principal, Source
+from emailgency.flows.accounts.login import PATIENCE, WRONG, Login, LoginSettings, Principal, Source
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.store.directory import Directory, DirectorySettings

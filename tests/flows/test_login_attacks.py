@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows.login import TOO_MANY, WRONG, Login, LoginSettings, Principal, Source
+from emailgency.flows.accounts.login import TOO_MANY, WRONG, Login, LoginSettings, Principal, Source
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict

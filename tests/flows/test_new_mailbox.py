@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows.new_mailbox import furnish
+from emailgency.flows.addresses.new_mailbox import furnish
 from tests.support.imap import Office
 
 NAMES = [("Sent",), ("Archive",)]

@@ -8,10 +8,10 @@ from typing import Any
 from msgspec.structs import replace
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows.incidents import Incidents
-from emailgency.flows.monthly_report import MonthlyReport
-from emailgency.flows.notices import Notices
-from emailgency.flows.own_mail import OwnMail
+from emailgency.flows.accounts.monthly_report import MonthlyReport
+from emailgency.flows.accounts.notices import Notices
+from emailgency.flows.relaying.incidents import Incidents
+from emailgency.flows.relaying.own_mail import OwnMail
 from emailgency.model.directory import Contact, Customer, Notice
 from emailgency.model.envelope import Outbound
 from emailgency.model.incident import Incident

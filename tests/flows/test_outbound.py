@@ -1,6 +1,6 @@
 """Mail to the rest of the world: over a real spool and storer."""
 
-from emailgency.flows.pending_view import PendingView
+from emailgency.flows.pending.pending_view import PendingView
 from emailgency.model.envelope import Client, Recipient
 from emailgency.model.errors import Temporary
 from emailgency.store import layout

@@ -1,6 +1,6 @@
 """What senders of mail to the rest of the world are told, and who is told nothing."""
 
-from emailgency.flows.bounce import BounceSettings
+from emailgency.flows.relaying.bounce import BounceSettings
 from emailgency.model.envelope import Client, Recipient, Relay
 from emailgency.model.errors import Temporary
 from emailgency.store import layout

@@ -4,8 +4,8 @@ from msgspec.structs import replace
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.smtp.command import Mail, Rcpt
-from emailgency.flows.overflow import NO_ROOM, Overflow
-from emailgency.flows.receive import Reception, ReceptionLimits, Transaction
+from emailgency.flows.receiving.receive import Reception, ReceptionLimits, Transaction
+from emailgency.flows.upkeep.overflow import NO_ROOM, Overflow
 from emailgency.model.directory import STANDARD, Alias
 from emailgency.model.envelope import Catchall, Client, Deliver, Relay
 from emailgency.model.verdict import Verdict

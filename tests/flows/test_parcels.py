@@ -6,7 +6,7 @@ import pytest
 
 from emailgency.codec.smtp.client import Result, Stage
 from emailgency.codec.smtp.reply_reader import Reply
-from emailgency.flows.parcels import outcome_of
+from emailgency.flows.relaying.parcels import outcome_of
 
 
 @pytest.mark.parametrize("stage", [Stage.MAIL, Stage.RCPT])

@@ -7,15 +7,15 @@ from twisted.internet.task import Clock
 from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows import reroute
-from emailgency.flows.attempts import Attempts
-from emailgency.flows.errand import Records
-from emailgency.flows.keep_here import KeepHere
-from emailgency.flows.lane import Lane
-from emailgency.flows.pending_in_hand import PendingInHand
-from emailgency.flows.pending_pick import PendingPick
-from emailgency.flows.pending_view import PendingView
-from emailgency.flows.reroute import Reroute
+from emailgency.flows.pending.keep_here import KeepHere
+from emailgency.flows.pending.pending_in_hand import PendingInHand
+from emailgency.flows.pending.pending_pick import PendingPick
+from emailgency.flows.pending.pending_view import PendingView
+from emailgency.flows.relaying import reroute
+from emailgency.flows.relaying.attempts import Attempts
+from emailgency.flows.relaying.errand import Records
+from emailgency.flows.relaying.lane import Lane
+from emailgency.flows.relaying.reroute import Reroute
 from emailgency.model.address import Address
 from emailgency.model.directory import Customer, Mailbox, RelayMode
 from emailgency.model.envelope import Deliver, Outbound, Outcome, Relay

@@ -9,8 +9,8 @@ from twisted.internet import reactor
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows.pending_letters import PendingLetters, Search
-from emailgency.flows.pending_view import PendingView
+from emailgency.flows.pending.pending_letters import PendingLetters, Search
+from emailgency.flows.pending.pending_view import PendingView
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.model.envelope import Deliver, Relay
 from emailgency.model.errors import Invalid

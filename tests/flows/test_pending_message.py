@@ -5,10 +5,10 @@ from types import SimpleNamespace
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows.errand import Records
-from emailgency.flows.lane import Lane
-from emailgency.flows.pending_deeds import PendingDeeds
-from emailgency.flows.pending_message import PendingMessages
+from emailgency.flows.pending.pending_deeds import PendingDeeds
+from emailgency.flows.pending.pending_message import PendingMessages
+from emailgency.flows.relaying.errand import Records
+from emailgency.flows.relaying.lane import Lane
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.model.envelope import Outbound, Outcome, Relay
 from emailgency.model.errors import Invalid

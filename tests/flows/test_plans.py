@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows.login import SUSPENDED, WRONG, Principal, Source
-from emailgency.flows.operators import Operators
-from emailgency.flows.plans import Plans
+from emailgency.flows.accounts.login import SUSPENDED, WRONG, Principal, Source
+from emailgency.flows.accounts.operators import Operators
+from emailgency.flows.accounts.plans import Plans
 from emailgency.model.directory import PREMIUM, STANDARD, Operator, Plan, Role
 from emailgency.model.envelope import Recipient
 from emailgency.model.errors import Invalid

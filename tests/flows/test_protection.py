@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from emailgency.flows.protection import Protection, ProtectionSettings
-from emailgency.flows.sts import AGAIN, Sts
+from emailgency.flows.trust.protection import Protection, ProtectionSettings
+from emailgency.flows.trust.sts import AGAIN, Sts
 from emailgency.model.errors import Temporary
 from emailgency.net.dns import Dns, DnsSettings
 from emailgency.net.egress import Egress, EgressSettings

@@ -7,10 +7,10 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger, formatEvent
 
-from emailgency.flows.flush import Flush, FlushSettings
-from emailgency.flows.incidents import Incidents
-from emailgency.flows.outbound import OutboundFlow, OutboundSettings
-from emailgency.flows.pending_view import PendingView
+from emailgency.flows.pending.pending_view import PendingView
+from emailgency.flows.relaying.flush import Flush, FlushSettings
+from emailgency.flows.relaying.incidents import Incidents
+from emailgency.flows.relaying.outbound import OutboundFlow, OutboundSettings
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.model.verdict import Verdict
 from emailgency.net.dns import Dns, DnsSettings

@@ -3,7 +3,7 @@
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred
 
-from emailgency.flows import lane as lanes
+from emailgency.flows.relaying import lane as lanes
 from emailgency.model.directory import Customer
 from emailgency.model.errors import Temporary
 from emailgency.net.dns import Dns, DnsSettings

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.address import parse
-from emailgency.flows.relocate import Relocation
+from emailgency.flows.receiving.relocate import Relocation
 from emailgency.model.envelope import Catchall, Deliver, Target, Undelivered
 from emailgency.store.directory import Directory, DirectorySettings
 from emailgency.store.journal import Journal

@@ -3,7 +3,7 @@
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.address import parse, wire
-from emailgency.flows.resolve import Route
+from emailgency.flows.receiving.resolve import Route
 from emailgency.model.directory import Alias, Mailbox, RelayMode
 from emailgency.model.envelope import Catchall, Deliver, Outbound, Recipient, Relay
 from emailgency.model.errors import Temporary

@@ -6,8 +6,8 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 
 from emailgency.codec.dkim import record
-from emailgency.flows.sealing import Sealing
-from emailgency.flows.signing import Signing, SigningSettings
+from emailgency.flows.trust.sealing import Sealing
+from emailgency.flows.trust.signing import Signing, SigningSettings
 from emailgency.model.directory import Customer
 from emailgency.model.envelope import Client
 from emailgency.model.errors import Temporary

@@ -12,10 +12,10 @@ from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.mime.compose import Written
-from emailgency.flows.chosen_customers import ChosenCustomers
-from emailgency.flows.incidents import Incidents
-from emailgency.flows.own_mail import OwnMail
-from emailgency.flows.sender_notices import SenderNotices, SenderNoticeSettings
+from emailgency.flows.accounts.chosen_customers import ChosenCustomers
+from emailgency.flows.relaying.incidents import Incidents
+from emailgency.flows.relaying.own_mail import OwnMail
+from emailgency.flows.relaying.sender_notices import SenderNotices, SenderNoticeSettings
 from emailgency.model.envelope import Catchall, Deliver, Recipient, Relay
 from emailgency.model.errors import Temporary
 from emailgency.rules.health import Health, State

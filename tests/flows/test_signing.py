@@ -8,7 +8,7 @@ import dkim as dkimpy
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows.signing import DAY, Signing, SigningSettings
+from emailgency.flows.trust.signing import DAY, Signing, SigningSettings
 from emailgency.model.directory import OPERATOR
 from emailgency.model.errors import Invalid
 from emailgency.net.dns import Dns, DnsSettings

@@ -8,7 +8,7 @@ import json
 from twisted.internet import reactor
 
 from emailgency.codec.tls_report import DAY, recipients
-from emailgency.flows.tls_reports import DOMAINS, FAILURES, TlsReports
+from emailgency.flows.trust.tls_reports import DOMAINS, FAILURES, TlsReports
 from emailgency.model.errors import Temporary
 from emailgency.net.dns import Dns, DnsSettings
 from emailgency.net.peer_identity import Fault
@@ -141,7 +141,7 @@ class TlsReportTests(ProtectionCase):
         assert len(self.server.messages) == 1
 
     def demand(self):
-        from emailgency.flows.protection import opportunistic
+        from emailgency.flows.trust.protection import opportunistic
 
         return opportunistic(Destination("mx.far.zz", "127.0.0.1"))
 

@@ -8,10 +8,10 @@ from twisted.trial.unittest import TestCase
 
 from emailgency.codec import arc
 from emailgency.codec.canonical import Fields
-from emailgency.flows.exchanges import Exchanges
-from emailgency.flows.hand_over import HandOver
-from emailgency.flows.signing import Signing, SigningSettings
-from emailgency.flows.trust_test import FOREIGN, TrustTest
+from emailgency.flows.relaying.exchanges import Exchanges
+from emailgency.flows.relaying.hand_over import HandOver
+from emailgency.flows.trust.signing import Signing, SigningSettings
+from emailgency.flows.trust.trust_test import FOREIGN, TrustTest
 from emailgency.model.errors import Invalid
 from emailgency.rules.trust import Trust, judge
 from emailgency.store.signing_keys import SigningKeys

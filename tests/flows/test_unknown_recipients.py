@@ -11,9 +11,9 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.smtp.command import Mail, Rcpt
-from emailgency.flows.receive import Reception, ReceptionLimits, Transaction
-from emailgency.flows.resolve import Resolver
-from emailgency.flows.unknown_recipients import FULL, TOO_MANY, UnknownLimits, UnknownRecipients
+from emailgency.flows.receiving.receive import Reception, ReceptionLimits, Transaction
+from emailgency.flows.receiving.resolve import Resolver
+from emailgency.flows.receiving.unknown_recipients import FULL, TOO_MANY, UnknownLimits, UnknownRecipients
 from emailgency.model.address import Address
 from emailgency.model.directory import OPERATOR, Customer, Domain, DomainKind, Plan
 from emailgency.model.envelope import Catchall, Client, Deliver, Recipient, Undelivered

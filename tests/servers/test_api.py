@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from emailgency.api import described
+from emailgency.assembly.api import described
 from emailgency.servers.web.api.api import Problem
 from emailgency.servers.web.api.document import document, operation_id
 from emailgency.servers.web.api.operation import Operation, Who
@@ -89,7 +89,7 @@ def problem(answer: Answer) -> Problem:
 def test_the_file_in_docs_is_what_the_operations_say() -> None:
     with open(os.path.join(ROOT, "docs", "openapi.json"), "rb") as file:
         kept = file.read()
-    assert kept == document(OPERATIONS), "python -m emailgency.api > docs/openapi.json makes it anew"
+    assert kept == document(OPERATIONS), "python -m emailgency.assembly.api > docs/openapi.json makes it anew"
 
 
 def test_document_and_routes_are_the_same(server: Server) -> None:

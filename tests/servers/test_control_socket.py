@@ -16,7 +16,7 @@ from twisted.trial.unittest import TestCase
 
 from emailgency.command.exchange import exchange
 from emailgency.command.failure import NO_SERVER, REFUSED, TROUBLE, USAGE, CommandFailed
-from emailgency.flows.import_rows import WrongFile
+from emailgency.flows.addresses.import_rows import WrongFile
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.servers.control.command import Asker, Command
 from emailgency.servers.control.line import LONGEST_LINE

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from emailgency.flows.pending_letters import PendingLetters
-from emailgency.flows.pending_view import HopLine
+from emailgency.flows.pending.pending_letters import PendingLetters
+from emailgency.flows.pending.pending_view import HopLine
 from emailgency.model.errors import Temporary
 from emailgency.servers.control.command import Asker
 from emailgency.servers.control.pending_commands import ListPending, PendingCommands

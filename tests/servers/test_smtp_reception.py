@@ -10,7 +10,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.smtp.limits import SmtpLimits
-from emailgency.flows.receive import ReceptionLimits
+from emailgency.flows.receiving.receive import ReceptionLimits
 from emailgency.model.envelope import Deliver, Undelivered
 from emailgency.servers.smtp_service import SmtpSettings
 from tests.support.asynchronous import until

@@ -15,8 +15,8 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.address import parse
-from emailgency.flows.receive import ReceptionLimits
-from emailgency.flows.submit import Submission, SubmissionLimits
+from emailgency.flows.receiving.receive import ReceptionLimits
+from emailgency.flows.receiving.submit import Submission, SubmissionLimits
 from emailgency.model.envelope import Deliver, Outbound, Relay
 from emailgency.servers.smtp import SmtpFactory
 from emailgency.servers.smtp_service import SmtpService, SmtpSettings

@@ -4,7 +4,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from emailgency.codec.address import parse
-from emailgency.flows.login import WRONG, Principal, Source
+from emailgency.flows.accounts.login import WRONG, Principal, Source
 from emailgency.model.verdict import Verdict
 from emailgency.servers.smtp_service import SmtpSettings
 from tests.support.smtp import MemorySpool, Talk, build

@@ -4,11 +4,11 @@ from typing import Any
 
 from emailgency.codec.address import parse
 from emailgency.codec.srs import Srs
-from emailgency.flows.addresses import Addresses
-from emailgency.flows.customer_accounts import CustomerAccounts, OperatorLimits
-from emailgency.flows.login import Login, LoginSettings
-from emailgency.flows.passwords import Passwords
-from emailgency.flows.resolve import Resolver
+from emailgency.flows.accounts.customer_accounts import CustomerAccounts, OperatorLimits
+from emailgency.flows.accounts.login import Login, LoginSettings
+from emailgency.flows.accounts.passwords import Passwords
+from emailgency.flows.addresses.addresses import Addresses
+from emailgency.flows.receiving.resolve import Resolver
 from emailgency.model.directory import Customer, Mailbox
 from emailgency.store.changes import Author
 from emailgency.store.credentials import Credentials, CredentialSettings

@@ -4,8 +4,8 @@ import tempfile
 
 from twisted.internet import reactor
 
-from emailgency.flows.dns_settings import Published
-from emailgency.flows.domain_look import DomainLook
+from emailgency.flows.domains.dns_settings import Published
+from emailgency.flows.domains.domain_look import DomainLook
 from emailgency.model.errors import Temporary
 from emailgency.net.dns import Dns, DnsSettings
 from emailgency.net.egress import Egress, EgressSettings

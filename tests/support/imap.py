@@ -13,7 +13,7 @@ from twisted.internet.error import ConnectionClosed
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
 
-from emailgency.flows.login import Principal, Source
+from emailgency.flows.accounts.login import Principal, Source
 from emailgency.model.address import Address
 from emailgency.model.directory import STANDARD, Customer, Mailbox, Plan
 from emailgency.model.errors import Temporary

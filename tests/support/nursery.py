@@ -153,9 +153,9 @@ def spoil(flaw: str) -> None:
 
 
 def main() -> None:
-    import emailgency.commands
-    import emailgency.figures
-    import emailgency.mailboxes
+    import emailgency.assembly.commands
+    import emailgency.assembly.figures
+    import emailgency.assembly.mailboxes
     import emailgency.servers.web.local
     import emailgency.service  # noqa: F401 -- for its children
     import tests.support.recovery  # noqa: F401

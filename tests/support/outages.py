@@ -17,7 +17,7 @@ from twisted.internet.task import Clock
 from emailgency.background import background
 from emailgency.codec.smtp.client import Result, Stage
 from emailgency.codec.smtp.reply_reader import Reply
-from emailgency.flows.means import Places
+from emailgency.flows.relaying.means import Places
 from emailgency.model.directory import Customer
 from emailgency.model.envelope import Relay
 from emailgency.net.parcel import Closure, Unsettled

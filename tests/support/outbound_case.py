@@ -12,12 +12,12 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.srs import Srs
-from emailgency.flows.bounce import Bounces, BounceSettings
-from emailgency.flows.customers import Customers
-from emailgency.flows.exchanges import Exchanges
-from emailgency.flows.outbound import OutboundFlow, OutboundSettings
-from emailgency.flows.relay import RelayFlow, RelaySettings
-from emailgency.flows.reverse_path import ReversePaths
+from emailgency.flows.accounts.customers import Customers
+from emailgency.flows.relaying.bounce import Bounces, BounceSettings
+from emailgency.flows.relaying.exchanges import Exchanges
+from emailgency.flows.relaying.outbound import OutboundFlow, OutboundSettings
+from emailgency.flows.relaying.relay import RelayFlow, RelaySettings
+from emailgency.flows.relaying.reverse_path import ReversePaths
 from emailgency.model.directory import Customer, Domain, DomainKind
 from emailgency.model.envelope import Client, Deliver, Envelope, Outbound, Recipient, Relay
 from emailgency.model.errors import Temporary

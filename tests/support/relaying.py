@@ -4,12 +4,12 @@ import random
 
 from msgspec.structs import replace
 
-from emailgency.flows.customer_errand import Experience
-from emailgency.flows.customers import Customers
-from emailgency.flows.exchanges import Exchanges
-from emailgency.flows.incidents import Incidents
-from emailgency.flows.means import Means, Places
-from emailgency.flows.relay import RelayFlow, RelaySettings
+from emailgency.flows.accounts.customers import Customers
+from emailgency.flows.relaying.customer_errand import Experience
+from emailgency.flows.relaying.exchanges import Exchanges
+from emailgency.flows.relaying.incidents import Incidents
+from emailgency.flows.relaying.means import Means, Places
+from emailgency.flows.relaying.relay import RelayFlow, RelaySettings
 from emailgency.model.directory import STANDARD, Customer
 from emailgency.net.dns import Dns, DnsSettings
 from emailgency.net.egress import Egress, EgressSettings

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emailgency.codec import maildir
-from emailgency.flows.verify import verify_all
+from emailgency.flows.upkeep.verify import verify_all
 from emailgency.store import layout, verify
 from tests.support.cabinet import Cabinet
 from tests.support.door import Closed, Door

@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReacto
 from twisted.internet.testing import StringTransport
 
 from emailgency.codec.address import parse
-from emailgency.flows.receive import Reception
+from emailgency.flows.receiving.receive import Reception
 from emailgency.model.directory import Customer, Domain, DomainKind
 from emailgency.model.envelope import Deliver, Envelope, Recipient
 from emailgency.model.errors import Invalid
@@ -80,7 +80,7 @@ class MemorySpool:
 
 
 class Answered:
-    """A route as `flows.resolve` gives one."""
+    """A route as `flows.receiving.resolve` gives one."""
 
     def __init__(self, customer: Customer, domain: Domain, targets: tuple[object, ...], size_limit: int) -> None:
         self.customer, self.domain, self.targets, self.size_limit = customer, domain, targets, size_limit

@@ -5,9 +5,9 @@ from typing import Any
 from msgspec import Struct
 
 from emailgency.codec.address import parse
-from emailgency.flows.addresses import Addresses
-from emailgency.flows.customer_accounts import CustomerAccounts
-from emailgency.flows.deciding import entry_at, kind
+from emailgency.flows.accounts.customer_accounts import CustomerAccounts
+from emailgency.flows.addresses.addresses import Addresses
+from emailgency.flows.addresses.deciding import entry_at, kind
 from emailgency.model.directory import Alias, Banished, DistributionList, Entry, Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.servers.control.command import Asker, Command, Commands

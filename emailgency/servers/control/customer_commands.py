@@ -4,12 +4,12 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from emailgency.flows.customer_accounts import CustomerAccounts
-from emailgency.flows.domain_claims import DomainClaims
-from emailgency.flows.drop_pending import DropPending
-from emailgency.flows.forget_mail import ForgetMail
-from emailgency.flows.pending_view import PendingView
-from emailgency.flows.transport_check import TransportCheck
+from emailgency.flows.accounts.customer_accounts import CustomerAccounts
+from emailgency.flows.accounts.domain_claims import DomainClaims
+from emailgency.flows.accounts.drop_pending import DropPending
+from emailgency.flows.addresses.forget_mail import ForgetMail
+from emailgency.flows.pending.pending_view import PendingView
+from emailgency.flows.relaying.transport_check import TransportCheck
 from emailgency.model.directory import Alias, Banished, Customer, DistributionList, Mailbox, RelayMode, Role
 from emailgency.model.errors import Invalid
 from emailgency.servers.control.command import Asker, Command, Commands, Nothing

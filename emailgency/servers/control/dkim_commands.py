@@ -3,8 +3,8 @@
 import msgspec
 from msgspec import Struct
 
-from emailgency.flows.customer_accounts import CustomerAccounts
-from emailgency.flows.signing import Announced, Signing
+from emailgency.flows.accounts.customer_accounts import CustomerAccounts
+from emailgency.flows.trust.signing import Announced, Signing
 from emailgency.model.directory import OPERATOR
 from emailgency.servers.control.command import Asker, Command, Commands
 

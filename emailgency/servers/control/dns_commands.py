@@ -4,8 +4,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from emailgency.flows.customer_accounts import CustomerAccounts
-from emailgency.flows.drift_guard import DriftGuard
+from emailgency.flows.accounts.customer_accounts import CustomerAccounts
+from emailgency.flows.domains.drift_guard import DriftGuard
 from emailgency.model.domain_check import DnsChange, Finding, Standing
 from emailgency.servers.control.command import Asker, Command, Commands
 from emailgency.store.directory import Directory, Gone

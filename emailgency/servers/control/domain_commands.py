@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from emailgency.flows.customer_accounts import CustomerAccounts
-from emailgency.flows.domain_claims import Claim, DomainClaims
+from emailgency.flows.accounts.customer_accounts import CustomerAccounts
+from emailgency.flows.accounts.domain_claims import Claim, DomainClaims
 from emailgency.model.directory import OPERATOR, Customer
 from emailgency.servers.control.command import Asker, Command, Commands
 

@@ -4,9 +4,9 @@ from collections import Counter
 
 from msgspec import Struct
 
-from emailgency.flows.customer_accounts import CustomerAccounts
-from emailgency.flows.hold_rules import HoldRules
-from emailgency.flows.pending_view import PendingView
+from emailgency.flows.accounts.customer_accounts import CustomerAccounts
+from emailgency.flows.pending.hold_rules import HoldRules
+from emailgency.flows.pending.pending_view import PendingView
 from emailgency.model.directory import HoldRule
 from emailgency.servers.control.command import Asker, Command, Commands
 

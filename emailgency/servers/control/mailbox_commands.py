@@ -5,11 +5,11 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 
 from emailgency.codec.address import parse
-from emailgency.flows.addresses import Addresses
-from emailgency.flows.deciding import mailbox_at
-from emailgency.flows.forget_mail import ForgetMail
-from emailgency.flows.mailbox_status import MailboxStatus
-from emailgency.flows.passwords import Passwords
+from emailgency.flows.accounts.passwords import Passwords
+from emailgency.flows.addresses.addresses import Addresses
+from emailgency.flows.addresses.deciding import mailbox_at
+from emailgency.flows.addresses.forget_mail import ForgetMail
+from emailgency.flows.addresses.mailbox_status import MailboxStatus
 from emailgency.model.directory import Mailbox
 from emailgency.servers.control.command import Asker, Command, Commands
 from emailgency.store.directory import Directory

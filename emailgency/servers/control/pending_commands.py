@@ -6,13 +6,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from emailgency.codec.address import parse
-from emailgency.flows.customer_accounts import CustomerAccounts
-from emailgency.flows.deciding import mailbox_at
-from emailgency.flows.flush import Flush
-from emailgency.flows.pending_in_hand import PendingInHand
-from emailgency.flows.pending_letters import PendingLetters, Search
-from emailgency.flows.pending_view import HopLine, MessageLine, PendingView
-from emailgency.flows.transport_check import TransportCheck
+from emailgency.flows.accounts.customer_accounts import CustomerAccounts
+from emailgency.flows.addresses.deciding import mailbox_at
+from emailgency.flows.pending.pending_in_hand import PendingInHand
+from emailgency.flows.pending.pending_letters import PendingLetters, Search
+from emailgency.flows.pending.pending_view import HopLine, MessageLine, PendingView
+from emailgency.flows.relaying.flush import Flush
+from emailgency.flows.relaying.transport_check import TransportCheck
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.servers.control.command import Asker, Command, Commands

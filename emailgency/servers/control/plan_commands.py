@@ -4,8 +4,8 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from emailgency.flows.operators import Operators
-from emailgency.flows.plans import Plans
+from emailgency.flows.accounts.operators import Operators
+from emailgency.flows.accounts.plans import Plans
 from emailgency.model.directory import Plan
 from emailgency.rules.plans import SIZES, limits, octets
 from emailgency.servers.control.command import Asker, Command, Commands, Nothing

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from emailgency.flows.customer_accounts import CustomerAccounts
-from emailgency.flows.learning import RecipientLearning
+from emailgency.flows.accounts.customer_accounts import CustomerAccounts
+from emailgency.flows.learning.learning import RecipientLearning
 from emailgency.model.errors import Temporary
 from emailgency.servers.control.command import Asker, Command, Commands
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from emailgency.flows.customer_accounts import CustomerAccounts
-from emailgency.flows.relay import RelayFlow
-from emailgency.flows.server_view import ServerLine, ServerView
+from emailgency.flows.accounts.customer_accounts import CustomerAccounts
+from emailgency.flows.pending.server_view import ServerLine, ServerView
+from emailgency.flows.relaying.relay import RelayFlow
 from emailgency.servers.control.command import Asker, Command, Commands, Nothing
 from emailgency.store.directory import Directory, Gone
 
@@ -52,7 +52,7 @@ class ServerCommands:
         }
 
     async def accept(self, asked: Named, asker: Asker) -> object:
-        """Whoever answers now is his server (flows/impostor.py)."""
+        """Whoever answers now is his server (flows/relaying/impostor.py)."""
         customer = await self._accounts.find(asked.customer)
         await self._relay.accept_server(customer.id)
         return {"customer": customer.domain}

@@ -3,8 +3,8 @@
 from msgspec import Struct
 
 from emailgency.codec.address import parse
-from emailgency.flows.api_tokens import ApiTokens
-from emailgency.flows.deciding import mailbox_at
+from emailgency.flows.accounts.api_tokens import ApiTokens
+from emailgency.flows.addresses.deciding import mailbox_at
 from emailgency.servers.control.command import Asker, Command, Commands
 from emailgency.store.directory import Directory
 

@@ -5,11 +5,11 @@ from typing import Literal
 from msgspec import Struct
 
 from emailgency.codec.address import parse
-from emailgency.flows.deciding import mailbox_at
-from emailgency.flows.forget_mail import ForgetMail
-from emailgency.flows.import_addresses import ImportAddresses
-from emailgency.flows.import_rows import read
-from emailgency.flows.reconstruct import Reconstruction
+from emailgency.flows.addresses.deciding import mailbox_at
+from emailgency.flows.addresses.forget_mail import ForgetMail
+from emailgency.flows.addresses.import_addresses import ImportAddresses
+from emailgency.flows.addresses.import_rows import read
+from emailgency.flows.upkeep.reconstruct import Reconstruction
 from emailgency.servers.control.command import Asker, Command, Commands
 from emailgency.store.directory import Directory
 

@@ -7,8 +7,8 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from emailgency.flows.customer_accounts import CustomerAccounts
-from emailgency.flows.where import Viewer, Where, Whole, query_of
+from emailgency.flows.accounts.customer_accounts import CustomerAccounts
+from emailgency.flows.pending.where import Viewer, Where, Whole, query_of
 from emailgency.model.errors import Invalid
 from emailgency.servers.control.command import Asker, Command, Commands
 from emailgency.store.directory import Directory, Gone

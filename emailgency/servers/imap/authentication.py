@@ -7,8 +7,8 @@ from math import inf
 from emailgency import __version__
 from emailgency.codec.imap import commands, responses
 from emailgency.codec.imap.connection import Line as LineEvent
-from emailgency.flows.login import Principal, Source
-from emailgency.flows.new_mailbox import furnish
+from emailgency.flows.accounts.login import Principal, Source
+from emailgency.flows.addresses.new_mailbox import furnish
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.servers.imap import capabilities
@@ -117,7 +117,7 @@ async def authenticate(session: Session, command: commands.Authenticate) -> Comp
 
 
 async def _log_in(session: Session, name: str, password: str) -> Completed:
-    """The one door; takes the same time for unknown names and wrong passwords (flows.login sees to it)."""
+    """The one door; takes the same time for unknown names and wrong passwords (flows.accounts.login sees to it)."""
     answer = await session.server.login.authenticate(name, password, Source(_SERVICE, session.line.ip))
     if isinstance(answer, Verdict):
         if answer.temporary:

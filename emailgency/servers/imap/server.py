@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 
-from emailgency.flows.login import Login
+from emailgency.flows.accounts.login import Login
 from emailgency.model.errors import Temporary
 from emailgency.rules.room import Room
 from emailgency.servers.connections import ConnectionLimits

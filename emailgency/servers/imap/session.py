@@ -12,7 +12,7 @@ from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorThreads, IReactorTime
 from twisted.logger import Logger
 
-from emailgency.flows.login import Login, Principal
+from emailgency.flows.accounts.login import Login, Principal
 from emailgency.rules.room import Count, Room
 from emailgency.servers.imap import names
 from emailgency.servers.imap.limits import Imap

@@ -5,7 +5,7 @@ from math import inf
 from emailgency.codec import sasl
 from emailgency.codec.pop3 import commands, responses
 from emailgency.codec.pop3.connection import Line as LineEvent
-from emailgency.flows.login import Principal, Source
+from emailgency.flows.accounts.login import Principal, Source
 from emailgency.model.verdict import Verdict
 from emailgency.servers.pop3.capabilities import may_log_in
 from emailgency.servers.pop3.maildrop import Maildrop
@@ -86,7 +86,7 @@ async def auth(session: Session, command: commands.Auth) -> Answer:
 
 
 async def _log_in(session: Session, name: str, password: str) -> Answer:
-    """The one door; takes the same time for unknown names and wrong passwords (flows.login sees to it)."""
+    """The one door; takes the same time for unknown names and wrong passwords (flows.accounts.login sees to it)."""
     answer = await session.server.login.authenticate(name, password, Source(_SERVICE, session.line.ip))
     if isinstance(answer, Verdict):
         if answer.temporary:

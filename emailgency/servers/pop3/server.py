@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
 
-from emailgency.flows.login import Login
+from emailgency.flows.accounts.login import Login
 from emailgency.servers.line import Transport
 from emailgency.servers.line_protocol import LineFactory
 from emailgency.servers.pop3.conversation import converse

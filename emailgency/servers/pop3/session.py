@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.logger import Logger
 
 from emailgency.codec.pop3 import responses
-from emailgency.flows.login import Login, Principal
+from emailgency.flows.accounts.login import Login, Principal
 from emailgency.servers.pop3.limits import Pop3
 from emailgency.servers.pop3.line import Line
 from emailgency.servers.pop3.maildrop import Maildrop

@@ -11,7 +11,7 @@ from twisted.web.http import Request
 
 from emailgency.codec import autodiscover
 from emailgency.codec.address import parse, wire
-from emailgency.flows.access import MailAccess
+from emailgency.flows.accounts.access import MailAccess
 from emailgency.model.errors import Invalid
 
 _PATHS = (autodiscover.PATH, "/Autodiscover/Autodiscover.xml", "/AutoDiscover/AutoDiscover.xml")

@@ -12,7 +12,7 @@ from twisted.web.http import Request
 from werkzeug.exceptions import HTTPException
 
 from emailgency.codec import autoconfig
-from emailgency.flows.access import MailAccess
+from emailgency.flows.accounts.access import MailAccess
 from emailgency.model.errors import Temporary
 
 _GET = ["GET", "HEAD"]

@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.http import RESPONSES, Request
 
-from emailgency.flows.api_tokens import ApiTokens, Bearer
+from emailgency.flows.accounts.api_tokens import ApiTokens, Bearer
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.rules.networks import network
 from emailgency.rules.rates import Rates

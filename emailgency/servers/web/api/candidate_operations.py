@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from emailgency.flows.address_deeds import AddressDeeds, Choice
-from emailgency.flows.bulk import MOST, Bulk
-from emailgency.flows.candidates import CandidateFlow
+from emailgency.flows.addresses.address_deeds import AddressDeeds, Choice
+from emailgency.flows.addresses.bulk import MOST, Bulk
+from emailgency.flows.addresses.candidates import CandidateFlow
 from emailgency.model.bulk import Results
 from emailgency.servers.web.api.operation import Call, Caller, Missing, Operation, Paging, Who, cut
 from emailgency.store.catchall import Candidate

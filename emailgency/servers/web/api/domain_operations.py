@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from emailgency.flows.domain_settings import DomainSettings
+from emailgency.flows.accounts.domain_settings import DomainSettings
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.servers.web.api.operation import Call, Caller, Operation, Who
 from emailgency.servers.web.console.audit_panel import Line, line

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from emailgency.flows.addresses import Addresses
-from emailgency.flows.deciding import entry_at
-from emailgency.flows.forget_mail import ForgetMail
-from emailgency.flows.invitations import Invitations
-from emailgency.flows.login import Login, Source
-from emailgency.flows.mailbox_status import FolderLine, MailboxStatus
-from emailgency.flows.passwords import Passwords
+from emailgency.flows.accounts.invitations import Invitations
+from emailgency.flows.accounts.login import Login, Source
+from emailgency.flows.accounts.passwords import Passwords
+from emailgency.flows.addresses.addresses import Addresses
+from emailgency.flows.addresses.deciding import entry_at
+from emailgency.flows.addresses.forget_mail import ForgetMail
+from emailgency.flows.addresses.mailbox_status import FolderLine, MailboxStatus
 from emailgency.flows.progress import silent
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid

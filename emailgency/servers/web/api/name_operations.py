@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from emailgency.flows.addresses import Addresses
+from emailgency.flows.addresses.addresses import Addresses
 from emailgency.model.directory import Alias, Banished, DistributionList, Entry, Mailbox
 from emailgency.servers.web.api.operation import Call, Caller, Created, Missing, Operation, Paging, Who, cut
 from emailgency.store.directory import Directory

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from emailgency.flows.address_deeds import own
+from emailgency.flows.addresses.address_deeds import own
 from emailgency.model.address import Address
 from emailgency.model.directory import ApiToken, Mailbox
 from emailgency.servers.web.console.routes import Who

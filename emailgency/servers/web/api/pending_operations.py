@@ -4,15 +4,15 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from emailgency.flows.bulk import MOST, Bulk
-from emailgency.flows.flush import Flush
-from emailgency.flows.hold_rules import HoldRules
-from emailgency.flows.pending_deeds import WORDS, PendingDeeds
-from emailgency.flows.pending_letters import PendingLetters, Search
-from emailgency.flows.pending_message import PendingMessages, RecipientLine
-from emailgency.flows.pending_view import MessageLine
+from emailgency.flows.addresses.bulk import MOST, Bulk
+from emailgency.flows.pending.hold_rules import HoldRules
+from emailgency.flows.pending.pending_deeds import WORDS, PendingDeeds
+from emailgency.flows.pending.pending_letters import PendingLetters, Search
+from emailgency.flows.pending.pending_message import PendingMessages, RecipientLine
+from emailgency.flows.pending.pending_view import MessageLine
+from emailgency.flows.pending.server_view import Forecast, ServerView
 from emailgency.flows.progress import silent
-from emailgency.flows.server_view import Forecast, ServerView
+from emailgency.flows.relaying.flush import Flush
 from emailgency.model.directory import HoldRule
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict

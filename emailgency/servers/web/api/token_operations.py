@@ -4,8 +4,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from emailgency.flows.api_tokens import ApiTokens
-from emailgency.flows.api_tokens import Line as TokenLine
+from emailgency.flows.accounts.api_tokens import ApiTokens
+from emailgency.flows.accounts.api_tokens import Line as TokenLine
 from emailgency.servers.web.api.operation import Call, Caller, Missing, Operation, Who
 from emailgency.store.directory import Directory
 

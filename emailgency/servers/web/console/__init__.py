@@ -3,5 +3,5 @@
 routes.py     what a route is and who may come by it
 console.py    one request: host, session, rights, CSRF token, answer
 pages.py      templates, languages
-one file a panel; each has a class whose `routes()` are put together in `emailgency.web`
+one file a panel; each has a class whose `routes()` are put together in `emailgency.assembly.web`
 """

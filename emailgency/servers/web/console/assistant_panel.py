@@ -6,8 +6,8 @@ from markupsafe import Markup
 
 from emailgency.codec import mobileconfig
 from emailgency.codec.address import parse, wire
-from emailgency.flows.access import MailAccess
-from emailgency.flows.dns_assistant import DnsAssistant, TooMany
+from emailgency.flows.accounts.access import MailAccess
+from emailgency.flows.domains.dns_assistant import DnsAssistant, TooMany
 from emailgency.model.access import Access, Door
 from emailgency.model.directory import Customer, DomainKind, Role
 from emailgency.model.domain_check import Standing

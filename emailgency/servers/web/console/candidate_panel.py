@@ -2,9 +2,9 @@
 
 from msgspec import Struct
 
-from emailgency.flows.address_deeds import FOR_GOOD, AddressDeeds, Choice
-from emailgency.flows.bulk import Bulk
-from emailgency.flows.candidates import CandidateFlow
+from emailgency.flows.addresses.address_deeds import FOR_GOOD, AddressDeeds, Choice
+from emailgency.flows.addresses.bulk import Bulk
+from emailgency.flows.addresses.candidates import CandidateFlow
 from emailgency.servers.web.console.deeds import on_ticked, own, ticked
 from emailgency.servers.web.console.listing import listed
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.http import Request
 
-from emailgency.flows.login import Login, Principal
+from emailgency.flows.accounts.login import Login, Principal
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.model.words import Words
 from emailgency.servers.web.console.languages import chosen

@@ -1,6 +1,6 @@
 """The panel Notification: who is told what happens here, and the page behind the link that proves an address (E4)."""
 
-from emailgency.flows.contacts import Contacts
+from emailgency.flows.accounts.contacts import Contacts
 from emailgency.model.directory import Notice
 from emailgency.model.errors import Invalid
 from emailgency.rules.contacts import is_outside, reachable

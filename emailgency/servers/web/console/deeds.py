@@ -1,8 +1,8 @@
 """One deed on many ticked addresses, with a row of its result for each (row F1)."""
 
-from emailgency.flows import address_deeds
-from emailgency.flows.address_deeds import Deed
-from emailgency.flows.bulk import Bulk
+from emailgency.flows.addresses import address_deeds
+from emailgency.flows.addresses.address_deeds import Deed
+from emailgency.flows.addresses.bulk import Bulk
 from emailgency.model.address import Address
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words

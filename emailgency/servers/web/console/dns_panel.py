@@ -1,8 +1,8 @@
 """The page DNS of Domain settings: each record of each domain, live, and how it came to be (rows C8, F4, G7)."""
 
-from emailgency.flows.domain_look import domains_of
-from emailgency.flows.drift_guard import DriftGuard
-from emailgency.flows.signing import Signing
+from emailgency.flows.domains.domain_look import domains_of
+from emailgency.flows.domains.drift_guard import DriftGuard
+from emailgency.flows.trust.signing import Signing
 from emailgency.model.domain_check import DnsChange, Finding, Standing
 from emailgency.rules.domain_records import dkim
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who

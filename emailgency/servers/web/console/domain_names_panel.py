@@ -1,6 +1,6 @@
 """The customer's names, and how he claims one more (row A8, attack row 45)."""
 
-from emailgency.flows.domain_claims import DomainClaims, Proof
+from emailgency.flows.accounts.domain_claims import DomainClaims, Proof
 from emailgency.model.words import Words
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory import Directory

@@ -1,8 +1,8 @@
 """The panel Domain settings: where mail goes, what is accepted, who may send, flush (rows F2, A8, B8, C7, D1-D3)."""
 
-from emailgency.flows.domain_settings import DomainSettings
-from emailgency.flows.flush import Flush
-from emailgency.flows.pending_view import PendingView
+from emailgency.flows.accounts.domain_settings import DomainSettings
+from emailgency.flows.pending.pending_view import PendingView
+from emailgency.flows.relaying.flush import Flush
 from emailgency.model.directory import RelayMode
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict

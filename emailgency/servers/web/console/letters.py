@@ -22,13 +22,13 @@ class NoticeLetters:
         self._port = "" if https_port == 443 else f":{https_port}"
 
     def verification(self, customer: Customer, address: str, token: str, days: int) -> Written:
-        """flows.contacts.Writer."""
+        """flows.accounts.contacts.Writer."""
         link = f"{self._console(customer)}/contact?token={token}"
         facts: dict[str, object] = {"address": address, "domain": customer.domain, "link": link, "days": days}
         return written(self._pages, "mail_contact", customer.language, facts)
 
     def notice(self, customer: Customer, notice: Notice, facts: dict[str, object]) -> Written:
-        """flows.notices.Writer; the template is mail_<notice>."""
+        """flows.accounts.notices.Writer; the template is mail_<notice>."""
         more = {"domain": customer.domain, "link": f"{self._console(customer)}/", **facts}
         return written(self._pages, f"mail_{notice.value}", customer.language, more)
 

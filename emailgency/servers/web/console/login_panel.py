@@ -1,6 +1,6 @@
 """Logging in and out (row F3)."""
 
-from emailgency.flows.login import Login, Principal, Source
+from emailgency.flows.accounts.login import Login, Principal, Source
 from emailgency.model.address import Address
 from emailgency.model.directory import OPERATOR, Operator
 from emailgency.model.errors import Temporary

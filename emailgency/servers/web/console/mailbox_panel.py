@@ -1,11 +1,11 @@
 """One mailbox: status, password, forwarding, aliases, lists, hints. Its user sees the same page (row B4)."""
 
-from emailgency.flows.access import MailAccess
-from emailgency.flows.addresses import Addresses
-from emailgency.flows.deciding import mailbox_at
-from emailgency.flows.login import Login, Source
-from emailgency.flows.mailbox_status import MailboxStatus
-from emailgency.flows.passwords import Passwords
+from emailgency.flows.accounts.access import MailAccess
+from emailgency.flows.accounts.login import Login, Source
+from emailgency.flows.accounts.passwords import Passwords
+from emailgency.flows.addresses.addresses import Addresses
+from emailgency.flows.addresses.deciding import mailbox_at
+from emailgency.flows.addresses.mailbox_status import MailboxStatus
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict

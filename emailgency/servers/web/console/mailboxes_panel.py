@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from emailgency.flows.address_deeds import FOR_GOOD, AddressDeeds, Choice
-from emailgency.flows.addresses import Addresses
-from emailgency.flows.bulk import Bulk
-from emailgency.flows.invitations import Invitations
+from emailgency.flows.accounts.invitations import Invitations
+from emailgency.flows.addresses.address_deeds import FOR_GOOD, AddressDeeds, Choice
+from emailgency.flows.addresses.addresses import Addresses
+from emailgency.flows.addresses.bulk import Bulk
 from emailgency.model.directory import Alias, Mailbox
 from emailgency.servers.web.console.deeds import named, on_ticked, own, ticked
 from emailgency.servers.web.console.listing import listed

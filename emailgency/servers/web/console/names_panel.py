@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from emailgency.flows.address_deeds import AddressDeeds, Choice
-from emailgency.flows.addresses import Addresses
-from emailgency.flows.bulk import Bulk
+from emailgency.flows.addresses.address_deeds import AddressDeeds, Choice
+from emailgency.flows.addresses.addresses import Addresses
+from emailgency.flows.addresses.bulk import Bulk
 from emailgency.model.directory import Alias, Banished, DistributionList, Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.servers.web.console.deeds import on_ticked, own, ticked

@@ -4,10 +4,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from emailgency.flows.customer_accounts import CustomerAccounts
-from emailgency.flows.incidents import Incidents
-from emailgency.flows.pending_view import PendingView
-from emailgency.flows.transport_check import TransportCheck
+from emailgency.flows.accounts.customer_accounts import CustomerAccounts
+from emailgency.flows.pending.pending_view import PendingView
+from emailgency.flows.relaying.incidents import Incidents
+from emailgency.flows.relaying.transport_check import TransportCheck
 from emailgency.model.address import Address
 from emailgency.model.directory import (
     LANGUAGES,

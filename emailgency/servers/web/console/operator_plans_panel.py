@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from emailgency.flows.plans import Plans
+from emailgency.flows.accounts.plans import Plans
 from emailgency.model.errors import Invalid
 from emailgency.rules.plans import COUNTS, DAYS, SIZES, SWITCHES, octets, title, written
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who

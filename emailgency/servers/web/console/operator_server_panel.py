@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from emailgency.flows.pending_view import HopLine, PendingView
+from emailgency.flows.pending.pending_view import HopLine, PendingView
 from emailgency.model.errors import Temporary
 from emailgency.servers.web.console.listing import listed
 from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Visitor, Who

@@ -1,7 +1,7 @@
 """The overview: is my server up, is mail pending, what needs me."""
 
-from emailgency.flows.drift_guard import DriftGuard
-from emailgency.flows.pending_view import HopLine, PendingView
+from emailgency.flows.domains.drift_guard import DriftGuard
+from emailgency.flows.pending.pending_view import HopLine, PendingView
 from emailgency.model.directory import Customer, Mailbox, RelayMode
 from emailgency.rules.contacts import reachable
 from emailgency.servers.web.console.charts import Chart, chart

@@ -10,7 +10,7 @@ HOUR = 3600
 
 
 class PasswordLetters:
-    """flows.invitations.Writer. The link leads to the alternate domain of the directory, to no host of a request."""
+    """flows.accounts.invitations.Writer. The link leads to the alternate domain, to no host of a request."""
 
     def __init__(self, pages: Pages, root: str, https_port: int) -> None:
         self._pages = pages

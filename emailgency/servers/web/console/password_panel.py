@@ -7,7 +7,7 @@ learns; looking at it uses nothing up.
 from collections.abc import Callable
 
 from emailgency.background import background
-from emailgency.flows.invitations import Invitations
+from emailgency.flows.accounts.invitations import Invitations
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Visitor, Who

@@ -1,12 +1,12 @@
 """What waits for the customer's server: each next hop with its health, and the messages in hand (rows D1, G8)."""
 
-from emailgency.flows.bulk import Bulk
-from emailgency.flows.hold_rules import HoldRules
-from emailgency.flows.pending_deeds import FOR_GOOD, WORDS, PendingDeeds
-from emailgency.flows.pending_letters import PendingLetters, Search
-from emailgency.flows.pending_message import PendingMessages
+from emailgency.flows.addresses.bulk import Bulk
+from emailgency.flows.pending.hold_rules import HoldRules
+from emailgency.flows.pending.pending_deeds import FOR_GOOD, WORDS, PendingDeeds
+from emailgency.flows.pending.pending_letters import PendingLetters, Search
+from emailgency.flows.pending.pending_message import PendingMessages
+from emailgency.flows.pending.server_view import ServerView
 from emailgency.flows.progress import silent
-from emailgency.flows.server_view import ServerView
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words
 from emailgency.servers.web.console.deeds import on_ticked, own, ticked

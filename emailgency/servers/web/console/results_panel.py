@@ -1,6 +1,6 @@
 """What a deed on many did, a row for each, and the way back (row F1)."""
 
-from emailgency.flows.bulk import Bulk
+from emailgency.flows.addresses.bulk import Bulk
 from emailgency.model.words import Words
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory import Gone

@@ -1,7 +1,7 @@
 """Tokens of one mailbox, by which programs use the API: made, shown once, revoked."""
 
-from emailgency.flows.api_tokens import ApiTokens
-from emailgency.flows.deciding import mailbox_at
+from emailgency.flows.accounts.api_tokens import ApiTokens
+from emailgency.flows.addresses.deciding import mailbox_at
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words

@@ -1,7 +1,7 @@
 """The page Trust of Domain settings: what makes the customer's own server believe us, and a test of it (row G7)."""
 
-from emailgency.flows.relay import RelayFlow
-from emailgency.flows.trust_test import Tested, TrustTest
+from emailgency.flows.relaying.relay import RelayFlow
+from emailgency.flows.trust.trust_test import Tested, TrustTest
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory import Directory
 
@@ -29,7 +29,7 @@ class TrustPanel:
         return await self._page(visitor, address, await self._trust.test(customer, address))
 
     async def accept(self, visitor: Visitor, asked: Asked) -> Answer:
-        """Whoever answers now is his server (flows/impostor.py)."""
+        """Whoever answers now is his server (flows/relaying/impostor.py)."""
         await self._relay.accept_server(visitor.known.customer)
         visitor.tell("success", visitor.address.domain)
         return Away("/pending")

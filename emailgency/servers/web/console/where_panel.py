@@ -10,9 +10,9 @@ import msgspec
 from msgspec.structs import replace
 from twisted.internet.threads import deferToThreadPool
 
-from emailgency.flows import story_sheet
-from emailgency.flows.story_words import EVENTS, KINDS, STATES
-from emailgency.flows.where import Viewer, Where, Whole, query_of
+from emailgency.flows.pending import story_sheet
+from emailgency.flows.pending.story_words import EVENTS, KINDS, STATES
+from emailgency.flows.pending.where import Viewer, Where, Whole, query_of
 from emailgency.model.words import Words
 from emailgency.servers.web.console.languages import translations
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Octets, Page, Route, Visitor, Who

@@ -1,0 +1,63 @@
+"""What lets old mail go, and tells people of that and of other things, put together."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from emailgency.assembly.notices import notices
+from emailgency.flows.accounts.monthly_report import MonthlyReport
+from emailgency.flows.addresses.addresses import Addresses
+from emailgency.flows.relaying.incidents import Incidents
+from emailgency.flows.upkeep.expire import PROMPT, Expiry
+from emailgency.flows.upkeep.overflow import Overflow
+from emailgency.listening import Bound
+from emailgency.servers.periodic import Periodic
+from emailgency.settings import Settings
+from emailgency.store.counts import Counts
+from emailgency.store.directory import Directory
+from emailgency.store.folders import Folders
+from emailgency.store.once import Once
+from emailgency.store.redis import Redis
+from emailgency.store.spool import Spool
+from emailgency.store.tallies import Tallies
+
+HOUR = 3600.0
+
+
+class Parts(Protocol):
+    """What it rests on."""
+
+    clock: Callable[[], float]
+    counts: Counts
+    directory: Directory
+    folders: Folders
+    incidents: Incidents
+    overflow: Overflow
+    redis: Redis
+    spool: Spool
+    tallies: Tallies
+
+
+def expiry_loops(parts: Parts, reactor: Any, settings: Settings, https: Bound) -> list[Periodic]:
+    """Its loops; `https` is where the links in its mail lead."""
+    expiry = Expiry(
+        reactor,
+        parts.clock,
+        parts.directory,
+        Addresses(parts.directory, settings.operator),
+        parts.folders,
+        parts.counts,
+        parts.incidents,
+        parts.overflow,
+        settings.expiry,
+    )
+    port = https.addresses[0][1] if https.addresses else 443
+    told = notices(parts, settings, port)
+    expiry.listeners.append(told.of_mailbox)
+    parts.incidents.watchers.append(told.of_incident)
+    once = Once(parts.redis)
+    report = MonthlyReport(parts.directory, parts.tallies, parts.incidents, told, once, parts.clock)
+    return [
+        Periodic(reactor, "writing monthly reports", HOUR, report.turn),
+        Periodic(reactor, "letting old mail go", settings.expiry.every, expiry.sweep_all),
+        Periodic(reactor, "making room in full mailboxes", PROMPT, expiry.make_room),
+    ]

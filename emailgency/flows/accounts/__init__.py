@@ -1,0 +1,1 @@
+"""Who may do what here: customers, their people and domains, operators."""

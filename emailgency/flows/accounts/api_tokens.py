@@ -1,0 +1,136 @@
+"""Tokens by which programs use the API in the name of a mailbox.
+
+A token names its mailbox and holds a secret of 256 bits; the mailbox keeps its hash, so it goes with the mailbox, is in
+the change journal and in backups, and may do what its mailbox may at the moment it is used. It outlives a change of
+password, as programs must; whoever may change the mailbox revokes it.
+"""
+
+import contextlib
+import hmac
+import re
+import secrets
+from collections.abc import Callable
+from hashlib import sha256
+
+import msgspec
+from msgspec import Struct
+
+from emailgency.flows.accounts.login import Login, Principal
+from emailgency.flows.addresses.deciding import entry_edits, mailbox_at
+from emailgency.model.address import Address
+from emailgency.model.directory import ApiToken, Mailbox
+from emailgency.model.errors import Invalid, Temporary
+from emailgency.store.changes import Author
+from emailgency.store.directory import Directory
+from emailgency.store.token_uses import TokenUse, TokenUses
+
+DAY = 86_400.0
+MOST = 20  # tokens of a mailbox
+LONGEST = 365  # days
+_NAME = 60  # characters
+_TOKEN = re.compile(r"eg_([a-z0-9]{1,40})_([A-Za-z0-9_-]{43})")
+
+
+class Line(Struct, frozen=True):
+    """A token for people. `use` None: never, as far as we know."""
+
+    token: ApiToken
+    use: TokenUse | None
+
+
+class Bearer(Struct, frozen=True):
+    """Who came with a token."""
+
+    mailbox: Mailbox
+    token: ApiToken
+
+
+class ApiTokens:
+    """Raises Invalid (in words for the person) and Temporary."""
+
+    def __init__(self, directory: Directory, uses: TokenUses, login: Login, clock: Callable[[], float]) -> None:
+        self._directory = directory
+        self._uses = uses
+        self._login = login
+        self._clock = clock
+
+    async def make(
+        self, author: Author, address: Address, name: str, days: int, *, read_only: bool = False
+    ) -> tuple[str, ApiToken]:
+        """The token itself, which nobody can show again, and what is kept of it."""
+        name = " ".join(name.split())[:_NAME]
+        if not name:
+            raise Invalid("Give the token a name, so that you know it again.")
+        if not 1 <= days <= LONGEST:
+            raise Invalid("A token lives from 1 to %(count)s days.", count=LONGEST)
+        secret, now = secrets.token_urlsafe(32), self._clock()
+        token = ApiToken(
+            id=secrets.token_hex(4),
+            name=name,
+            hash=_hash(secret),
+            made_at=now,
+            made_by=author.who,
+            expires_at=now + days * DAY,
+            read_only=read_only,
+        )
+        async with self._directory.deciding:
+            mailbox = await mailbox_at(self._directory, address)
+            kept = tuple(one for one in mailbox.tokens if one.expires_at > now)
+            if len(kept) >= MOST:
+                raise Invalid("A mailbox has at most %(count)s tokens.", count=MOST)
+            await self._put(author, mailbox, (*kept, token), f"token {token.id} ({name}) for {mailbox.address} made")
+        return f"eg_{mailbox.id}_{secret}", token
+
+    async def revoke(self, author: Author, address: Address, id: str) -> ApiToken:
+        """It opens nothing any more, at once."""
+        async with self._directory.deciding:
+            mailbox = await mailbox_at(self._directory, address)
+            found = next((one for one in mailbox.tokens if one.id == id), None)
+            if found is None:
+                raise Invalid("There is no such token.")
+            others = tuple(one for one in mailbox.tokens if one is not found)
+            await self._put(author, mailbox, others, f"token {id} ({found.name}) for {mailbox.address} revoked")
+        return found
+
+    async def of(self, mailbox: Mailbox) -> list[Line]:
+        """The newest first, without those that have run out."""
+        now = self._clock()
+        tokens = sorted((one for one in mailbox.tokens if one.expires_at > now), key=lambda one: -one.made_at)
+        try:
+            uses = await self._uses.of(mailbox.id, [one.id for one in tokens])
+        except Temporary:  # it may be lost, so it may be away
+            uses = [None] * len(tokens)
+        return [Line(token, use) for token, use in zip(tokens, uses, strict=True)]
+
+    async def find(self, text: str, ip: str) -> Bearer | None:
+        """Whose token it is; None: nobody's, or of somebody who may not log in."""
+        fields = _TOKEN.fullmatch(text)
+        mailbox = await self._directory.mailbox(fields[1]) if fields else None
+        if fields is None or mailbox is None:
+            return None
+        given, now = _hash(fields[2]), self._clock()
+        found = [one for one in mailbox.tokens if hmac.compare_digest(one.hash, given) and one.expires_at > now]
+        if not found or not await self._login.still_valid(_principal(mailbox)):
+            return None
+        with contextlib.suppress(Temporary):  # nobody waits for what may be lost
+            await self._uses.used(mailbox.id, found[0].id, ip)
+        return Bearer(mailbox, found[0])
+
+    async def _put(self, author: Author, before: Mailbox, tokens: tuple[ApiToken, ...], what: str) -> None:
+        after = msgspec.structs.replace(before, tokens=tokens)
+        await self._directory.change(author, what, entry_edits(before, after), before.customer)
+
+
+def _hash(secret: str) -> str:
+    """256 random bits need no slow hash: nobody guesses them."""
+    return sha256(secret.encode()).hexdigest()
+
+
+def _principal(mailbox: Mailbox) -> Principal:
+    return Principal(
+        customer=mailbox.customer,
+        mailbox=mailbox.id,
+        address=mailbox.address,
+        administrator=mailbox.administrator,
+        generation=mailbox.generation,
+    )

@@ -1,0 +1,1 @@
+"""What addresses are, and what becomes of them and of their mail."""

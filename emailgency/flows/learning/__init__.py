@@ -1,0 +1,1 @@
+"""Which addresses a customer's server has (product row G5)."""

@@ -1,0 +1,1 @@
+"""Mail comes in: from outside, and from users."""

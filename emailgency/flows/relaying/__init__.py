@@ -1,0 +1,1 @@
+"""Mail goes on: home to customers' servers, and out to the world."""
