@@ -9,7 +9,7 @@
     none, and surely none there    nowhere                 no                                 550 (row G5, at an outage)
     banished                       nowhere                 no                                 250 and gone, or 550
 
-The rule takes facts and answers a `Route`; looking the facts up is `flows.receiving.resolve`. It drops no mail by accident:
+The rule takes facts and answers a `Route`; `flows.receiving.resolve` looks the facts up. It drops no mail by accident:
 a list without members or an alias whose mailbox has gone is stored in Undelivered.
 """
 
