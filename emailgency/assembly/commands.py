@@ -19,7 +19,9 @@ from emailgency.flows.addresses.mailbox_status import MailboxStatus
 from emailgency.flows.domains.drift_guard import DriftGuard
 from emailgency.flows.learning.learning import RecipientLearning
 from emailgency.flows.pending.hold_rules import HoldRules
+from emailgency.flows.pending.pending_deeds import PendingDeeds
 from emailgency.flows.pending.pending_letters import PendingLetters
+from emailgency.flows.pending.pending_message import PendingMessages
 from emailgency.flows.pending.pending_view import PendingView
 from emailgency.flows.pending.server_view import ServerView
 from emailgency.flows.pending.where import Where
@@ -103,13 +105,14 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
     tokens = ApiTokens(directory, TokenUses(parts.redis, parts.clock), parts.login, parts.clock)
     view = PendingView(parts.relay, parts.outbound)
     letters = PendingLetters(reactor, parts.spool, view)
-    hand = pending_in_hand(parts, reactor)
     servers = ServerView(parts.relay, parts.incidents, lambda: room(settings.data, settings.disk), parts.clock)
     forget = ForgetMail(
         reactor, parts.folders, lambda: new_folders(parts.imap.settings if parts.imap else settings.imap)
     )
     assert parts.drift is not None  # awake before the commands
     transports = TransportCheck(parts.exchanges, parts.egress)
+    pending = PendingMessages(parts.relay, parts.outbound, parts.spool, letters)
+    deeds = PendingDeeds(directory, pending, pending_in_hand(parts, reactor), transports)
     status = MailboxStatus(directory, parts.folders)
     importing = ImportAddresses(directory, addresses, passwords, settings.operator)
     reconstruction = Reconstruction(reactor, parts.storer, parts.folders)
@@ -118,7 +121,7 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
         | MailboxCommands(directory, addresses, passwords, status, forget).table()
         | AddressCommands(directory, accounts, addresses).table()
         | TokenCommands(directory, tokens).table()
-        | PendingCommands(directory, accounts, view, letters, hand, parts.flush, transports).table()
+        | PendingCommands(directory, accounts, view, letters, deeds, parts.flush).table()
         | HoldCommands(accounts, HoldRules(accounts, parts.clock), view).table()
         | PlanCommands(directory, Plans(directory), Operators(directory, passwords)).table()
         | RecipientCommands(accounts, lambda: parts.learning).table()

@@ -244,6 +244,10 @@ def test_one_pending_message_is_found_looked_at_held_and_dropped(server: Server)
     server.wait(lambda: [*kept.glob("*/undelivered/new/*")])
     reasons = b"".join(file.read_bytes() for file in kept.glob("*/undelivered/new/*"))
     assert b"X-Undelivered-Reason: <hand@first.zz>: bounced" in reasons
+    journal = b"".join(file.read_bytes() for file in Path(data, "journal").glob("*.log")).decode()
+    for deed in ("held", "released", "dropped"):
+        assert f"pending message {id} for hand@first.zz {deed}" in journal
+    assert f"pending message {other['id']} for hand@first.zz given up" in journal
 
 
 def test_a_pending_message_is_kept_in_another_mailbox_or_undelivered(server: Server) -> None:

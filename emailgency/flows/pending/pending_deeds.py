@@ -1,4 +1,4 @@
-"""What an administrator does with pending messages of his customer, each deed written into the change journal (row D1).
+"""What somebody does with pending messages, each deed written into the change journal (row D1).
 
 Beside `pending_in_hand`, which does it: whose message it is, and who has done what with it when.
 """
@@ -29,7 +29,10 @@ _MOST_NAMED = 5  # recipients in a line of the journal
 
 
 class PendingDeeds:
-    """Raises Invalid (also for a message of somebody else, which is as unknown as none) and Temporary."""
+    """Raises Invalid (also for a message of somebody else, which is as unknown as none) and Temporary.
+
+    `customer` is the administrator's; None: an operator does it, with anybody's mail. Answers as `PendingInHand`.
+    """
 
     def __init__(
         self, directory: Directory, messages: PendingMessages, hand: PendingInHand, transports: TransportCheck
@@ -39,53 +42,51 @@ class PendingDeeds:
         self._messages = messages
         self._hand = hand
 
-    async def hold(self, author: Author, customer: str, id: str) -> None:
-        self._messages.owned(customer, id)
-        await self._note(author, customer, id, "held", await self._hand.hold(id, author.who))
+    async def hold(self, author: Author, customer: str | None, id: str) -> tuple[str, ...]:
+        return await self._done(author, customer, id, "held", self._hand.hold)
 
-    async def release(self, author: Author, customer: str, id: str) -> None:
-        self._messages.owned(customer, id)
-        await self._note(author, customer, id, "released", await self._hand.release(id, author.who))
+    async def release(self, author: Author, customer: str | None, id: str) -> tuple[str, ...]:
+        return await self._done(author, customer, id, "released", self._hand.release)
 
-    async def retry(self, author: Author, customer: str, id: str) -> str:
+    async def retry(self, author: Author, customer: str | None, id: str) -> str:
         """How the server does that it waits for: "up", "down", "on hold", …"""
-        self._messages.owned(customer, id)
+        whose = self._messages.owned(customer, id).envelope.customer
         state = self._hand.retry(id, author.who)
-        await self._note(author, customer, id, "made due at once", ())
+        await self._note(author, whose, id, "made due at once", ())
         return state
 
-    async def bounce(self, author: Author, customer: str, id: str) -> None:
+    async def bounce(self, author: Author, customer: str | None, id: str) -> tuple[str, ...]:
         """Its sender is told, or a copy kept in Undelivered (row C6)."""
-        self._messages.owned(customer, id)
-        await self._note(author, customer, id, "given up", await self._hand.bounce(id, author.who))
+        return await self._done(author, customer, id, "given up", self._hand.bounce)
 
-    async def drop(self, author: Author, customer: str, id: str) -> None:
+    async def drop(self, author: Author, customer: str | None, id: str) -> tuple[str, ...]:
         """Nobody is told."""
-        self._messages.owned(customer, id)
-        await self._note(author, customer, id, "dropped", await self._hand.drop(id, author.who))
+        return await self._done(author, customer, id, "dropped", self._hand.drop)
 
-    async def keep(self, author: Author, customer: str, id: str, address: Address | None) -> None:
+    async def keep(self, author: Author, customer: str | None, id: str, address: Address | None) -> tuple[str, ...]:
         """Into a mailbox of the customer, or Undelivered, and nowhere else."""
-        self._messages.owned(customer, id)
+        whose = self._messages.owned(customer, id).envelope.customer
         mailbox = await mailbox_at(self._directory, address) if address else None
         kept = await self._hand.keep(id, mailbox, author.who)
         where = str(mailbox.address) if mailbox else "Undelivered"
-        await self._note(author, customer, id, f"kept in {where}", kept)
+        await self._note(author, whose, id, f"kept in {where}", kept)
+        return kept
 
-    async def reroute(self, author: Author, customer: str, id: str, host: str) -> None:
-        """To another server, `host[:port]`, or "" to its own; it goes on under another id."""
-        self._messages.owned(customer, id)
+    async def reroute(self, author: Author, customer: str | None, id: str, host: str) -> str:
+        """To another server, `host[:port]`, or "" to its own; it goes on under another id, which is answered."""
+        whose = self._messages.owned(customer, id).envelope.customer
         if host:
             await self._transports.check(host)
         after = await self._hand.reroute(id, host, author.who)
         where = host or "its own server"
-        await self._directory.change(author, f"pending message {id} led to {where}, as {after}", (), customer)
+        await self._note(author, whose, id, f"led to {where}, as {after}", ())
+        return after
 
     def deed(
         self, author: Author, customer: str, chosen: str, mailbox: Address | None, host: str = ""
     ) -> Callable[[str], Awaitable[Step | None]]:
         """One named in WORDS, for one message after the other."""
-        plain: dict[str, Callable[[Author, str, str], Awaitable[object]]] = {
+        plain: dict[str, Callable[[Author, str | None, str], Awaitable[object]]] = {
             "hold": self.hold,
             "release": self.release,
             "retry": self.retry,
@@ -102,6 +103,19 @@ class PendingDeeds:
                 await plain[chosen](author, customer, id)
 
         return done
+
+    async def _done(
+        self,
+        author: Author,
+        customer: str | None,
+        id: str,
+        words: str,
+        deed: Callable[[str, str], Awaitable[tuple[str, ...]]],
+    ) -> tuple[str, ...]:
+        whose = self._messages.owned(customer, id).envelope.customer
+        recipients = await deed(id, author.who)
+        await self._note(author, whose, id, words, recipients)
+        return recipients
 
     async def _note(self, author: Author, customer: str, id: str, deed: str, recipients: tuple[str, ...]) -> None:
         more = f" + {len(recipients) - _MOST_NAMED}" if len(recipients) > _MOST_NAMED else ""

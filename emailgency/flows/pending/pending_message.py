@@ -77,11 +77,11 @@ class PendingMessages:
             outbound=any(isinstance(envelope.plan[index], Outbound) for index in live.remaining),
         )
 
-    def owned(self, customer: str, id: str) -> "Live":
-        """Raises Invalid as `of` does."""
+    def owned(self, customer: str | None, id: str) -> "Live":
+        """Raises Invalid as `of` does; None: it may be anybody's."""
         live = self._spool.live.get(id)
         waiting = _remote(live) if live else []
-        if live is None or not waiting or any(target.customer != customer for target in waiting):
+        if live is None or not waiting or any(target.customer != (customer or target.customer) for target in waiting):
             raise Invalid("no message %(id)s is pending", id=id)
         return live
 

@@ -7,12 +7,10 @@ from msgspec import Meta, Struct
 
 from emailgency.codec.address import parse
 from emailgency.flows.accounts.customer_accounts import CustomerAccounts
-from emailgency.flows.addresses.deciding import mailbox_at
-from emailgency.flows.pending.pending_in_hand import PendingInHand
+from emailgency.flows.pending.pending_deeds import PendingDeeds
 from emailgency.flows.pending.pending_letters import PendingLetters, Search
 from emailgency.flows.pending.pending_view import HopLine, MessageLine, PendingView
 from emailgency.flows.relaying.flush import Flush
-from emailgency.flows.relaying.transport_check import TransportCheck
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.servers.control.command import Asker, Command, Commands
@@ -54,17 +52,15 @@ class PendingCommands:
         accounts: CustomerAccounts,
         view: PendingView,
         letters: PendingLetters,
-        hand: PendingInHand,
+        deeds: PendingDeeds,
         flush: Flush,
-        transports: TransportCheck,
     ) -> None:
         self._directory = directory
         self._accounts = accounts
         self._view = view
         self._letters = letters
-        self._hand = hand
+        self._deeds = deeds
         self._flush = flush
-        self._transports = transports
 
     def table(self) -> Commands:
         return {
@@ -109,29 +105,27 @@ class PendingCommands:
         }
 
     async def retry(self, asked: OnePending, asker: Asker) -> object:
-        return {"state": self._hand.retry(asked.id, asker.user)}
+        return {"state": await self._deeds.retry(asker.author, None, asked.id)}
 
     async def hold(self, asked: OnePending, asker: Asker) -> object:
-        return {"recipients": await self._hand.hold(asked.id, asker.user)}
+        return {"recipients": await self._deeds.hold(asker.author, None, asked.id)}
 
     async def release(self, asked: OnePending, asker: Asker) -> object:
-        return {"recipients": await self._hand.release(asked.id, asker.user)}
+        return {"recipients": await self._deeds.release(asker.author, None, asked.id)}
 
     async def bounce(self, asked: OnePending, asker: Asker) -> object:
-        return {"recipients": await self._hand.bounce(asked.id, asker.user)}
+        return {"recipients": await self._deeds.bounce(asker.author, None, asked.id)}
 
     async def drop(self, asked: OnePending, asker: Asker) -> object:
-        return {"recipients": await self._hand.drop(asked.id, asker.user)}
+        return {"recipients": await self._deeds.drop(asker.author, None, asked.id)}
 
     async def keep(self, asked: KeepPending, asker: Asker) -> object:
-        mailbox = await mailbox_at(self._directory, parse(asked.mailbox)) if asked.mailbox else None
-        recipients = await self._hand.keep(asked.id, mailbox, asker.user)
-        return {"recipients": recipients, "kept_in": str(mailbox.address) if mailbox else "Undelivered"}
+        address = parse(asked.mailbox) if asked.mailbox else None
+        recipients = await self._deeds.keep(asker.author, None, asked.id, address)
+        return {"recipients": recipients, "kept_in": str(address or "Undelivered")}
 
     async def reroute(self, asked: ReroutePending, asker: Asker) -> object:
-        if asked.host:
-            await self._transports.check(asked.host)
-        id = await self._hand.reroute(asked.id, asked.host or "", asker.user)
+        id = await self._deeds.reroute(asker.author, None, asked.id, asked.host or "")
         return {"new_id": id, "where": asked.host or "its own server"}
 
     async def flush(self, asked: FlushPending, asker: Asker) -> object:
