@@ -20,7 +20,7 @@ from twisted.logger import Logger
 
 from emailgency.codec.maildir import flags_of, uid_of
 from emailgency.codec.mime.summary import Summary
-from emailgency.store.storing.messages import Opened
+from emailgency.store.storing.replies import Opened
 
 UNKNOWN = -1
 _TICK = 2.0  # seconds; the coarsest clock of a file system we may lie on

@@ -9,21 +9,15 @@ from emailgency.store.folder import Folder
 from emailgency.store.snapshots import Snapshots
 from emailgency.store.storing.messages import (
     Annotate,
-    Annotations,
     CreateFolder,
     DeleteFolder,
-    FolderList,
     Furnish,
-    Furnished,
-    Opened,
     ReadAnnotations,
-    Refused,
     RenameFolders,
-    Reply,
     Subscriptions,
-    Unchanged,
 )
 from emailgency.store.storing.messages import Folders as ListFolders
+from emailgency.store.storing.replies import Annotations, FolderList, Furnished, Opened, Refused, Reply, Unchanged
 
 
 class FolderTree(Snapshots):

@@ -18,20 +18,8 @@ from emailgency.store.folder import UNKNOWN, Folder, Listener, keyword_letters
 from emailgency.store.folder_tree import FolderTree, refused
 from emailgency.store.ids import Ids
 from emailgency.store.storing.line import Storer
-from emailgency.store.storing.messages import (
-    Append,
-    Changed,
-    Copy,
-    Expunge,
-    Gone,
-    KeywordList,
-    Keywords,
-    New,
-    Refused,
-    Reply,
-    SetFlags,
-    Vanished,
-)
+from emailgency.store.storing.messages import Append, Copy, Expunge, Keywords, New, SetFlags, Vanished
+from emailgency.store.storing.replies import Changed, Gone, KeywordList, Refused, Reply
 
 BATCH = 250  # messages a request: some 5 ms of the storer's time, and the reactor does its part of one meanwhile
 

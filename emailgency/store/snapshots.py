@@ -14,7 +14,8 @@ from twisted.python.failure import Failure
 from emailgency.model.errors import Temporary
 from emailgency.store.folder import Folder, Listener
 from emailgency.store.storing.line import Storer
-from emailgency.store.storing.messages import Asking, Delivered, Open, Opened, Placed, Refused, Reply, Unchanged
+from emailgency.store.storing.messages import Asking, Open
+from emailgency.store.storing.replies import Delivered, Opened, Placed, Refused, Reply, Unchanged
 
 _EMPTY = 10  # messages an empty folder costs as much memory as
 

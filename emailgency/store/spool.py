@@ -26,17 +26,8 @@ from emailgency.store.live import LOCAL, Live, deliveries, delivery
 from emailgency.store.spool_records import Accepted, Acknowledged, Finished, Tried
 from emailgency.store.storing.delivering import token_of
 from emailgency.store.storing.line import Storer, StorerDied
-from emailgency.store.storing.messages import (
-    Commit,
-    Delivered,
-    Delivery,
-    Done,
-    Forget,
-    Record,
-    Redeliver,
-    Release,
-    Settle,
-)
+from emailgency.store.storing.messages import Commit, Delivery, Forget, Record, Redeliver, Release, Settle
+from emailgency.store.storing.replies import Delivered, Done
 
 Relocate = Callable[[Envelope, Target], Coroutine[Deferred[Any], Any, Target]]
 

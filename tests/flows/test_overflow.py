@@ -11,7 +11,7 @@ from emailgency.model.envelope import Catchall, Client, Deliver, Relay
 from emailgency.model.verdict import Verdict
 from emailgency.store import layout
 from emailgency.store.changes import Change, edit
-from emailgency.store.storing.messages import Delivered, Placed
+from emailgency.store.storing.replies import Delivered, Placed
 from tests.support.imap import FewMailboxes, all_of
 from tests.support.smtp import MemorySpool
 

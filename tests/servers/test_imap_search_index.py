@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from emailgency.store import summary_rows
 from emailgency.store.searching import backlog, database, memory
-from emailgency.store.storing.messages import Delivered, Placed
+from emailgency.store.storing.replies import Delivered, Placed
 from tests.support.imap import MESSAGE, Client, Office
 from tests.support.mime_corpus import MESSAGES
 

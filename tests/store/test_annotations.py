@@ -11,19 +11,14 @@ from emailgency.store.backup_maildirs import copy_customers
 from emailgency.store.storing.annotations import SPECIAL_USE
 from emailgency.store.storing.messages import (
     Annotate,
-    Annotations,
     CreateFolder,
     DeleteFolder,
-    Done,
-    Failed,
-    FolderList,
     Folders,
     ReadAnnotations,
-    Refused,
     RenameFolders,
     Subscriptions,
-    Unchanged,
 )
+from emailgency.store.storing.replies import Annotations, Done, Failed, FolderList, Refused, Unchanged
 from emailgency.store.verify import verify
 from tests.support.storer import StorerProcess
 

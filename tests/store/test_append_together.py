@@ -12,7 +12,8 @@ import pytest
 
 from emailgency.codec import maildir
 from emailgency.store import layout
-from emailgency.store.storing.messages import Append, Changed, Failed, New, Refused, Write
+from emailgency.store.storing.messages import Append, New, Write
+from emailgency.store.storing.replies import Changed, Failed, Refused
 from tests.store.test_storer_folders import ARCHIVE, BOX, Box
 from tests.support.storer import StorerProcess, fresh_id
 

@@ -3,7 +3,7 @@
 from array import array
 
 from emailgency.store.folder import Folder
-from emailgency.store.storing.messages import Opened
+from emailgency.store.storing.replies import Opened
 
 
 def listed(uidnext: int, *messages: tuple[str, int]) -> Folder:

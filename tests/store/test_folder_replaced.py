@@ -7,7 +7,8 @@ from twisted.internet.defer import Deferred, ensureDeferred
 
 from emailgency.store.folder import Folder
 from emailgency.store.folders import Folders
-from emailgency.store.storing.messages import Asking, Changed, Expunge, Open, Opened, SetFlags
+from emailgency.store.storing.messages import Asking, Expunge, Open, SetFlags
+from emailgency.store.storing.replies import Changed, Opened
 
 
 class SlowStorer:

@@ -16,7 +16,7 @@ from emailgency.store import layout
 from emailgency.store.folder import Folder, keyword_letters
 from emailgency.store.folders import Folders
 from emailgency.store.storing.line import Storer
-from emailgency.store.storing.messages import Refused
+from emailgency.store.storing.replies import Refused
 
 BOX = layout.mailbox("c1", "box")
 MESSAGE = b"Subject: a\r\n\r\ntext\r\n"

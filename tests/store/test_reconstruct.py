@@ -8,8 +8,9 @@ import pytest
 from emailgency.codec import maildir
 from emailgency.store import verify
 from emailgency.store.storing.maildirs import Maildirs
-from emailgency.store.storing.messages import Opened, Reconstruct, Refused
+from emailgency.store.storing.messages import Reconstruct
 from emailgency.store.storing.reconstructing import reconstruct
+from emailgency.store.storing.replies import Opened, Refused
 
 BOX = "customers/c/mailboxes/m"
 

@@ -10,26 +10,20 @@ from emailgency.codec import maildir
 from emailgency.store import layout
 from emailgency.store.storing.messages import (
     Append,
-    Changed,
     Copy,
     CreateFolder,
     DeleteFolder,
-    Done,
     Expunge,
-    FolderList,
     Folders,
-    KeywordList,
     Keywords,
     New,
     Open,
-    Opened,
-    Refused,
     RenameFolders,
     SetFlags,
     Subscriptions,
-    Unchanged,
     Write,
 )
+from emailgency.store.storing.replies import Changed, Done, FolderList, KeywordList, Opened, Refused, Unchanged
 from tests.support.storer import StorerProcess, fresh_id
 
 BOX = layout.mailbox("c", "m1")

@@ -19,18 +19,15 @@ from emailgency.store.storing.messages import (
     CreateFolder,
     DeleteFolder,
     Delivery,
-    Done,
-    Failed,
     Forget,
     Open,
-    Opened,
     Record,
     Redeliver,
     Release,
     Settle,
-    Unchanged,
     Write,
 )
+from emailgency.store.storing.replies import Done, Failed, Opened, Unchanged
 from emailgency.store.storing.uids import BLOCK
 from emailgency.store.verify import verify
 from tests.support.storer import StorerProcess, fresh_id

@@ -10,17 +10,8 @@ import pytest
 from emailgency.codec import maildir
 from emailgency.store import layout
 from emailgency.store.storing import modseqs
-from emailgency.store.storing.messages import (
-    Changed,
-    Copy,
-    CreateFolder,
-    Expunge,
-    Gone,
-    Open,
-    Opened,
-    SetFlags,
-    Vanished,
-)
+from emailgency.store.storing.messages import Copy, CreateFolder, Expunge, Open, SetFlags, Vanished
+from emailgency.store.storing.replies import Changed, Gone, Opened
 from emailgency.store.storing.uids import Uids
 from tests.support.storer import StorerProcess
 

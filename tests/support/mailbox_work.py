@@ -8,7 +8,8 @@ from contextlib import nullcontext
 from typing import Any
 
 from emailgency.store.storing import annotations, files
-from emailgency.store.storing.messages import Annotate, Append, CreateFolder, Done, New, Record, Stop, Write
+from emailgency.store.storing.messages import Annotate, Append, CreateFolder, New, Record, Stop, Write
+from emailgency.store.storing.replies import Done
 from tests.support import strace
 from tests.support.ledger import octets_of
 from tests.support.scenario import ARCHIVE, M1, TO_M1, Script, judged

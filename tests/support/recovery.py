@@ -22,7 +22,8 @@ from emailgency.store.disk import DiskSettings
 from emailgency.store.spool import Spool
 from emailgency.store.storing import child
 from emailgency.store.storing.line import Storer, _Line
-from emailgency.store.storing.messages import Gone, Open, Opened, Vanished
+from emailgency.store.storing.messages import Open, Vanished
+from emailgency.store.storing.replies import Gone, Opened
 from emailgency.store.verify import maildirs, verify
 from tests.support.told import Told
 

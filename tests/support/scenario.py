@@ -19,29 +19,24 @@ from emailgency.store.spool_records import Finished
 from emailgency.store.storing.messages import (
     Append,
     Asking,
-    Changed,
     Commit,
     Copy,
     CreateFolder,
     DeleteFolder,
-    Done,
     Expunge,
-    Failed,
     Furnish,
-    KeywordList,
     Keywords,
     New,
     Open,
-    Opened,
     Record,
     Redeliver,
     Release,
     RenameFolders,
-    Reply,
     SetFlags,
     Stop,
     Write,
 )
+from emailgency.store.storing.replies import Changed, Done, Failed, KeywordList, Opened, Reply
 from tests.support import strace
 from tests.support.fork_server import forked
 from tests.support.ledger import RELAY, Ledger, World, octets_of

@@ -20,7 +20,8 @@ from emailgency.store.ids import Ids
 from emailgency.store.live import deliveries
 from emailgency.store.spool_records import Accepted
 from emailgency.store.storing.child import Storer
-from emailgency.store.storing.messages import Asking, Commit, Delivered, Done, Failed, Reply, Stop, Telling
+from emailgency.store.storing.messages import Asking, Commit, Stop, Telling
+from emailgency.store.storing.replies import Delivered, Done, Failed, Reply
 
 _replies = msgspec.msgpack.Decoder(Reply)
 _ids = Ids()

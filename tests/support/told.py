@@ -9,7 +9,7 @@ from array import array
 from msgspec import Struct
 
 from emailgency.codec import maildir
-from emailgency.store.storing.messages import Changed, Gone, Opened
+from emailgency.store.storing.replies import Changed, Gone, Opened
 
 Message = tuple[str, str]  # its id, which is in the file name, and its flags
 

@@ -23,7 +23,7 @@ from emailgency.store.changes import Author
 from emailgency.store.directory import Gone
 from emailgency.store.folder import UNKNOWN
 from emailgency.store.folders import BATCH
-from emailgency.store.storing.messages import Refused
+from emailgency.store.storing.replies import Refused
 
 if TYPE_CHECKING:
     from emailgency.flows.addresses.addresses import Addresses

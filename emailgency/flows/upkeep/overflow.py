@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from emailgency.flows.receiving.unknown_recipients import Settle
     from emailgency.store.changes import Change
     from emailgency.store.directory import Directory
-    from emailgency.store.storing.messages import Delivered
+    from emailgency.store.storing.replies import Delivered
 
 NO_ROOM = Verdict(452, "4.2.2", "this mailbox is full, and so is the space kept in reserve; try again later")
 _KEPT = 100_000  # mailboxes, 20 MB

@@ -14,7 +14,7 @@ from emailgency.servers.imap.quota import room_for
 from emailgency.servers.imap.session import Completed, Session, bad, no, no_such_folder
 from emailgency.store.arrival import Arrival
 from emailgency.store.folder import UNKNOWN, Folder
-from emailgency.store.storing.messages import Refused
+from emailgency.store.storing.replies import Refused
 
 _READ_ONLY = no("The folder is open for reading only.", b"READ-ONLY")
 _EIGHT_BIT = no("Headers of 8-bit characters are for who has enabled UTF8=ACCEPT.", b"CANNOT")  # RFC 6855 section 4

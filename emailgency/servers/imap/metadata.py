@@ -11,7 +11,7 @@ from emailgency.codec.imap.annotations import GetMetadata, SetMetadata
 from emailgency.servers.imap import notices, special_uses
 from emailgency.servers.imap.session import Completed, Session, no, no_such_folder
 from emailgency.store.storing.annotations import SPECIAL_USE
-from emailgency.store.storing.messages import Refused
+from emailgency.store.storing.replies import Refused
 
 _SHARED = "/shared/"
 _PRIVATE = "/private/"

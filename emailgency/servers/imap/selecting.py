@@ -6,7 +6,7 @@ from emailgency.servers.imap.listing import Catalogue
 from emailgency.servers.imap.selected import Selected, permanent_flags
 from emailgency.servers.imap.session import Completed, Session, State, bad, no_such_folder
 from emailgency.servers.imap.status import know_recent
-from emailgency.store.storing.messages import Refused
+from emailgency.store.storing.replies import Refused
 
 
 async def namespace(session: Session, command: commands.Namespace) -> Completed:

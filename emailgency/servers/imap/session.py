@@ -26,7 +26,7 @@ from emailgency.store.folder import Folder
 from emailgency.store.folders import Folders
 from emailgency.store.previews import Previews
 from emailgency.store.searching.index import SearchIndex
-from emailgency.store.storing.messages import Refused
+from emailgency.store.storing.replies import Refused
 from emailgency.store.summaries import Summaries
 
 

@@ -13,7 +13,7 @@ from emailgency.servers.imap.quota import room_for
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Completed, Session, bad, no
 from emailgency.store.folder import UNKNOWN
-from emailgency.store.storing.messages import Refused
+from emailgency.store.storing.replies import Refused
 
 _READ_ONLY = no("The folder is open for reading only.", b"READ-ONLY")
 _GONE = no("Some of these messages have been expunged meanwhile.", b"EXPUNGEISSUED")

@@ -12,7 +12,7 @@ from emailgency.servers.imap import names
 from emailgency.servers.imap.names import Name
 from emailgency.store import layout
 from emailgency.store.folders import Folders
-from emailgency.store.storing.messages import FolderList
+from emailgency.store.storing.replies import FolderList
 
 _TURN = 500  # folders between two chances for others to run, some 3 ms
 _KEPT = 50_000  # folders of all trees kept, some 30 MB

@@ -7,7 +7,7 @@ from emailgency.servers.imap.names import Name
 from emailgency.servers.imap.session import Completed, Session, no, no_such_folder
 from emailgency.servers.imap.tree import Tree
 from emailgency.store import layout
-from emailgency.store.storing.messages import Refused
+from emailgency.store.storing.replies import Refused
 
 _EXISTS = no("There is such a folder already.", b"ALREADYEXISTS")
 _NOT_YOURS = no("Undelivered belongs to all administrators, and stays.", b"NOPERM")

@@ -11,7 +11,7 @@ from emailgency.servers.pop3.capabilities import may_log_in
 from emailgency.servers.pop3.maildrop import Maildrop
 from emailgency.servers.pop3.session import Answer, Session, State, err, ok
 from emailgency.store import layout
-from emailgency.store.storing.messages import Refused
+from emailgency.store.storing.replies import Refused
 
 _SERVICE = "pop3"
 _MEASURED = 1000  # messages whose sizes are noted at once: some 2 ms

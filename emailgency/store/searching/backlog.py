@@ -7,7 +7,7 @@ searched quickly by reading, so nobody's mail is decoded for nothing.
 from emailgency.background import background
 from emailgency.store.folders import Folders
 from emailgency.store.searching.index import SearchIndex
-from emailgency.store.storing.messages import Delivered, Refused
+from emailgency.store.storing.replies import Delivered, Refused
 
 LARGE = 1000  # messages; reading as many takes 50 ms
 EVERY = 250  # messages that come until a folder is looked at again

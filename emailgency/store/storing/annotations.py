@@ -13,7 +13,8 @@ from msgspec import Struct
 from emailgency.codec import records
 from emailgency.store.storing import files
 from emailgency.store.storing.maildir import Maildir
-from emailgency.store.storing.messages import Annotate, Annotations, Done, ReadAnnotations, Refused
+from emailgency.store.storing.messages import Annotate, ReadAnnotations
+from emailgency.store.storing.replies import Annotations, Done, Refused
 
 NAME = "annotations"
 SPECIAL_USE = "/private/specialuse"  # RFC 6154 section 4

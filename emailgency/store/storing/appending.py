@@ -11,7 +11,8 @@ from emailgency.codec import maildir
 from emailgency.store.storing import delivering, files, together
 from emailgency.store.storing.changing import Result, expunge
 from emailgency.store.storing.maildir import Maildir
-from emailgency.store.storing.messages import Append, Changed, Expunge, New, Placed, Refused
+from emailgency.store.storing.messages import Append, Expunge, New
+from emailgency.store.storing.replies import Changed, Placed, Refused
 from emailgency.store.storing.together import Coming, Origin
 
 

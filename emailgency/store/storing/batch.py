@@ -16,19 +16,8 @@ from emailgency.store.storing.changing import Result
 from emailgency.store.storing.delivering import Arriving, Delivering, Linked, rename_on
 from emailgency.store.storing.incoming import Coming, Incoming
 from emailgency.store.storing.maildir import Maildir, Subfolder
-from emailgency.store.storing.messages import (
-    Append,
-    Commit,
-    Delivered,
-    Done,
-    Failed,
-    Record,
-    Redeliver,
-    Refused,
-    Release,
-    Reply,
-    Settle,
-)
+from emailgency.store.storing.messages import Append, Commit, Record, Redeliver, Release, Settle
+from emailgency.store.storing.replies import Delivered, Done, Failed, Refused, Reply
 from emailgency.store.storing.segments import Segments
 from emailgency.store.storing.syncing import Syncing
 

@@ -11,7 +11,8 @@ import time
 from emailgency.codec import maildir
 from emailgency.store.storing import keywords, together
 from emailgency.store.storing.maildir import Maildir, Subfolder
-from emailgency.store.storing.messages import Changed, Copy, Expunge, Placed, Refused, SetFlags
+from emailgency.store.storing.messages import Copy, Expunge, SetFlags
+from emailgency.store.storing.replies import Changed, Placed, Refused
 from emailgency.store.storing.together import Coming, Origin
 
 _TRIES = 5  # to catch a file that another program renames at the same time

@@ -37,9 +37,7 @@ from emailgency.store.storing.messages import (
     Copy,
     CreateFolder,
     DeleteFolder,
-    Done,
     Expunge,
-    Failed,
     Folders,
     Forget,
     Furnish,
@@ -49,10 +47,8 @@ from emailgency.store.storing.messages import (
     Reconstruct,
     Record,
     Redeliver,
-    Refused,
     Release,
     RenameFolders,
-    Reply,
     Request,
     SetFlags,
     Settle,
@@ -62,6 +58,7 @@ from emailgency.store.storing.messages import (
     Write,
 )
 from emailgency.store.storing.reconstructing import reconstruct
+from emailgency.store.storing.replies import Done, Failed, Refused, Reply
 from emailgency.store.storing.segments import Segments
 from emailgency.store.storing.syncing import Syncing
 from emailgency.store.storing.together import Origin

@@ -17,7 +17,8 @@ from emailgency.store.storing import files
 from emailgency.store.storing.incoming import Incoming
 from emailgency.store.storing.maildir import Maildir
 from emailgency.store.storing.maildirs import Maildirs
-from emailgency.store.storing.messages import Delivered, Delivery, Placed
+from emailgency.store.storing.messages import Delivery
+from emailgency.store.storing.replies import Delivered, Placed
 
 NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP}
 

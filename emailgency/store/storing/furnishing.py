@@ -7,7 +7,8 @@ is made again at the next login, as long as there are none.
 from emailgency.store.storing.listings import Listings
 from emailgency.store.storing.maildir import Subfolder
 from emailgency.store.storing.maildirs import Maildirs
-from emailgency.store.storing.messages import FolderList, Folders, Furnish, Furnished
+from emailgency.store.storing.messages import Folders, Furnish
+from emailgency.store.storing.replies import FolderList, Furnished
 from emailgency.store.storing.tree import subscribe
 
 

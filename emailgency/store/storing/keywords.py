@@ -6,7 +6,8 @@ never changes its letter.
 
 from emailgency.store.storing import files
 from emailgency.store.storing.maildir import Maildir
-from emailgency.store.storing.messages import KeywordList, Keywords, Refused
+from emailgency.store.storing.messages import Keywords
+from emailgency.store.storing.replies import KeywordList, Refused
 
 _NAME = "dovecot-keywords"
 _LETTERS = 26

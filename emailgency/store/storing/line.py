@@ -16,18 +16,8 @@ from twisted.python.failure import Failure
 
 from emailgency.codec import frames
 from emailgency.model.errors import Temporary
-from emailgency.store.storing.messages import (
-    Abort,
-    Append,
-    Asking,
-    Commit,
-    Delivered,
-    Failed,
-    Reply,
-    Stop,
-    Telling,
-    Write,
-)
+from emailgency.store.storing.messages import Abort, Append, Asking, Commit, Stop, Telling, Write
+from emailgency.store.storing.replies import Delivered, Failed, Reply
 
 _replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 _encode = msgspec.msgpack.Encoder().encode

@@ -2,7 +2,8 @@
 
 from emailgency.store.storing import keywords
 from emailgency.store.storing.maildir import Maildir
-from emailgency.store.storing.messages import Gone, Opened, Unchanged, Vanished
+from emailgency.store.storing.messages import Vanished
+from emailgency.store.storing.replies import Gone, Opened, Unchanged
 
 
 def opened(number: int, folder: Maildir, token: str = "") -> Opened | Unchanged:

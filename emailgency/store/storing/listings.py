@@ -10,7 +10,8 @@ import time
 
 from emailgency.store import layout
 from emailgency.store.storing import annotations, files
-from emailgency.store.storing.messages import FolderList, Folders, Unchanged
+from emailgency.store.storing.messages import Folders
+from emailgency.store.storing.replies import FolderList, Unchanged
 
 _SETTLED = 0.05  # seconds: a file time has the grain of a kernel tick, a younger one may hide a change
 _UNSURE = -1  # in place of an mtime that may hide another change

@@ -16,7 +16,8 @@ from emailgency.store.storing import files, keywords
 from emailgency.store.storing.listing import opened
 from emailgency.store.storing.maildir import Maildir
 from emailgency.store.storing.maildirs import Maildirs
-from emailgency.store.storing.messages import Opened, Reconstruct, Refused, Unchanged
+from emailgency.store.storing.messages import Reconstruct
+from emailgency.store.storing.replies import Opened, Refused, Unchanged
 from emailgency.store.storing.uids import NAME, Known, Reserved, Uids, Validity
 
 _HIGHEST = 0xFFFFFFFE  # the ceiling is a UID too (RFC 3501 section 2.3.1.1: 32 bits)

@@ -14,7 +14,7 @@ from emailgency.codec import maildir
 from emailgency.store.ids import Ids
 from emailgency.store.storing import delivering
 from emailgency.store.storing.maildir import COPYING, Maildir
-from emailgency.store.storing.messages import Placed
+from emailgency.store.storing.replies import Placed
 
 
 class Origin(Struct):

@@ -12,13 +12,8 @@ from emailgency.store import layout
 from emailgency.store.ids import Ids
 from emailgency.store.storing import files
 from emailgency.store.storing.maildirs import Maildirs
-from emailgency.store.storing.messages import (
-    DeleteFolder,
-    Done,
-    Refused,
-    RenameFolders,
-    Subscriptions,
-)
+from emailgency.store.storing.messages import DeleteFolder, RenameFolders, Subscriptions
+from emailgency.store.storing.replies import Done, Refused
 from emailgency.store.storing.uids import Uids
 
 _RENAMING = "renaming"  # in the spool: the pairs of a rename of several folders until all of them are renamed
