@@ -428,7 +428,14 @@ def said_in_templates() -> Iterator[Any]:
 
 
 # What these refuse is read at the command line, in the log or by a mail program.
-ENGLISH_ONLY = ("codec/imap", "codec/originators", "flows/backup", "flows/import_", "flows/restore", "servers/control")
+ENGLISH_ONLY = (
+    "codec/imap",
+    "codec/originators",
+    "flows/upkeep/backup",
+    "flows/addresses/import_",
+    "flows/upkeep/restore",
+    "servers/control",
+)
 ENGLISH_ONLY += ("servers/imap", "store/redis", "store/layout", "command/")
 
 

@@ -42,9 +42,11 @@ class Column(Struct, frozen=True, array_like=True):
             end = ends[place]
             if at + len(needle) <= end:
                 found.append(place)
-                at = octets.find(needle, end)
-            else:  # across the border of two: what is left of it in the second may be one
-                at = octets.find(needle, at + 1)
+            place += 1  # one across the border is none, nor is any that begins behind it in this text
+            while place < len(ends) and ends[place] - end < len(needle):
+                end = ends[place]
+                place += 1
+            at = octets.find(needle, end)
         return found
 
 
