@@ -151,6 +151,20 @@ class AddressesTests(CustomersCase):
         self.assertIsNone(await self.directory.entry(self.customer.id, "boss"))
         self.assertEqual((await self.directory.entry(self.customer.id, "all")).members, (self.anna.id,))
 
+    async def test_an_alias_turns_to_another_mailbox_in_one_change_or_stays_as_it_was(self) -> None:
+        boss = parse("boss@mydomain.zz")
+        few = Addresses(self.directory, OperatorLimits(aliases=1))
+        before = await few.add_alias(AUTHOR, boss, self.paul.address)
+        await few.add_alias(AUTHOR, parse("a@mydomain.zz"), self.anna.address)
+        await self.refused(few.set_alias(AUTHOR, boss, self.anna.address), "at most 1 aliases")
+        await self.refused(few.set_alias(AUTHOR, boss, parse("nobody@mydomain.zz")), "no address")
+        await self.refused(few.set_alias(AUTHOR, self.paul.address, self.anna.address), "a mailbox")
+        self.assertEqual(await few.set_alias(AUTHOR, boss, self.paul.address), before)
+        self.assertEqual(await self.directory.entry(self.customer.id, "boss"), before)
+        after = await self.addresses.set_alias(AUTHOR, boss, self.anna.address)
+        self.assertEqual(after.mailbox, self.anna.id)
+        self.assertEqual(await self.directory.entry(self.customer.id, "boss"), after)
+
     async def test_the_members_of_a_list_can_be_changed(self) -> None:
         everybody = parse("all@mydomain.zz")
         await self.addresses.add_list(AUTHOR, everybody, [self.paul.address])

@@ -209,6 +209,28 @@ def test_addresses_come_change_and_go(server: Server, administrator: Program) ->
     assert any("API 127.0.0.1, token " in line["source"] for line in audit)
 
 
+def test_an_alias_is_turned_in_one_change_and_one_refused_leaves_it_as_it_was(
+    server: Server, administrator: Program
+) -> None:
+    def changes() -> list[str]:
+        return [line["what"] for line in administrator.get("/audit")["items"] if "turned@" in line["what"]]
+
+    def alias() -> Any:
+        (found,) = (one for one in administrator.get("/aliases")["items"] if one["address"] == "turned@mydomain.zz")
+        return found["mailbox"]
+
+    def put(mailbox: str) -> int:
+        return administrator.ask("PUT", "/aliases/turned", {"mailbox": mailbox}).status
+
+    assert put("paul") == 201
+    made = changes()
+    assert (len(made), put("nobody"), put("postmaster@other.zz"), put("paul")) == (1, 422, 422, 200)
+    assert (alias(), changes()) == ("paul@mydomain.zz", made)
+    assert put("ringo") == 200
+    assert (alias(), len(changes())) == ("ringo@mydomain.zz", 2)
+    assert administrator.ask("DELETE", "/aliases/turned").status == 204
+
+
 def test_long_lists_come_in_pages(server: Server, administrator: Program) -> None:
     for number in range(7):
         server.command("banish", address=f"p{number}@mydomain.zz")

@@ -7,7 +7,7 @@ import msgspec
 
 from emailgency.codec.address import as_addressed, parse
 from emailgency.flows.accounts.customer_accounts import OperatorLimits, new_id
-from emailgency.flows.addresses.deciding import check_plan, entry_at, entry_edits, kind, mailbox_at, owner
+from emailgency.flows.addresses.deciding import check_delay, check_plan, entry_at, entry_edits, kind, mailbox_at, owner
 from emailgency.model.address import Address
 from emailgency.model.directory import Alias, Banished, Customer, DistributionList, Entry, Mailbox
 from emailgency.model.errors import Invalid
@@ -66,7 +66,7 @@ class Addresses:
             if "forwards" in changes:
                 changes["forwards"] = self.checked_forwards(changes["forwards"], customer, before.address)
             if "expiration_delay" in changes:
-                await self._check_delay(changes["expiration_delay"], customer)
+                check_delay(await self._directory.plan(customer.plan), changes["expiration_delay"])
                 changes["shortened_to"] = None  # should there be no room for that, it is shortened again
             after = msgspec.structs.replace(before, **changes)
             if after.address.local == POSTMASTER and not after.administrator:
@@ -89,14 +89,21 @@ class Addresses:
     async def add_alias(self, author: Author, address: Address, mailbox: Address) -> Alias:
         async with self._directory.deciding:
             customer, address = await owner(self._directory, address)
-            (target,) = await self._members(customer, (mailbox,))
-            entries = await self._directory.entries(customer.id)
-            count = sum(isinstance(entry, Alias) and entry.mailbox == target for entry in entries)
-            if count >= self._limits.aliases:
-                raise Invalid("a mailbox has at most %(count)s aliases", count=self._limits.aliases)
-            alias = Alias(customer=customer.id, address=address, mailbox=target)
+            alias = await self._alias(customer, address, mailbox)
             await self._put(author, "added", customer, alias)
         return alias
+
+    async def set_alias(self, author: Author, address: Address, mailbox: Address) -> Alias:
+        """Another name of this mailbox from now on; no change when it is already."""
+        async with self._directory.deciding:
+            before = await entry_at(self._directory, address)
+            if not isinstance(before, Alias):
+                raise Invalid("%(address)s is no alias but %(kind)s", address=before.address, kind=kind(before))
+            customer = await self._directory.customer(before.customer)
+            after = await self._alias(customer, before.address, mailbox)
+            if after != before:
+                await self._replace(author, customer, before, after)
+        return after
 
     async def add_list(self, author: Author, address: Address, members: Sequence[Address]) -> DistributionList:
         async with self._directory.deciding:
@@ -160,15 +167,12 @@ class Addresses:
             forwards.setdefault(forward, as_addressed(text))
         return tuple(forwards.values())
 
-    async def _check_delay(self, days: int | None, customer: Customer) -> None:
-        """None is the plan's default."""
-        plan = await self._directory.plan(customer.plan)
-        if days is not None and not 1 <= days <= plan.expiration_delay_max:
-            raise Invalid(
-                "mail is kept for 1 to %(days)s days in the plan %(name)s",
-                days=plan.expiration_delay_max,
-                name=plan.name,
-            )
+    async def _alias(self, customer: Customer, address: Address, mailbox: Address) -> Alias:
+        (target,) = await self._members(customer, (mailbox,))
+        others = (entry for entry in await self._directory.entries(customer.id) if entry.address != address)
+        if sum(isinstance(entry, Alias) and entry.mailbox == target for entry in others) >= self._limits.aliases:
+            raise Invalid("a mailbox has at most %(count)s aliases", count=self._limits.aliases)
+        return Alias(customer=customer.id, address=address, mailbox=target)
 
     async def _members(self, customer: Customer, addresses: Iterable[Address]) -> tuple[str, ...]:
         """Ids of mailboxes of this customer, each once."""

@@ -85,3 +85,13 @@ def check_plan(plan: Plan, entries: Iterable[Entry]) -> None:
                 what=what,
                 count=count,
             )
+
+
+def check_delay(plan: Plan, days: int | None) -> None:
+    """May mail be kept for so long in this plan? None is the plan's default. Raises Invalid."""
+    if days is not None and not 1 <= days <= plan.expiration_delay_max:
+        raise Invalid(
+            "mail is kept for 1 to %(days)s days in the plan %(name)s",
+            days=plan.expiration_delay_max,
+            name=plan.name,
+        )

@@ -104,12 +104,8 @@ class NameOperations:
     async def put_alias(self, caller: Caller, call: Call) -> AliasShape | Created:
         address, mailbox = caller.own(call.path["address"]), caller.own(call.body.mailbox)
         before = await self._directory.entry(caller.customer, address.local)
-        if isinstance(before, Alias):
-            target = await self._directory.entry(caller.customer, mailbox.local)
-            if isinstance(target, Mailbox) and before.mailbox == target.id:
-                return _alias(before, {target.id: str(target.address)})
-            await self._addresses.remove(caller.author, address)
-        alias = await self._addresses.add_alias(caller.author, address, mailbox)
+        save = self._addresses.set_alias if isinstance(before, Alias) else self._addresses.add_alias
+        alias = await save(caller.author, address, mailbox)
         shown = _alias(alias, {alias.mailbox: str(mailbox)})
         return shown if isinstance(before, Alias) else Created(shown, f"/aliases/{alias.address}")
 
