@@ -12,7 +12,7 @@ from emailgency.store.web_sessions import WebSessionSettings
 
 
 class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """HTTP for everybody: the settings that mail programs look for."""
+    """HTTP for everybody: the console, the JSON API, the assistants and the settings that mail programs look for."""
 
     connections: ConnectionLimits = ConnectionLimits()
     proxies: Proxies = ()

@@ -1,4 +1,4 @@
-"""What an operation of the API is. The OpenAPI document and the tenant matrix are made from these."""
+"""What an operation of the API is. The OpenAPI document and the customer matrix are made from these."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any

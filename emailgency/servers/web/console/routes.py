@@ -1,4 +1,4 @@
-"""What a route is: a path, a method, who may come by it, and what is done. The tenant matrix is made from these."""
+"""What a route is: a path, a method, who may come by it, and what is done. The customer matrix is made from these."""
 
 from collections.abc import Awaitable, Callable
 from enum import Enum
