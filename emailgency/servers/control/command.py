@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from emailgency.flows.progress import Progress
 from emailgency.store.changes import Author
+from emailgency.store.directory import Directory, Gone
 
 SOURCE = "command line"  # in the change journal
 
@@ -34,3 +35,11 @@ class Command(Struct, frozen=True):
 
 
 Commands = dict[str, Command]
+
+
+async def domain_of(directory: Directory, customer: str) -> str:
+    """What a customer is called in answers; one that is gone by its id."""
+    try:
+        return (await directory.customer(customer)).domain
+    except Gone:
+        return customer

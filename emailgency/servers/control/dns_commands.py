@@ -7,8 +7,8 @@ from msgspec import Struct
 from emailgency.flows.accounts.customer_accounts import CustomerAccounts
 from emailgency.flows.domains.drift_guard import DriftGuard
 from emailgency.model.domain_check import DnsChange, Finding, Standing
-from emailgency.servers.control.command import Asker, Command, Commands
-from emailgency.store.directory import Directory, Gone
+from emailgency.servers.control.command import Asker, Command, Commands, domain_of
+from emailgency.store.directory import Directory
 
 
 class NamedCustomer(Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,7 +43,7 @@ class DnsCommands:
         """What the guard has seen; of all customers only what is not in order."""
         if not asked.customer:
             return [
-                {"customer": await self._domain(customer), **_latest(change)}
+                {"customer": await domain_of(self._directory, customer), **_latest(change)}
                 for customer in self._guard.history.customers()
                 for change in self._guard.history.latest(customer)
                 if change.standing is not Standing.GOOD
@@ -55,12 +55,6 @@ class DnsCommands:
             "records": [_latest(change) for change in history.latest(customer.id)],
             "changes": [_change(one) for one in reversed(history.of(customer.id)) if one.before is not None],
         }
-
-    async def _domain(self, id: str) -> str:
-        try:
-            return (await self._directory.customer(id)).domain
-        except Gone:
-            return id
 
 
 def _found(domain: str, finding: Finding) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from msgspec import Struct
 from emailgency.flows.accounts.customer_accounts import CustomerAccounts
 from emailgency.flows.pending.server_view import ServerLine, ServerView
 from emailgency.flows.relaying.relay import RelayFlow
-from emailgency.servers.control.command import Asker, Command, Commands, Nothing
-from emailgency.store.directory import Directory, Gone
+from emailgency.servers.control.command import Asker, Command, Commands, Nothing, domain_of
+from emailgency.store.directory import Directory
 
 
 class Named(Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,7 +30,10 @@ class ServerCommands:
         }
 
     async def list(self, asked: Nothing, asker: Asker) -> object:
-        return [{"customer": await self._domain(line.customer), **_server(line)} for line in self._view.servers()]
+        return [
+            {"customer": await domain_of(self._directory, line.customer), **_server(line)}
+            for line in self._view.servers()
+        ]
 
     async def show(self, asked: Named, asker: Asker) -> object:
         customer = await self._accounts.find(asked.customer)
@@ -56,12 +59,6 @@ class ServerCommands:
         customer = await self._accounts.find(asked.customer)
         await self._relay.accept_server(customer.id)
         return {"customer": customer.domain}
-
-    async def _domain(self, id: str) -> str:
-        try:
-            return (await self._directory.customer(id)).domain
-        except Gone:
-            return id
 
 
 def _server(line: ServerLine) -> dict[str, Any]:

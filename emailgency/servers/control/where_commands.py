@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from emailgency.flows.accounts.customer_accounts import CustomerAccounts
 from emailgency.flows.pending.where import Viewer, Where, Whole, query_of
 from emailgency.model.errors import Invalid
-from emailgency.servers.control.command import Asker, Command, Commands
-from emailgency.store.directory import Directory, Gone
+from emailgency.servers.control.command import Asker, Command, Commands, domain_of
+from emailgency.store.directory import Directory
 from emailgency.store.ledger.search import Query
 
 
@@ -57,7 +57,7 @@ class WhereCommands:
         return {
             "id": one.id,
             "received_at": one.received_at,
-            "customer": await self._domain(one.customer),
+            "customer": await domain_of(self._directory, one.customer),
             "from": one.sender or "<>",
             "to": to + more,
             "subject": one.subject,
@@ -66,13 +66,7 @@ class WhereCommands:
 
     async def _story(self, one: Whole) -> dict[str, Any]:
         told: dict[str, Any] = msgspec.to_builtins(one)
-        return told | {"customer": await self._domain(one.customer), "sender": one.sender or "<>"}
-
-    async def _domain(self, customer: str) -> str:
-        try:
-            return (await self._directory.customer(customer)).domain
-        except Gone:
-            return customer
+        return told | {"customer": await domain_of(self._directory, one.customer), "sender": one.sender or "<>"}
 
 
 def _query(asked: AskWhere) -> Query:

@@ -1,12 +1,15 @@
-"""One deed on many ticked addresses, with a row of its result for each (row F1)."""
+"""Which addresses a visitor means and may touch; one deed on many ticked ones, with a row of each result (row F1)."""
 
 from emailgency.flows.addresses import address_deeds
 from emailgency.flows.addresses.address_deeds import Deed
 from emailgency.flows.addresses.bulk import Bulk
+from emailgency.flows.addresses.deciding import mailbox_at
 from emailgency.model.address import Address
+from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words
 from emailgency.servers.web.console.routes import Asked, Away, Page, Visitor
+from emailgency.store.directory import Directory
 
 _SHOWN = 10  # addresses that are told one by one
 
@@ -22,6 +25,14 @@ async def on_ticked(
 def own(visitor: Visitor, text: str) -> Address:
     """An address of the visitor's own customer; the domain may be left out."""
     return address_deeds.own(visitor.address.domain, text)
+
+
+async def seen_mailbox(directory: Directory, visitor: Visitor, asked: Asked) -> Mailbox:
+    """A user's own, or any of the customer for an administrator. Who may not see one does not learn of it."""
+    mailbox = await mailbox_at(directory, own(visitor, asked.path["address"]))
+    if not visitor.known.administrator and mailbox.id != visitor.known.mailbox:
+        raise Invalid("%(address)s is no mailbox of yours", address=asked.path["address"])
+    return mailbox
 
 
 def ticked(asked: Asked, field: str = "address") -> list[str]:

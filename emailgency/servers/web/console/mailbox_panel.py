@@ -4,13 +4,12 @@ from emailgency.flows.accounts.access import MailAccess
 from emailgency.flows.accounts.login import Login, Source
 from emailgency.flows.accounts.passwords import Passwords
 from emailgency.flows.addresses.addresses import Addresses
-from emailgency.flows.addresses.deciding import mailbox_at
 from emailgency.flows.addresses.mailbox_status import MailboxStatus
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
 from emailgency.rules.expiry import delay_of, quota_of
-from emailgency.servers.web.console.deeds import own
+from emailgency.servers.web.console.deeds import seen_mailbox
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory import Directory
 from emailgency.store.web_sessions import WebSessions
@@ -44,7 +43,7 @@ class MailboxPanel:
         ]
 
     async def show(self, visitor: Visitor, asked: Asked) -> Answer:
-        mailbox = await self._mailbox(visitor, asked)
+        mailbox = await seen_mailbox(self._directory, visitor, asked)
         aliases, lists = await self._status.names(mailbox)
         folders = await self._status.folders(mailbox)
         customer = await self._directory.customer(mailbox.customer)
@@ -68,7 +67,7 @@ class MailboxPanel:
 
     async def set_password(self, visitor: Visitor, asked: Asked) -> Answer:
         """An administrator needs no old password for others; for one's own, who holds the session must know it."""
-        mailbox = await self._mailbox(visitor, asked)
+        mailbox = await seen_mailbox(self._directory, visitor, asked)
         new = asked.one("new")
         if new != asked.one("again"):
             raise Invalid("The two new passwords differ.")
@@ -83,7 +82,7 @@ class MailboxPanel:
         return Away(f"/mailboxes/{mailbox.address}")
 
     async def set_forwarding(self, visitor: Visitor, asked: Asked) -> Answer:
-        mailbox = await self._mailbox(visitor, asked)
+        mailbox = await seen_mailbox(self._directory, visitor, asked)
         forwards = [line.strip() for line in asked.one("forwards").splitlines() if line.strip()]
         keep_copy = asked.one("keep_copy") == "yes" or not forwards
         await self._addresses.set_mailbox(visitor.author, mailbox.address, forwards=forwards, keep_copy=keep_copy)
@@ -92,20 +91,13 @@ class MailboxPanel:
 
     async def set_expiration(self, visitor: Visitor, asked: Asked) -> Answer:
         """Row B5: within the plan; empty is what the plan says."""
-        mailbox = await self._mailbox(visitor, asked)
+        mailbox = await seen_mailbox(self._directory, visitor, asked)
         days = asked.one("days").strip()
         if days and not (days.isascii() and days.isdecimal() and len(days) < 6):
             raise Invalid("The time that mail is kept is a number of days.")
         await self._addresses.set_mailbox(visitor.author, mailbox.address, expiration_delay=int(days) if days else None)
         visitor.tell("success", str(mailbox.address))
         return Away(f"/mailboxes/{mailbox.address}")
-
-    async def _mailbox(self, visitor: Visitor, asked: Asked) -> Mailbox:
-        """A user's own, or any of the customer for an administrator. Who may not see one does not learn of it."""
-        mailbox = await mailbox_at(self._directory, own(visitor, asked.path["address"]))
-        if not visitor.known.administrator and mailbox.id != visitor.known.mailbox:
-            raise Invalid("%(address)s is no mailbox of yours", address=asked.path["address"])
-        return mailbox
 
     async def _renewed(self, visitor: Visitor, mailbox: Mailbox) -> str:
         """A new session for who has just changed his own password; all others of the mailbox have ended."""

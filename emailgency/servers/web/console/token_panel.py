@@ -5,7 +5,7 @@ from emailgency.flows.addresses.deciding import mailbox_at
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words
-from emailgency.servers.web.console.deeds import own
+from emailgency.servers.web.console.deeds import seen_mailbox
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory import Directory
 
@@ -26,11 +26,11 @@ class TokenPanel:
         ]
 
     async def show(self, visitor: Visitor, asked: Asked) -> Answer:
-        return await self._page(visitor, await self._mailbox(visitor, asked))
+        return await self._page(visitor, await seen_mailbox(self._directory, visitor, asked))
 
     async def make(self, visitor: Visitor, asked: Asked) -> Answer:
         """It is shown on the answer itself, which is kept nowhere. One acts for himself, so makes his own alone."""
-        mailbox = await self._mailbox(visitor, asked)
+        mailbox = await seen_mailbox(self._directory, visitor, asked)
         if mailbox.id != visitor.known.mailbox:
             raise Invalid("A token acts in the name of its mailbox: its user makes it.")
         days = asked.one("days")
@@ -42,7 +42,7 @@ class TokenPanel:
         return await self._page(visitor, await mailbox_at(self._directory, mailbox.address), token)
 
     async def revoke(self, visitor: Visitor, asked: Asked) -> Answer:
-        mailbox = await self._mailbox(visitor, asked)
+        mailbox = await seen_mailbox(self._directory, visitor, asked)
         await self._tokens.revoke(visitor.author, mailbox.address, asked.one("token"))
         visitor.tell("success", Words("The token opens nothing any more."))
         return Away(f"/mailboxes/{mailbox.address}/tokens")
@@ -56,10 +56,3 @@ class TokenPanel:
             "days": DAYS,
         }
         return Page("tokens.html", facts, secret=bool(token))
-
-    async def _mailbox(self, visitor: Visitor, asked: Asked) -> Mailbox:
-        """A user's own, or any of the customer for an administrator. Who may not see one does not learn of it."""
-        mailbox = await mailbox_at(self._directory, own(visitor, asked.path["address"]))
-        if not visitor.known.administrator and mailbox.id != visitor.known.mailbox:
-            raise Invalid("%(address)s is no mailbox of yours", address=asked.path["address"])
-        return mailbox
