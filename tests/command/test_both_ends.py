@@ -30,7 +30,7 @@ SERVER: Commands = (
     | DkimCommands(NOTHING, NOTHING, NOTHING).table()
     | DomainCommands(NOTHING, NOTHING).table()
     | DnsCommands(NOTHING, NOTHING, NOTHING).table()
-    | PendingCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
+    | PendingCommands(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING).table()
     | HoldCommands(NOTHING, NOTHING, NOTHING).table()
     | PlanCommands(NOTHING, NOTHING, NOTHING).table()
     | RecipientCommands(NOTHING, NOTHING).table()

@@ -34,7 +34,7 @@ class ListingTests(SynchronousTestCase):
     def test_mail_without_a_lane_is_listed_under_the_customers_id(self):
         view = SimpleNamespace(hops=lambda customer: [UNKNOWN], messages=lambda customer, limit, wanted: [])
         letters = PendingLetters(None, None, view)
-        commands = PendingCommands(DirectoryAway(), None, view, letters, None, None, None)
+        commands = PendingCommands(DirectoryAway(), None, view, letters, None, None)
         asker = Asker("anna", lambda what, done, of: None)
         answer = self.successResultOf(Deferred.fromCoroutine(commands.list(ListPending(), asker)))
         (hop,) = answer["hops"]
