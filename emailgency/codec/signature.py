@@ -15,6 +15,7 @@ from msgspec import Struct
 from emailgency.codec import tag_list
 from emailgency.codec.canonical import Field, Fields, relaxed
 from emailgency.codec.tag_list import Malformed, solid
+from emailgency.model.authentication import FAIL, PASS, PERMERROR, POLICY
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -72,15 +73,15 @@ def dkim(field: Field) -> Signature:
     """A DKIM-Signature. Raises Refused."""
     tags = _tags(field)
     if tags.get("v") != "1":
-        raise Refused("permerror", "unknown version")
+        raise Refused(PERMERROR, "unknown version")
     if "dns/txt" not in tags.get("q", "dns/txt").split(":"):
-        raise Refused("permerror", "unknown way to the key")
+        raise Refused(PERMERROR, "unknown way to the key")
     signature = _over_message(field, tags)
     if b"from" not in signature.names:
-        raise Refused("permerror", "From is not signed")
+        raise Refused(PERMERROR, "From is not signed")
     identity = tags.get("i", "@").rpartition("@")[2].lower() or signature.domain
     if identity != signature.domain and not identity.endswith("." + signature.domain):
-        raise Refused("permerror", "i= is outside of d=")
+        raise Refused(PERMERROR, "i= is outside of d=")
     return _with_identity(signature, identity)
 
 
@@ -88,7 +89,7 @@ def arc_message(field: Field) -> Signature:
     """An ARC-Message-Signature (RFC 8617 section 4.1.2). Raises Refused."""
     signature = _over_message(field, _tags(field))
     if b"arc-seal" in signature.names:
-        raise Refused("permerror", "ARC-Seal is signed")
+        raise Refused(PERMERROR, "ARC-Seal is signed")
     return signature
 
 
@@ -96,7 +97,7 @@ def arc_seal(field: Field) -> Signature:
     """An ARC-Seal (RFC 8617 section 4.1.3). Raises Refused."""
     tags = _tags(field)
     if "h" in tags:
-        raise Refused("permerror", "a seal has no h=")
+        raise Refused(PERMERROR, "a seal has no h=")
     return _common(field, tags)
 
 
@@ -104,22 +105,22 @@ def _tags(field: Field) -> dict[str, str]:
     try:
         return tag_list.parse(field.value.decode("ascii"))
     except Malformed as error:
-        raise Refused("permerror", str(error)) from None
+        raise Refused(PERMERROR, str(error)) from None
     except UnicodeDecodeError:
-        raise Refused("permerror", "not ASCII") from None
+        raise Refused(PERMERROR, "not ASCII") from None
 
 
 def _common(field: Field, tags: dict[str, str]) -> Signature:
     if missing := [tag for tag in ("a", "b", "d", "s") if not tags.get(tag)]:
-        raise Refused("permerror", f"no {missing[0]}=")
+        raise Refused(PERMERROR, f"no {missing[0]}=")
     algorithm, _, digest = tags["a"].lower().partition("-")
     if tags["a"].lower() == "rsa-sha1":
-        raise Refused("policy", "SHA-1 proves nothing")  # RFC 8301 section 3.1
+        raise Refused(POLICY, "SHA-1 proves nothing")  # RFC 8301 section 3.1
     if algorithm not in ("rsa", "ed25519") or digest != "sha256":
-        raise Refused("permerror", "unknown algorithm")
+        raise Refused(PERMERROR, "unknown algorithm")
     domain, selector = tags["d"].lower().rstrip("."), tags["s"].lower()
     if not _DOMAIN.match(domain) or not _DOMAIN.match(selector):
-        raise Refused("permerror", "d= or s= is no name")
+        raise Refused(PERMERROR, "d= or s= is no name")
     return Signature(field, domain, selector, algorithm, _base64(tags["b"]), expires=_number(tags, "x"))
 
 
@@ -128,12 +129,12 @@ def _over_message(field: Field, tags: dict[str, str]) -> Signature:
     header, _, body = tags.get("c", "simple/simple").lower().partition("/")
     body = body or "simple"
     if header not in _FORMS or body not in _FORMS:
-        raise Refused("permerror", "unknown form")
+        raise Refused(PERMERROR, "unknown form")
     names = tuple(name.strip().lower().encode() for name in tags.get("h", "").split(":"))
     if names == (b"",) or len(names) > NAMES:
-        raise Refused("permerror", "no fields, or too many, are named")
+        raise Refused(PERMERROR, "no fields, or too many, are named")
     if not tags.get("bh"):
-        raise Refused("permerror", "no bh=")
+        raise Refused(PERMERROR, "no bh=")
     return Signature(
         field=field,
         domain=common.domain,
@@ -159,7 +160,7 @@ def _base64(text: str) -> bytes:
     try:
         return b64decode(solid(text), validate=True)
     except (NotBase64, ValueError):
-        raise Refused("permerror", "not base64") from None
+        raise Refused(PERMERROR, "not base64") from None
 
 
 def _number(tags: dict[str, str], name: str) -> int | None:
@@ -169,7 +170,7 @@ def _number(tags: dict[str, str], name: str) -> int | None:
     if not (
         (text.isascii() and text.isdigit() and len(text) <= 12) or (name == "l" and text.isdigit() and len(text) <= 76)
     ):
-        raise Refused("permerror", f"{name}= is no number")
+        raise Refused(PERMERROR, f"{name}= is no number")
     return int(text)
 
 
@@ -179,23 +180,23 @@ def _number(tags: dict[str, str], name: str) -> int | None:
 def key(record: str, signature: Signature) -> "RSAPublicKey | Ed25519PublicKey":
     """The public key that a record in the DNS holds (RFC 6376 section 3.6.1). Raises Refused."""
     if len(record) > RECORD:
-        raise Refused("permerror", "the key's record is too long")
+        raise Refused(PERMERROR, "the key's record is too long")
     try:
         tags = tag_list.parse(record)
     except Malformed as error:
-        raise Refused("permerror", f"the key's record: {error}") from None
+        raise Refused(PERMERROR, f"the key's record: {error}") from None
     if tags.get("v", "DKIM1") != "DKIM1":
-        raise Refused("permerror", "the key's record has an unknown version")
+        raise Refused(PERMERROR, "the key's record has an unknown version")
     if tags.get("k", "rsa").lower() != signature.algorithm:
-        raise Refused("permerror", "the key is of another algorithm")
+        raise Refused(PERMERROR, "the key is of another algorithm")
     if "h" in tags and "sha256" not in solid(tags["h"]).lower().split(":"):
-        raise Refused("permerror", "the key is not for SHA-256")
+        raise Refused(PERMERROR, "the key is not for SHA-256")
     if not {"*", "email"} & set(solid(tags.get("s", "*")).lower().split(":")):
-        raise Refused("permerror", "the key is not for mail")
+        raise Refused(PERMERROR, "the key is not for mail")
     if "s" in solid(tags.get("t", "")).split(":") and signature.identity not in ("", signature.domain):
-        raise Refused("permerror", "the key is not for subdomains")
+        raise Refused(PERMERROR, "the key is not for subdomains")
     if not (text := tags.get("p")):
-        raise Refused("permerror", "the key was revoked" if "p" in tags else "the record has no key")
+        raise Refused(PERMERROR, "the key was revoked" if "p" in tags else "the record has no key")
     return _public_key(_base64(text), signature.algorithm)
 
 
@@ -210,13 +211,13 @@ def _public_key(octets: bytes, algorithm: str) -> "RSAPublicKey | Ed25519PublicK
             return Ed25519PublicKey.from_public_bytes(octets)  # RFC 8463 section 4
         found = load_der_public_key(octets)  # SubjectPublicKeyInfo, or the bare key that RFC 6376's ABNF has
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise Refused("permerror", "the key cannot be read") from None
+        raise Refused(PERMERROR, "the key cannot be read") from None
     if not isinstance(found, RSAPublicKey):
-        raise Refused("permerror", "the key is of another algorithm")
+        raise Refused(PERMERROR, "the key is of another algorithm")
     if not SHORTEST_KEY <= found.key_size <= LONGEST_KEY:
-        raise Refused("policy", f"a key of {found.key_size} bits")
+        raise Refused(POLICY, f"a key of {found.key_size} bits")
     if found.public_numbers().e.bit_length() > EXPONENT_BITS:
-        raise Refused("policy", "the key's exponent is too long")
+        raise Refused(POLICY, "the key's exponent is too long")
     return found
 
 
@@ -230,14 +231,14 @@ def judge(signature: Signature, record: str, fields: Fields, body: tuple[bytes, 
     except Refused as error:
         return error.judgement
     if signature.expires is not None and signature.expires < now:
-        return Judgement("fail", "expired")
+        return Judgement(FAIL, "expired")
     digest, length = body
     if signature.length is not None and signature.length != length:
         if signature.length > length:
-            return Judgement("fail", "the body is shorter than what was signed")
-        return Judgement("policy", "a part of the body is not signed")
+            return Judgement(FAIL, "the body is shorter than what was signed")
+        return Judgement(POLICY, "a part of the body is not signed")
     if digest != signature.body:
-        return Judgement("fail", "the body was changed")
+        return Judgement(FAIL, "the body was changed")
     signed = fields.covered(signature.names, in_relaxed_form=signature.relaxed_header)
     return verify(public, signature, signed + unsigned(signature.field, in_relaxed_form=signature.relaxed_header))
 
@@ -257,8 +258,8 @@ def verify(public: "RSAPublicKey | Ed25519PublicKey", signature: Signature, octe
             digest.update(octets)
             public.verify(signature.value, digest.finalize())
     except InvalidSignature:
-        return Judgement("fail", "the header was changed, or another key has signed")
-    return Judgement("pass")
+        return Judgement(FAIL, "the header was changed, or another key has signed")
+    return Judgement(PASS)
 
 
 def unsigned(field: Field, *, in_relaxed_form: bool) -> bytes:

@@ -5,7 +5,6 @@ from msgspec import Struct
 PASS = "pass"  # noqa: S105 -- no password
 FAIL = "fail"
 NONE = "none"
-NEUTRAL = "neutral"
 POLICY = "policy"
 TEMPERROR = "temperror"
 PERMERROR = "permerror"

@@ -13,7 +13,6 @@ from twisted.internet.threads import deferToThreadPool
 
 from emailgency.model.errors import Temporary
 from emailgency.model.story import Story
-from emailgency.store.ledger.facts import about
 from emailgency.store.ledger.file import facts_of, happening_of
 from emailgency.store.ledger.ledger import Ledger
 
@@ -51,10 +50,6 @@ class LedgerSearch:
         """The newest first, at most `limit`."""
         stories: list[Story] = await self._in_thread(find, self.ledger.path(customer), query)
         return stories
-
-    async def because_of(self, customer: str, id: str) -> list[Story]:
-        """What was written because of a message, and the copies made of it."""
-        return await self.find(customer, Query(parties=frozenset({about(id)})))
 
     async def customers(self) -> list[str]:
         """Those with a ledger."""
