@@ -5,7 +5,7 @@ from typing import Any
 from twisted.logger import Logger, LogLevel
 from twisted.trial.unittest import TestCase
 
-from emailgency.store.last_logins import LastLogins
+from emailgency.store.last_logins import LastLogin, LastLogins
 from emailgency.store.once import Once
 from emailgency.store.recent_errors import RecentErrors
 from tests.support.asynchronous import until
@@ -70,6 +70,11 @@ class RememberedTests(TestCase):
         self.real.redis.kill()
         await until(lambda: not self.redis.connected)
         logins.note("m1", "imap")
+        self.real.redis.start()
+        await until(lambda: self.redis.connected)
+        assert await logins.of("m1") is None
+        logins.note("m1", "pop3")
+        assert await logins.of("m1") == LastLogin(1.0, "pop3")
 
     async def test_what_was_told_is_told_once_until_it_is_forgotten(self) -> None:
         once = Once(self.redis)
