@@ -4,12 +4,12 @@ import os
 import sys
 from typing import Any
 
-from emailgency.assembly.console import SERVICE, ConsoleParts
+from emailgency.assembly.console import ConsoleParts
 from emailgency.assembly.in_hand import pending_in_hand
+from emailgency.assembly.live_web import LiveWeb
 from emailgency.flows.accounts.api_tokens import ApiTokens
 from emailgency.flows.accounts.customer_accounts import CustomerAccounts
 from emailgency.flows.accounts.domain_settings import DomainSettings
-from emailgency.flows.accounts.invitations import Invitations
 from emailgency.flows.accounts.passwords import Passwords
 from emailgency.flows.addresses.address_deeds import AddressDeeds
 from emailgency.flows.addresses.addresses import Addresses
@@ -23,7 +23,6 @@ from emailgency.flows.pending.pending_letters import PendingLetters
 from emailgency.flows.pending.pending_message import PendingMessages
 from emailgency.flows.pending.pending_view import PendingView
 from emailgency.flows.pending.server_view import ServerView
-from emailgency.flows.relaying.hand_over import HandOver
 from emailgency.flows.relaying.transport_check import TransportCheck
 from emailgency.servers.imap.limits import new_folders
 from emailgency.servers.web.api.api import Api
@@ -35,14 +34,10 @@ from emailgency.servers.web.api.name_operations import NameOperations
 from emailgency.servers.web.api.operation import Operation
 from emailgency.servers.web.api.pending_operations import PendingOperations
 from emailgency.servers.web.api.token_operations import TokenOperations
-from emailgency.servers.web.console.console import ROOT
-from emailgency.servers.web.console.pages import Pages
-from emailgency.servers.web.console.password_letters import PasswordLetters
 from emailgency.settings import Settings
 from emailgency.store.audit import Audit
 from emailgency.store.bulk_results import BulkResults
 from emailgency.store.disk import room
-from emailgency.store.password_links import PasswordLinks
 from emailgency.store.token_uses import TokenUses
 
 SUBJECTS: tuple[Any, ...] = (
@@ -55,7 +50,7 @@ SUBJECTS: tuple[Any, ...] = (
 )
 
 
-def api(parts: ConsoleParts, reactor: Any, settings: Settings, https_port: int) -> Api:
+def api(parts: ConsoleParts, reactor: Any, settings: Settings, live: LiveWeb) -> Api:
     """What HTTPS answers below /eg/api/."""
     directory, clock = parts.directory, parts.clock
     assert parts.candidates is not None  # awake before the web
@@ -71,15 +66,6 @@ def api(parts: ConsoleParts, reactor: Any, settings: Settings, https_port: int) 
     servers = ServerView(parts.relay, parts.incidents, lambda: room(settings.data, settings.disk), clock)
     tokens = ApiTokens(directory, TokenUses(parts.redis, clock), parts.login, clock)
     rules = HoldRules(accounts, clock)
-    invitations = Invitations(
-        directory,
-        passwords,
-        PasswordLinks(parts.redis, clock),
-        HandOver(parts.exchanges, parts.relay, parts.means, parts.signing),
-        PasswordLetters(Pages(SERVICE), ROOT, https_port),
-        settings.host_name,
-        settings.web.password_links,
-    )
     subjects: tuple[Any, ...] = (
         TokenOperations(directory, tokens),
         MailboxOperations(
@@ -88,7 +74,7 @@ def api(parts: ConsoleParts, reactor: Any, settings: Settings, https_port: int) 
             passwords,
             MailboxStatus(directory, parts.folders),
             forget,
-            invitations,
+            live.invitations,
             parts.login,
             clock,
         ),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from emailgency.assembly.in_hand import pending_in_hand
+from emailgency.assembly.live_web import SERVICE, LiveWeb
 from emailgency.assembly.notices import contacts
 from emailgency.assembly.operator_panels import operator_panels
 from emailgency.flows.accounts.access import MailAccess
@@ -12,7 +13,6 @@ from emailgency.flows.accounts.api_tokens import ApiTokens
 from emailgency.flows.accounts.customer_accounts import CustomerAccounts
 from emailgency.flows.accounts.domain_claims import DomainClaims
 from emailgency.flows.accounts.domain_settings import DomainSettings
-from emailgency.flows.accounts.invitations import Invitations
 from emailgency.flows.accounts.login import Login
 from emailgency.flows.accounts.passwords import Passwords
 from emailgency.flows.addresses.address_deeds import AddressDeeds
@@ -50,7 +50,7 @@ from emailgency.servers.web.console.assistant_panel import AssistantPanel
 from emailgency.servers.web.console.audit_panel import AuditPanel
 from emailgency.servers.web.console.candidate_panel import CandidatePanel
 from emailgency.servers.web.console.captcha_panel import CaptchaPanel
-from emailgency.servers.web.console.console import ROOT, Console
+from emailgency.servers.web.console.console import Console
 from emailgency.servers.web.console.contacts_panel import ContactsPanel
 from emailgency.servers.web.console.dns_panel import DnsPanel
 from emailgency.servers.web.console.domain_names_panel import DomainNamesPanel
@@ -61,7 +61,6 @@ from emailgency.servers.web.console.mailboxes_panel import MailboxesPanel
 from emailgency.servers.web.console.names_panel import NamesPanel
 from emailgency.servers.web.console.overview_panel import OverviewPanel
 from emailgency.servers.web.console.pages import Pages
-from emailgency.servers.web.console.password_letters import PasswordLetters
 from emailgency.servers.web.console.password_panel import PasswordPanel
 from emailgency.servers.web.console.pending_panel import PendingPanel
 from emailgency.servers.web.console.results_panel import ResultsPanel
@@ -71,7 +70,6 @@ from emailgency.servers.web.console.where_panel import OperatorWherePanel, Where
 from emailgency.settings import Settings
 from emailgency.store.audit import Audit
 from emailgency.store.bulk_results import BulkResults
-from emailgency.store.captchas import Captchas
 from emailgency.store.certificates import Certificates
 from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
@@ -79,16 +77,12 @@ from emailgency.store.disk import room
 from emailgency.store.folders import Folders
 from emailgency.store.ledger.ledger import Ledger
 from emailgency.store.ledger.search import LedgerSearch
-from emailgency.store.password_links import PasswordLinks
 from emailgency.store.recent_errors import RecentErrors
 from emailgency.store.redis import Redis
 from emailgency.store.secret import Secret
 from emailgency.store.spool import Spool
 from emailgency.store.tallies import Tallies
 from emailgency.store.token_uses import TokenUses
-from emailgency.store.web_sessions import WebSessions
-
-SERVICE = "Emailgency"
 
 
 class ConsoleParts(Protocol):
@@ -120,7 +114,9 @@ class ConsoleParts(Protocol):
     tallies: Tallies
 
 
-def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailAccess, https_port: int) -> Console:
+def console(
+    parts: ConsoleParts, reactor: Any, settings: Settings, live: LiveWeb, access: MailAccess, https_port: int
+) -> Console:
     """What HTTPS answers below /eg/."""
     directory, login = parts.directory, parts.login
     assert parts.drift is not None
@@ -128,9 +124,8 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
     assert parts.candidates is not None  # awake before the web
     addresses = Addresses(directory, settings.operator)
     passwords = Passwords(directory, parts.credentials)
-    captchas = Captchas(parts.redis, settings.web.captcha)
     status = MailboxStatus(directory, parts.folders)
-    sessions = WebSessions(parts.redis, parts.clock, settings.web.session)
+    sessions, captchas, invitations = live.sessions, live.captchas, live.invitations
     forget = ForgetMail(reactor, parts.folders, lambda: new_folders(settings.imap))
     deeds = AddressDeeds(directory, addresses, parts.candidates, forget)
     bulk = Bulk(directory, MailBack(directory, parts.folders, forget), BulkResults(parts.redis), parts.clock)
@@ -149,15 +144,6 @@ def console(parts: ConsoleParts, reactor: Any, settings: Settings, access: MailA
     pages = Pages(SERVICE)
     hand_over = HandOver(parts.exchanges, parts.relay, parts.means, parts.signing)
     trust = TrustTest(parts.look, hand_over, parts.signing, parts.clock, reactor)
-    invitations = Invitations(
-        directory,
-        passwords,
-        PasswordLinks(parts.redis, parts.clock),
-        hand_over,
-        PasswordLetters(pages, ROOT, https_port),
-        settings.host_name,
-        settings.web.password_links,
-    )
     where = Where(directory, LedgerSearch(reactor, parts.ledger))
     panels = (
         WherePanel(reactor, directory, where, parts.clock),

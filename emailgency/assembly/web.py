@@ -1,13 +1,16 @@
 """The web for everybody, put together; loaded last, since Klein takes 0.13 s of CPU to import."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from emailgency.assembly.api import api
 from emailgency.assembly.console import ConsoleParts, console
+from emailgency.assembly.live_web import live_web
 from emailgency.flows.accounts.access import MailAccess
 from emailgency.listening import Bound
+from emailgency.servers.web.limits import Web
 from emailgency.servers.web.mail_programs import MailPrograms
 from emailgency.servers.web.public import Public
 from emailgency.servers.web.site import PublicSite
@@ -27,11 +30,15 @@ def public_site(parts: Parts, reactor: Any, settings: Settings, bound: dict[str,
     listening = {service: one.addresses[0][1] for service, one in bound.items() if one.addresses}
     access = MailAccess(parts.directory, listening, settings.access)
     public = Public(access)
+    followers: list[Callable[[Web], None]] = []
     MailPrograms(access, listening.get("https", 443)).put_on(public.app)
     if "https" in listening:
-        api(parts, reactor, settings, listening["https"]).put_on(public.app)
-        console(parts, reactor, settings, access, listening["https"]).put_on(public.app)
-    return PublicSite(public.app.resource(), reactor, settings.web)
+        live = live_web(parts, settings, listening["https"])
+        programs = api(parts, reactor, settings, live)
+        programs.put_on(public.app)
+        console(parts, reactor, settings, live, access, listening["https"]).put_on(public.app)
+        followers += [live.adopt, lambda web: programs.adopt(web.api)]
+    return PublicSite(public.app.resource(), reactor, settings.web, followers)
 
 
 def under_tls(site: PublicSite, certificates: Certificates) -> TLSMemoryBIOFactory:

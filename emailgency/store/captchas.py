@@ -50,12 +50,12 @@ class Captchas:
     """Raises Temporary while Redis is away."""
 
     def __init__(self, redis: Redis, settings: CaptchaSettings) -> None:
+        self.settings = settings
         self._redis = redis
-        self._settings = settings
 
     async def pose(self, action: str, ip: str) -> str:
         """The token of a new one; "": this network has had too many."""
-        if await self._count(f"captchas:{network(ip)}", _HOUR) > self._settings.per_network:
+        if await self._count(f"captchas:{network(ip)}", _HOUR) > self.settings.per_network:
             return ""
         token = secrets.token_urlsafe(32)
         captcha = Captcha(action, "".join(secrets.choice("0123456789") for _ in range(LENGTH)))
@@ -86,10 +86,10 @@ class Captchas:
 
     async def wanted(self, name: str, ip: str) -> bool:
         """Whether the next login has to type digits: so many have failed, from there or for that name."""
-        if not self._settings.after:
+        if not self.settings.after:
             return True
         counts = [await self._redis.execute("GET", key) for key in _troubles(name, ip)]
-        return any(count is not None and int(count) >= self._settings.after for count in counts)
+        return any(count is not None and int(count) >= self.settings.after for count in counts)
 
     async def _count(self, key: str, lifetime: int) -> int:
         return int(await self._redis.run(_COUNT, [key], [str(lifetime)]))

@@ -1,10 +1,15 @@
 """Digits to type: when they are asked for, and what programs try instead of typing them (attack row 35)."""
 
+import signal
+from hashlib import sha256
+
 import pytest
 
-from emailgency.servers.web.console.console import CHALLENGE
+from emailgency.servers.web.console.console import CHALLENGE, COOKIE
+from emailgency.store.redis_reading import reading_url
+from tests.support.api import Program
 from tests.support.browser import Browser
-from tests.support.captcha import digits, seen
+from tests.support.captcha import ask_link, digits, seen
 from tests.support.server import Server
 
 PASSWORD = "Correct-horse1"
@@ -95,3 +100,29 @@ def test_attack_35_trouble_follows_the_account_and_pictures_end_for_a_network(
     pictures = [stranger.octets("/captcha/picture") for _ in range(13)]
     assert pictures == [("image/png", b"\x89PNG")] * 12 + [("", b"")]
     assert digits(server, shown)  # the others are still there until they are too old
+
+
+def test_new_settings_of_the_web_are_taken_on_by_the_console_and_the_api(server: Server, stranger: Browser) -> None:
+    made = server.command("token add", address=NAME, name="x")
+    asker = Program(server.ports["https"], made["token"])
+    assert stranger.get("/forgotten").status == 200
+    assert FIELD not in stranger.get("/login").text
+    assert [asker.ask("GET", "/me").status for _ in range(3)] == [200] * 3
+    web = {
+        "captcha": {"after": 0},
+        "api": {"per_second": 0.001, "at_once": 1},
+        "password_links": {"total": 1},
+        "session": {"idle": 600},
+    }
+    server.configure({"web": web})
+    server.signal(signal.SIGHUP)
+    server.wait(lambda: "settings read again" in server.log())
+    assert FIELD in stranger.get("/login").text
+    assert [asker.ask("GET", "/me").status for _ in range(2)] == [200, 429]
+    asked = [ask_link(server, stranger, "nobody@x.example").status for _ in range(2)]
+    assert asked == [200, 429]
+    stranger.get("/login")
+    assert log_in(stranger, seen(server, stranger)) == 303
+    with reading_url(f"unix://{server.data}/redis/socket") as redis:
+        token = stranger.cookies[COOKIE]
+        assert 0 < redis.ask("TTL", f"session:{sha256(token.encode()).hexdigest()}") <= 600

@@ -64,9 +64,19 @@ class Invitations:
         self._hand_over = hand_over
         self._write = write
         self._host_name = host_name
+        self._by_address, self._by_mailbox, self._by_network, self._all = (Rates(0, 0) for _ in range(4))
+        self.adopt(settings)
+
+    def adopt(self, settings: PasswordLinkSettings) -> None:
+        """These settings from now on; links that were mailed are good for as long as they were told."""
         self._settings = settings
-        self._by_address, self._by_mailbox = (_hourly(settings.per_address) for _ in range(2))
-        self._by_network, self._all = _hourly(settings.per_network), _hourly(settings.total)
+        for rates, count in (
+            (self._by_address, settings.per_address),
+            (self._by_mailbox, settings.per_address),
+            (self._by_network, settings.per_network),
+            (self._all, settings.total),
+        ):
+            rates.per_second, rates.at_once = count / HOUR, count
 
     async def invite(self, author: Author, customer: str, addresses: Sequence[Address], now: float) -> list[Sent]:
         """One result an address. Invalid: one of them is no mailbox, and nobody was invited."""
@@ -164,7 +174,3 @@ class Invitations:
         if isinstance(entry, Alias):
             entry = await self._directory.mailbox(entry.mailbox)
         return entry if isinstance(entry, Mailbox) else None
-
-
-def _hourly(count: int) -> Rates:
-    return Rates(count / HOUR, count)

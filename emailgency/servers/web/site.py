@@ -6,6 +6,7 @@ follows from the host he names.
 """
 
 import re
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
@@ -93,17 +94,27 @@ class PublicSite(Site):
     displayTracebacks = False
     noisy = False
 
-    def __init__(self, root: IResource, reactor: IReactorTime, settings: Web) -> None:
+    def __init__(
+        self,
+        root: IResource,
+        reactor: IReactorTime,
+        settings: Web,
+        followers: Sequence[Callable[[Web], None]] = (),
+    ) -> None:
+        """`followers` take on the same settings."""
         super().__init__(root, requestFactory=PublicRequest, timeout=settings.idle_seconds, reactor=reactor)
         self.reactor_time = reactor
         self.connections: Connections[Channel] = Connections(settings.connections, reactor)
+        self._followers = tuple(followers)
         self.adopt(settings)
 
     def adopt(self, settings: Web) -> None:
-        """These settings from now on, for new connections."""
+        """These settings from now on; those of connections for new ones."""
         self.settings = settings
         self.connections.limits = settings.connections
         self.timeOut = settings.idle_seconds
+        for follow in self._followers:
+            follow(settings)
 
     def getResourceFor(self, request: Request) -> IResource:
         """Called last before a resource is asked to answer: Twisted has named itself by then."""

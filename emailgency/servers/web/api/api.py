@@ -67,10 +67,14 @@ class Api:
         self.operations = tuple(operations)
         self._document = document
         self._clock = clock
-        self._settings = settings
-        self._rates = Rates(settings.per_second, settings.at_once)
-        self._failures = Rates(settings.failures / 3600, settings.failures)
+        self._rates, self._failures = Rates(0, 0), Rates(0, 0)
+        self.adopt(settings)
         self._patterns = [(one.method, re.compile(ROOT + re.sub("<[a-z]+>", "[^/]+", one.path))) for one in operations]
+
+    def adopt(self, settings: ApiSettings) -> None:
+        """These settings from now on."""
+        self._rates.per_second, self._rates.at_once = settings.per_second, settings.at_once
+        self._failures.per_second, self._failures.at_once = settings.failures / 3600, settings.failures
 
     def put_on(self, app: Klein) -> None:
         """Answer for every path below /eg/api/."""
