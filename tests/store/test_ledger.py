@@ -333,3 +333,28 @@ def test_files_are_private(tmp_path):
     assert os.stat(path).st_mode & 0o777 == 0o600
     with sqlite3.connect(path) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_what_was_added_while_somebody_reads_is_on_stable_storage_all_the_same(tmp_path, monkeypatch):
+    path, synced = f"{tmp_path}/ledger/a.sqlite", []
+    shelf = Shelf(str(tmp_path), Bounds(36_500, 1 << 30, 1 << 30))
+    filled(shelf, "a", 3, 1_000_000)
+    shelf.settle()
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM message").fetchone() == (3,)
+    filled(shelf, "a", 3, 2_000_000)
+    fsync = os.fsync
+
+    def noted(descriptor):
+        fsync(descriptor)
+        synced.append(os.path.realpath(f"/proc/self/fd/{descriptor}"))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    shelf.settle()
+    assert synced == [os.path.realpath(f"{path}-wal")]  # SQLite itself moves nothing under a reader, and syncs nothing
+    reader.close()
+    filled(shelf, "a", 3, 3_000_000)
+    shelf.settle()
+    assert len(synced) == 1  # now it has
+    shelf.close()

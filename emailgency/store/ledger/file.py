@@ -36,6 +36,7 @@ class LedgerFile:
     """Made when it is not there. Raises sqlite3.Error, OSError."""
 
     def __init__(self, path: str) -> None:
+        self._path = path
         self._database = sqlite3.connect(path, timeout=5.0, isolation_level=None)
         try:
             os.chmod(path, 0o600)
@@ -131,10 +132,20 @@ class LedgerFile:
         return int((pages - free) * size)
 
     def settle(self) -> None:
-        """All that was added is on stable storage when this returns, unless a reader is in the midst of it."""
-        busy, _, _ = self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        """All that was added is on stable storage when this returns. Raises sqlite3.OperationalError: not yet."""
+        busy, written, moved = self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         if busy:
-            raise sqlite3.OperationalError("somebody reads: later")
+            raise sqlite3.OperationalError("somebody else is at it: later")
+        if moved < written:  # somebody reads what was there before: SQLite has synced nothing, and says no word of it
+            self._sync_log()
+
+    def _sync_log(self) -> None:
+        """SQLite locks nothing in this file, or closing it would give its locks away."""
+        descriptor = os.open(f"{self._path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def close(self) -> None:
         self._database.close()
