@@ -1,4 +1,4 @@
-"""The pages for everybody, without a login: the settings that mail programs look for.
+"""What mail programs look for, for everybody, without a login; console and API stand on the same application.
 
 Thunderbird asks autoconfig.<domain>/mail/config-v1.1.xml?emailaddress=… and <domain>/.well-known/autoconfig/…, by
 HTTPS and by HTTP; other programs ask the same. An administrator points the name `autoconfig` of his domain at us.
