@@ -17,7 +17,7 @@ def listed() -> list[str]:
 
 
 def rows_of(text: str) -> Iterator[str]:
-    """The ends of a span stand for it: all between them are of one letter and listed in order."""
+    """Of a span, such as A1-A5, both ends."""
     for found in PRODUCT.findall(text):
         yield from re.findall(r"[A-G]\d+", found)
     for found in ATTACK.findall(text):
