@@ -58,10 +58,14 @@ class PolicyPages:
             raise Temporary(f"{host} is silent") from None
 
     async def _fetch(self, host: str, ip: str) -> bytes | None:
-        agent = Agent.usingEndpointFactory(self._reactor, _Endpoints(self._reactor, host, ip, self._trust))
-        url = f"https://{host}:{self._port}/.well-known/mta-sts.txt"
+        url = f"https://{host}:{self._port}/.well-known/mta-sts.txt".encode()
         try:
-            response: IResponse = await agent.request(b"GET", url.encode(), Headers({b"User-Agent": [b"Emailgency"]}))
+            options = optionsForClientTLS(host, self._trust)
+        except ValueError:  # UnicodeError as well: foo_bar.example, which is in the DNS, and in no certificate
+            return None
+        agent = Agent.usingEndpointFactory(self._reactor, _Endpoints(self._reactor, ip, options))
+        try:
+            response: IResponse = await agent.request(b"GET", url, Headers({b"User-Agent": [b"Emailgency"]}))
         except ResponseFailed as error:
             if any(reason.check(SSL.Error, VerificationError) for reason in error.reasons):
                 return None  # the certificate is not for this name, or nobody we know vouches for it
@@ -83,16 +87,14 @@ class PolicyPages:
 class _Endpoints:
     """To one address that was looked at, by the name it was found under."""
 
-    def __init__(self, reactor: NetReactor, host: str, ip: str, trust: Any) -> None:
+    def __init__(self, reactor: NetReactor, ip: str, options: Any) -> None:
         self._reactor = reactor
-        self._host = host
         self._ip = ip
-        self._trust = trust
+        self._options = options  # the name is in them
 
     def endpointForURI(self, uri: Any) -> IStreamClientEndpoint:
         kind = TCP6ClientEndpoint if ":" in self._ip else TCP4ClientEndpoint
-        options = optionsForClientTLS(self._host, self._trust)
-        return wrapClientTLS(options, kind(self._reactor, self._ip, uri.port))
+        return wrapClientTLS(self._options, kind(self._reactor, self._ip, uri.port))
 
 
 class _Body(Protocol):

@@ -207,6 +207,24 @@ class DriftGuardTests(TestCase):
         assert len(self.told) == 1
         self.flushLoggedErrors(ZeroDivisionError)
 
+    async def test_a_domain_that_cannot_be_looked_at_keeps_nothing_from_the_others(self) -> None:
+        policies = self.case.policies
+
+        async def policy(domain: str) -> bytes | None:
+            if domain == "faulty.zz":
+                raise UnicodeError("no name of a host")
+            return policies.get(domain)
+
+        self.patch(self.case.look, "_policy", policy)
+        self.case.zone["_mta-sts.faulty.zz", "TXT"] = ['"v=STSv1; id=1"']
+        await self.case.accounts.set(AUTHOR, self.customer.id, domain_aliases=("faulty.zz",))
+        other = await self.case.customer("more.zz")
+        self.case.publish("more.zz")
+        await self.guard.turn()
+        assert self.guard.history.last(other.id, "more.zz", "mx").standing is Standing.GOOD
+        assert self.mx().standing is Standing.GOOD
+        assert len(self.flushLoggedErrors(UnicodeError)) == 1
+
     async def test_history_is_bounded(self) -> None:
         self.patch(dns_history, "CHANGES", 3)
         guard = self.fresh()

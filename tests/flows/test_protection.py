@@ -205,6 +205,19 @@ class MtaSts(ProtectionCase):
         self.server.capabilities = CAPABILITIES
         await self.taken(secure=False)
 
+    async def test_a_fault_of_ours_with_one_domain_keeps_no_mail(self):
+        async def fetch(domain):
+            fetched.append(domain)
+            raise UnicodeError("no name of a host")
+
+        fetched = []
+        self.patch(self.sts, "_fetch", fetch)
+        self.go()
+        await self.taken()
+        assert (await self.sts.of("far.zz")).fault == "sts-policy-fetch-error"
+        assert fetched == ["far.zz"]
+        assert len(self.flushLoggedErrors(UnicodeError)) == 1
+
     async def test_many_who_ask_at_once_ask_once(self):
         found = [Deferred.fromCoroutine(self.sts.of("far.zz")) for _ in range(10)]
         for one in found:

@@ -86,6 +86,12 @@ class PolicyPageTests(TestCase):
         assert await self.pages.get("other.zz") is None
         assert self.page.asked == []
 
+    async def test_a_name_no_certificate_can_have_has_no_policy(self) -> None:
+        for name in ("foo_bar.zz", "-foo.zz", "xn--a.zz"):
+            self.dns.zone[f"mta-sts.{name}", "A"] = ["127.0.0.1"]
+            assert await self.pages.get(name) is None
+        assert self.page.asked == []
+
     async def test_trouble_there_is_no_answer(self) -> None:
         self.page.status = 503
         await self.temporary("mydomain.zz")

@@ -81,10 +81,12 @@ class DriftGuard:
             self._due[id, domain] = now + self.settings.interval * (0.9 + 0.2 * self._chance())
             try:
                 customer = await self._directory.customer(id)
+                if domain in _names(customer):
+                    await self.check(customer, domain)
             except (Gone, Temporary):
                 continue  # the next list does not have him, or the directory is away
-            if domain in _names(customer):
-                await self.check(customer, domain)
+            except Exception:  # one domain that is beyond us keeps nobody from the others
+                self._log.failure("{domain} is not watched now", domain=ascii(domain))
 
     async def check(self, customer: Customer, domain: str) -> list[Finding]:
         """Look at one of his names now, and remember what was seen."""

@@ -100,6 +100,9 @@ class Sts:
         except Temporary as error:
             self._log.info("MTA-STS policy of {domain}: {reason}", domain=domain, reason=str(error))
             text = policy = None
+        except Exception:  # what nobody foresaw of one domain keeps no mail
+            self._log.failure("MTA-STS policy of {domain} cannot be fetched", domain=ascii(domain))
+            text = policy = None
         if text is None or policy is None:
             if len(self._failed) >= _FAILURES:
                 self._failed.clear()
