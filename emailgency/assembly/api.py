@@ -7,6 +7,7 @@ from typing import Any
 from emailgency.assembly.console import ConsoleParts
 from emailgency.assembly.in_hand import pending_in_hand
 from emailgency.assembly.live_web import LiveWeb
+from emailgency.assembly.mailboxes import folders_of_now
 from emailgency.flows.accounts.api_tokens import ApiTokens
 from emailgency.flows.accounts.customer_accounts import CustomerAccounts
 from emailgency.flows.accounts.domain_settings import DomainSettings
@@ -24,7 +25,6 @@ from emailgency.flows.pending.pending_message import PendingMessages
 from emailgency.flows.pending.pending_view import PendingView
 from emailgency.flows.pending.server_view import ServerView
 from emailgency.flows.relaying.transport_check import TransportCheck
-from emailgency.servers.imap.limits import new_folders
 from emailgency.servers.web.api.api import Api
 from emailgency.servers.web.api.candidate_operations import CandidateOperations
 from emailgency.servers.web.api.document import document
@@ -56,7 +56,7 @@ def api(parts: ConsoleParts, reactor: Any, settings: Settings, live: LiveWeb) ->
     assert parts.candidates is not None  # awake before the web
     addresses = Addresses(directory, settings.operator)
     passwords = Passwords(directory, parts.credentials)
-    forget = ForgetMail(reactor, parts.folders, lambda: new_folders(settings.imap))
+    forget = ForgetMail(reactor, parts.folders, folders_of_now(parts, settings))
     bulk = Bulk(directory, MailBack(directory, parts.folders, forget), BulkResults(parts.redis), clock)
     letters = PendingLetters(reactor, parts.spool, PendingView(parts.relay, parts.outbound))
     pending = PendingMessages(parts.relay, parts.outbound, parts.spool, letters)

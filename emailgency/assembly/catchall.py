@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from emailgency.assembly.mailboxes import folders_of_now
 from emailgency.flows.addresses.addresses import Addresses
 from emailgency.flows.addresses.candidates import TIDY, CandidateFlow
 from emailgency.flows.addresses.drop_for_address import DropForAddress
 from emailgency.flows.relaying.incidents import Incidents
 from emailgency.flows.relaying.relay import RelayFlow
-from emailgency.servers.imap.limits import new_folders
+from emailgency.servers.imap.server import ImapServer
 from emailgency.settings import Settings
 from emailgency.store.directory import Directory
 from emailgency.store.folders import Folders
@@ -23,6 +24,7 @@ class Parts(Protocol):
     clock: Callable[[], float]
     directory: Directory
     folders: Folders
+    imap: ImapServer | None
     incidents: Incidents
     relay: RelayFlow
     spool: Spool
@@ -37,5 +39,5 @@ def candidate_flow(parts: Parts, reactor: Any, settings: Settings) -> CandidateF
         parts.folders,
         parts.incidents,
         DropForAddress(parts.relay, parts.spool),
-        lambda: new_folders(settings.imap),
+        folders_of_now(parts, settings),
     )

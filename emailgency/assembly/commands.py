@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from emailgency.assembly.in_hand import pending_in_hand
+from emailgency.assembly.mailboxes import folders_of_now
 from emailgency.flows.accounts.api_tokens import ApiTokens
 from emailgency.flows.accounts.customer_accounts import CustomerAccounts
 from emailgency.flows.accounts.domain_claims import DomainClaims
@@ -52,7 +53,6 @@ from emailgency.servers.control.server_commands import ServerCommands
 from emailgency.servers.control.token_commands import TokenCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
 from emailgency.servers.control.where_commands import WhereCommands
-from emailgency.servers.imap.limits import new_folders
 from emailgency.servers.imap.server import ImapServer
 from emailgency.settings import Settings
 from emailgency.store.credentials import Credentials
@@ -106,9 +106,7 @@ def commands(parts: Parts, reactor: Any, settings: Settings) -> Commands:
     view = PendingView(parts.relay, parts.outbound)
     letters = PendingLetters(reactor, parts.spool, view)
     servers = ServerView(parts.relay, parts.incidents, lambda: room(settings.data, settings.disk), parts.clock)
-    forget = ForgetMail(
-        reactor, parts.folders, lambda: new_folders(parts.imap.settings if parts.imap else settings.imap)
-    )
+    forget = ForgetMail(reactor, parts.folders, folders_of_now(parts, settings))
     assert parts.drift is not None  # awake before the commands
     transports = TransportCheck(parts.exchanges, parts.egress)
     pending = PendingMessages(parts.relay, parts.outbound, parts.spool, letters)

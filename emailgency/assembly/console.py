@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from emailgency.assembly.in_hand import pending_in_hand
 from emailgency.assembly.live_web import SERVICE, LiveWeb
+from emailgency.assembly.mailboxes import folders_of_now
 from emailgency.assembly.notices import contacts
 from emailgency.assembly.operator_panels import operator_panels
 from emailgency.flows.accounts.access import MailAccess
@@ -45,7 +46,7 @@ from emailgency.flows.trust.signing import Signing
 from emailgency.flows.trust.trust_test import TrustTest
 from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
-from emailgency.servers.imap.limits import new_folders
+from emailgency.servers.imap.server import ImapServer
 from emailgency.servers.web.console.assistant_panel import AssistantPanel
 from emailgency.servers.web.console.audit_panel import AuditPanel
 from emailgency.servers.web.console.candidate_panel import CandidatePanel
@@ -101,6 +102,7 @@ class ConsoleParts(Protocol):
     exchanges: Exchanges
     flush: Flush
     folders: Folders
+    imap: ImapServer | None
     incidents: Incidents
     ledger: Ledger
     login: Login
@@ -126,7 +128,7 @@ def console(
     passwords = Passwords(directory, parts.credentials)
     status = MailboxStatus(directory, parts.folders)
     sessions, captchas, invitations = live.sessions, live.captchas, live.invitations
-    forget = ForgetMail(reactor, parts.folders, lambda: new_folders(settings.imap))
+    forget = ForgetMail(reactor, parts.folders, folders_of_now(parts, settings))
     deeds = AddressDeeds(directory, addresses, parts.candidates, forget)
     bulk = Bulk(directory, MailBack(directory, parts.folders, forget), BulkResults(parts.redis), parts.clock)
     view = PendingView(parts.relay, parts.outbound)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from emailgency.flows.accounts.login import Login
+from emailgency.servers.imap.limits import new_folders
+from emailgency.servers.imap.names import Name
 from emailgency.servers.imap.server import LOOK, ImapFactory, ImapServer
 from emailgency.servers.periodic import Periodic
 from emailgency.servers.pop3 import server as pop3
@@ -16,7 +18,7 @@ from emailgency.store.searching.backlog import Backlog
 from emailgency.store.storing.line import Storer
 from emailgency.store.summaries import Summaries
 
-__all__ = ["ImapFactory", "Pop3Factory", "imap_server", "pop3_server"]
+__all__ = ["ImapFactory", "Pop3Factory", "folders_of_now", "imap_server", "pop3_server"]
 
 
 class Parts(Protocol):
@@ -29,6 +31,17 @@ class Parts(Protocol):
     login: Login
     loops: list[Periodic]
     storer: Storer
+
+
+class WithImap(Protocol):
+    """Knows the settings that IMAP goes by."""
+
+    imap: ImapServer | None
+
+
+def folders_of_now(parts: WithImap, settings: Settings) -> Callable[[], list[Name]]:
+    """What tells the folders of a new mailbox: as IMAP has them since the last reload."""
+    return lambda: new_folders(parts.imap.settings if parts.imap else settings.imap)
 
 
 def imap_server(parts: Parts, reactor: Any, settings: Settings) -> ImapServer:

@@ -17,6 +17,7 @@ import pytest
 
 from emailgency.store.certificates import self_signed
 from emailgency.store.redis_server import find_program
+from tests.support.api import Program
 from tests.support.server import NotReady, Server
 from tests.support.users import another_user
 
@@ -241,6 +242,23 @@ def test_a_mailbox_that_is_wiped_after_a_reload_gets_the_folders_of_now(server: 
     server.command("wipe-mailbox", address="paul@mydomain.zz")
     shown = server.command("mailbox show", address="paul@mydomain.zz")
     assert [line["folder"] for line in shown["folders"]] == ["INBOX", "Kept"]
+
+
+def test_a_candidate_made_a_mailbox_after_a_reload_gets_the_folders_of_now(server: Server) -> None:
+    server.start()
+    customer(server)
+    with smtp(server) as client:
+        client.sendmail("bert@far.example", ["new.one@mydomain.zz"], "Subject: hello\r\n\r\nDear new one\r\n")
+    made = server.command("token add", address="postmaster@mydomain.zz", name="x")
+    asker = Program(server.ports["https"], made["token"])
+    server.configure({"imap": {"folders": {"Kept": ""}}})
+    server.signal(signal.SIGHUP)
+    server.wait(lambda: "settings read again" in server.log())
+    server.wait(lambda: asker.ask("POST", "/candidates/tidy") and asker.get("/candidates")["items"])
+    deed = {"kind": "candidate", "deed": "mailbox", "addresses": ["new.one"]}
+    assert asker.ask("POST", "/deeds", deed).status == 200
+    shown = server.command("mailbox show", address="new.one@mydomain.zz")
+    assert [(line["folder"], line["messages"]) for line in shown["folders"]] == [("INBOX", 1), ("Kept", 0)]
 
 
 def test_wrong_settings_at_reload_are_told_once_and_change_nothing(server: Server) -> None:
