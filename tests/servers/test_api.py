@@ -1,5 +1,6 @@
 """The JSON API: what its document says is what is served, to whom it may be, and nothing more."""
 
+import http.client
 import json
 import os
 import re
@@ -361,15 +362,15 @@ def test_attack_44_tokens_that_are_none_open_nothing(server: Server, token: str)
     assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="Emailgency"')
 
 
-def test_in_clear_no_token_is_looked_at(server: Server) -> None:
-    import http.client
-
+def test_in_clear_no_token_is_looked_at_and_nothing_is_told(server: Server) -> None:
     made = server.command("token add", address=PEOPLE["user"], name="x")
-    line = http.client.HTTPConnection("127.0.0.1", server.ports["http"], timeout=20)
     headers = {"Host": "mydomainzz.emailgency.zz", "Authorization": f"Bearer {made['token']}"}
-    line.request("GET", "/eg/api/v1/me", headers=headers)
-    assert line.getresponse().status == 403
-    line.close()
+    for path in ("/eg/api/v1/me", "/eg/api/openapi.json", "/eg/api/v1/nothing"):
+        line = http.client.HTTPConnection("127.0.0.1", server.ports["http"], timeout=20)
+        line.request("GET", path, headers=headers)
+        answer = Answer(line.getresponse())
+        line.close()
+        assert (problem(answer).status, problem(answer).detail[:10]) == (403, "Use HTTPS."), path
 
 
 def test_what_is_not_there_is_told_as_a_problem(server: Server, administrator: Program) -> None:

@@ -32,6 +32,8 @@ _QUERY = 4096  # octets behind the question mark
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _YEAR = b"max-age=31536000"
 
+Answering = Callable[..., "bytes | Deferred[bytes]"]  # of a request and what its path names
+
 
 class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """RFC 9457. `type` is about:blank: the status says it all; `detail` is for people."""
@@ -78,21 +80,20 @@ class Api:
 
     def put_on(self, app: Klein) -> None:
         """Answer for every path below /eg/api/."""
-        app.route("/eg/api/openapi.json", methods=["GET"])(self._describe)
+        app.route("/eg/api/openapi.json", methods=["GET"], endpoint="api document")(_prepared(self._describe))
         for number, operation in enumerate(self.operations):
             app.route(ROOT + operation.path, methods=[operation.method], endpoint=f"api {number}")(
                 self._serving(operation)
             )
-        app.route("/eg/api/<path:rest>", methods=list(_METHODS), endpoint="api nothing")(self._nothing)
+        app.route("/eg/api/<path:rest>", methods=list(_METHODS), endpoint="api nothing")(_prepared(self._nothing))
 
-    def _serving(self, operation: Operation) -> Callable[..., "Deferred[bytes]"]:
+    def _serving(self, operation: Operation) -> Answering:
         def serve(request: Request, **path: str) -> "Deferred[bytes]":
             return Deferred.fromCoroutine(self._serve(operation, request, path))
 
-        return serve
+        return _prepared(serve)
 
     async def _serve(self, operation: Operation, request: Request, path: dict[str, str]) -> bytes:
-        _prepare(request)
         try:
             caller = await self._caller(request)
             if operation.who is Who.ADMINISTRATOR and not caller.mailbox.administrator:
@@ -114,9 +115,7 @@ class Api:
     # ---- who ---------------------------------------------------------------------------------------------
 
     async def _caller(self, request: Request) -> Caller:
-        """Raises _Refused. In clear the token has been seen by others: it is told so, and not looked at."""
-        if not request.isSecure():
-            raise _Refused(403, "Use HTTPS. A token that was sent in clear should be revoked.")
+        """Raises _Refused."""
         ip, now = str(request.getClientAddress().host), self._clock()
         scheme, _, text = (request.getHeader(b"authorization") or b"").decode("latin-1").partition(" ")
         bearer: Bearer | None = None
@@ -144,12 +143,10 @@ class Api:
         return msgspec.json.encode(found)
 
     def _describe(self, request: Request) -> bytes:
-        _prepare(request)
         request.setHeader(b"Content-Type", _JSON)
         return self._document
 
     def _nothing(self, request: Request, rest: str) -> bytes:
-        _prepare(request)
         path = request.path.decode("ascii", "replace")
         methods = sorted({method for method, pattern in self._patterns if pattern.fullmatch(path)})
         if methods:
@@ -157,10 +154,17 @@ class Api:
         return _problem(request, 404, "There is no such thing.")
 
 
-def _prepare(request: Request) -> None:
-    request.setHeader(b"Cache-Control", b"no-store")
-    if request.isSecure():
+def _prepared(answer: Answering) -> Answering:
+    """What all requests have in common. A token that came in clear has been seen by others: it is not looked at."""
+
+    def serve(request: Request, **path: str) -> "bytes | Deferred[bytes]":
+        request.setHeader(b"Cache-Control", b"no-store")
+        if not request.isSecure():
+            return _problem(request, 403, "Use HTTPS. A token that was sent in clear should be revoked.")
         request.setHeader(b"Strict-Transport-Security", _YEAR)
+        return answer(request, **path)
+
+    return serve
 
 
 def _problem(request: Request, status: int, detail: str, *headers: tuple[bytes, bytes]) -> bytes:
