@@ -93,16 +93,14 @@ async def measure(count: int) -> None:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    reactor.callWhenRunning(  # type: ignore[attr-defined]
+    reactor.callWhenRunning(
         lambda: (
             Deferred.fromCoroutine(measure(count))
             .addErrback(lambda failure: failure.printTraceback())
-            .addBoth(
-                lambda _: reactor.stop()  # type: ignore[attr-defined]
-            )
+            .addBoth(lambda _: reactor.stop())
         )
     )
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.run()
 
 
 if __name__ == "__main__":

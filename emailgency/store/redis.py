@@ -7,7 +7,7 @@ timed out may still have run, so whoever writes must be able to write again.
 
 from collections.abc import Callable, Coroutine
 from hashlib import sha1
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Meta, Struct
@@ -196,8 +196,7 @@ class Redis:
         while True:
             protocol: _RedisProtocol | None = None
             try:
-                protocol = await self._endpoint.connect(self._factory)  # type: ignore[assignment]
-                assert protocol is not None
+                protocol = cast(_RedisProtocol, await self._endpoint.connect(self._factory))
                 await _greeted(protocol)
             except Exception as error:
                 _abort(protocol)

@@ -26,7 +26,7 @@ def test_texts_and_names_become_encoded_words() -> None:
     long = "Ünïcödé " * 30
     answer = _envelope(f"Subject: {long}", 'From: "Jürgen \\"J\\" Ä" <j@x.zz>, b@x.zz', "Message-ID: <1@x>")
     assert answer.isascii()
-    (_, subject, ((name, _, local, domain), (second, *_)), *_, message_id), _ = parse(answer)  # type: ignore[misc]
+    (_, subject, ((name, _, local, domain), (second, *_)), *_, message_id), _ = parse(answer)
     assert _read(subject) == long.strip()
     assert max(map(len, subject.split(b" "))) <= 75
     assert (_read(name), local, domain) == ('Jürgen "J" Ä', b"j", b"x.zz")
@@ -35,7 +35,7 @@ def test_texts_and_names_become_encoded_words() -> None:
 
 def test_an_address_that_ascii_cannot_say_is_nobodys() -> None:
     answer = _envelope("From: jürgen@exämple.zz", "To: Paul <pául@x.zz>", "Cc: friends: ä@x.zz;")
-    (_, _, (sender,), _, _, (paul,), (opening, friend, closing), *_), _ = parse(answer)  # type: ignore[misc]
+    (_, _, (sender,), _, _, (paul,), (opening, friend, closing), *_), _ = parse(answer)
     assert _read(sender[0]) == "jürgen@exämple.zz"
     assert sender[2:] == [b"internationalized-address", b"international.invalid"]
     assert paul == [b"Paul", "NIL", b"internationalized-address", b"international.invalid"]

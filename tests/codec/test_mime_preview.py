@@ -81,7 +81,7 @@ def test_every_shape_of_message_has_a_short_preview() -> None:
 
 @given(st.randoms(use_true_random=False))
 def test_any_message_has_one(random: object) -> None:
-    assert len(preview.preview(mime_shapes.message(random))) <= preview.LENGTH  # type: ignore[arg-type]
+    assert len(preview.preview(mime_shapes.message(random))) <= preview.LENGTH
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,10 @@ class ExpireTests(TestCase):
             reactor,
             lambda: time.time() + self.ahead,
             self.people,
-            self.world,  # type: ignore[arg-type]
+            self.world,
             self.office.folders,
             Counts(reactor, self.office.root),
-            self.world,  # type: ignore[arg-type]
+            self.world,
             self.overflow,
             ExpirySettings(),
         )
@@ -174,7 +174,7 @@ class ExpireTests(TestCase):
         await self.came(*[0.1] * 12)
         looks = []
         sweep = self.expiry.sweep
-        self.expiry.sweep = lambda *some: looks.append(some) or sweep(*some)  # type: ignore[func-returns-value,assignment,misc]
+        self.expiry.sweep = lambda *some: looks.append(some) or sweep(*some)
         self.overflow.due.add("paul")
         for _ in range(5):
             await self.expiry.make_room()

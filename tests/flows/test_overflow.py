@@ -27,7 +27,7 @@ def delivered(mailbox: str, octets: int) -> Delivered:
 class OverflowTests(TestCase):
     def setUp(self) -> None:
         self.people = FewMailboxes(replace(STANDARD, mailbox_quota=1000, reserve=500))
-        self.overflow = Overflow(self.people, "/nowhere")  # type: ignore[arg-type]
+        self.overflow = Overflow(self.people, "/nowhere")
 
     def counted(self, mailbox: str, octets: int) -> None:
         """With nothing delivered meanwhile."""
@@ -137,10 +137,10 @@ class OverflowTests(TestCase):
             async def resolve(self, recipient: object, index: int) -> object:
                 from emailgency.rules.routing import Route
 
-                return Route(await people.customer("c1"), None, None, TARGETS, 1 << 20)  # type: ignore[arg-type]
+                return Route(await people.customer("c1"), None, None, TARGETS, 1 << 20)
 
         people = self.people
-        reception = Reception(Means(), MemorySpool(), lambda: 1.0, "mx.zz", ReceptionLimits())  # type: ignore[arg-type]
+        reception = Reception(Means(), MemorySpool(), lambda: 1.0, "mx.zz", ReceptionLimits())
         reception.rooms = (self.overflow,)
         transaction = Transaction(reception, Client(ip=SOMEWHERE), Mail(sender="a@b.zz", size=10), "ESMTP")
         assert await transaction.recipient(Rcpt(address="paul@mydomain.zz")) == NO_ROOM

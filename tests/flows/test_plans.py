@@ -128,7 +128,7 @@ class PlanTests(TestCase):
 )
 def test_a_plan_without_sense_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(Invalid):
-        check(Plan(name="x", **wrong))  # type: ignore[arg-type]
+        check(Plan(name="x", **wrong))
 
 
 def test_shipped_plans_have_sense_and_every_limit_has_bounds() -> None:

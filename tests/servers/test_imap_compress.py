@@ -23,9 +23,9 @@ class Packed:
         self._out = zlib.compressobj(6, zlib.DEFLATED, -15)
         self._in = zlib.decompressobj(-15)
         assert client.buffer == b""
-        client.dataReceived = self._received  # type: ignore[method-assign]
+        client.dataReceived = self._received
         self._write = client.transport.write
-        client.send = self.send  # type: ignore[method-assign]
+        client.send = self.send
         self.packed = 0
 
     def _received(self, data: bytes) -> None:

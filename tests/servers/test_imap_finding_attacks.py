@@ -119,7 +119,7 @@ class FindingAttacks(TestCase):
                 % (number % 50, number, references),
             )
         client = await self.office.member(folder="INBOX")
-        self.office.server.search_index.want = lambda folder: None  # type: ignore[method-assign]
+        self.office.server.search_index.want = lambda folder: None
         for command in (
             b"SEARCH TEXT zebra",
             b"SORT (SUBJECT REVERSE FROM DATE) UTF-8 ALL",

@@ -74,7 +74,7 @@ class SearchIndexes(TestCase):
             self.put(f"m{number:04}", MESSAGE + b"%d\r\n" % number)
         count = len(os.listdir(f"{self.office.disk()}/cur"))
         client = await self.office.member(folder="INBOX")
-        self.office.server.search_index.want = lambda folder: None  # type: ignore[method-assign]
+        self.office.server.search_index.want = lambda folder: None
         read = await self.answers(client)
         del self.office.server.search_index.want
         await self.filled(client, count)
@@ -92,7 +92,7 @@ class SearchIndexes(TestCase):
         with contextlib.closing(sqlite3.connect(f"{self.office.disk()}/{summary_rows.FILE}")) as cache:
             self.assertEqual(cache.execute("SELECT count(*) FROM summary").fetchone()[0], count)
         asked = b"FETCH 1:* (ENVELOPE BODYSTRUCTURE BODY)"
-        self.office.server.summaries.keep = lambda *_: self.fail("parsed again")  # type: ignore[method-assign]
+        self.office.server.summaries.keep = lambda *_: self.fail("parsed again")
         kept = await client.ok(asked)
         del self.office.server.summaries.keep
         (folder,) = (session.selected.folder for session in self.office.server.sessions if session.selected)

@@ -51,7 +51,7 @@ def opened(folders: Folders) -> Folder:
 def replaced(request: type[Asking], begin: Any) -> tuple[Folder, Folder, Deferred[Any]]:
     """The old snapshot, the new one, and the answer to a request that was made to the old one."""
     storer = SlowStorer()
-    folders = Folders(storer, "/data")  # type: ignore[arg-type]
+    folders = Folders(storer, "/data")
     storer.names, storer.uidnext = ["1.a.h,U=1:2,", "1.b.h,U=2:2,"], 4
     old = opened(folders)
     ensureDeferred(begin(folders, old)).addErrback(lambda failure: failure.raiseException())

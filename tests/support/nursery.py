@@ -112,7 +112,7 @@ def serve(settings_path: str, data: str) -> None:
     def load() -> settings.Settings:
         return settings.load(settings_path, data)
 
-    app.Storer = ForkedStorer  # type: ignore[misc]
+    app.Storer = ForkedStorer
     globalLogBeginner.beginLoggingTo([Observer(sys.stdout, None, line)], redirectStandardIO=False)
     service = EmailgencyService(load(), load, None, None)
     reactor = monotonic_reactor()
@@ -144,12 +144,12 @@ def spoil(flaw: str) -> None:
 
     match flaw:
         case "unsynced":
-            os.fsync = os.fdatasync = lambda descriptor: None  # type: ignore[assignment, misc]
-            Syncing.all_at_once = lambda syncing, count: True  # type: ignore[method-assign]
+            os.fsync = os.fdatasync = lambda descriptor: None
+            Syncing.all_at_once = lambda syncing, count: True
         case "hasty":
-            Spool.commit = hasty  # type: ignore[method-assign]
+            Spool.commit = hasty
         case "forgetful":
-            Spool.repeated = lambda spool, fingerprint: None  # type: ignore[method-assign]
+            Spool.repeated = lambda spool, fingerprint: None
 
 
 def main() -> None:

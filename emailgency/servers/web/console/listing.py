@@ -1,7 +1,7 @@
 """A long list, a page at a time: searched, sorted and cut by the server, so that ten thousand rows do no harm."""
 
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 from msgspec import Struct
@@ -43,7 +43,7 @@ def listed(
     rows: Sequence[T],
     asked: Asked,
     text: Callable[[T], str],
-    columns: dict[str, Callable[[T], object]],
+    columns: dict[str, Callable[[T], Any]],
     also: dict[str, str] | None = None,
 ) -> Listing[T]:
     """`text` is what a search looks at; `columns` gives a sort key each, the first is the order unless asked."""
@@ -53,7 +53,7 @@ def listed(
     column = sort.removeprefix("-")
     if column not in columns:
         sort = column = next(iter(columns))
-    found.sort(key=columns[column], reverse=sort.startswith("-"))  # type: ignore[arg-type]  # keys of one column compare
+    found.sort(key=columns[column], reverse=sort.startswith("-"))
     pages = max(1, -(-len(found) // PAGE))
     page = min(max(1, int(asked.given("page")) if asked.given("page").isdecimal() else 1), pages)
     return Listing(found[(page - 1) * PAGE : page * PAGE], len(found), len(rows), page, pages, search, sort, also or {})
