@@ -13,13 +13,19 @@ def written(pages: Pages, name: str, language: str, facts: dict[str, object]) ->
     return Written(subject=subject, text=body, html=html, language=language)
 
 
+def console_of(customer: Customer, root: str, https_port: int) -> str:
+    """Its address, at the alternate domain of the directory: a link names no host of a request (attack row 19)."""
+    port = "" if https_port == 443 else f":{https_port}"
+    return f"https://{customer.alternate_domain}{port}{root}"
+
+
 class NoticeLetters:
-    """What contacts of a customer are mailed. Links lead to the alternate domain of the directory (attack row 19)."""
+    """What contacts of a customer are mailed."""
 
     def __init__(self, pages: Pages, root: str, https_port: int) -> None:
         self._pages = pages
         self._root = root
-        self._port = "" if https_port == 443 else f":{https_port}"
+        self._https_port = https_port
 
     def verification(self, customer: Customer, address: str, token: str, days: int) -> Written:
         """flows.accounts.contacts.Writer."""
@@ -33,4 +39,4 @@ class NoticeLetters:
         return written(self._pages, f"mail_{notice.value}", customer.language, more)
 
     def _console(self, customer: Customer) -> str:
-        return f"https://{customer.alternate_domain}{self._port}{self._root}"
+        return console_of(customer, self._root, self._https_port)
