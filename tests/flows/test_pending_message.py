@@ -57,6 +57,15 @@ class Messages(TestCase):
         assert away.state == "on its way"  # in no queue: somebody has it in hand
         assert message.outbound
 
+    async def test_attack_18_of_a_message_for_several_customers_each_sees_his_own_recipients(self):
+        secret = Outbound(customer="other", address="secret@rival.example", recipient=1, origin="submit")
+        theirs = Relay(customer="third", address="boss@third.example", recipient=2)
+        live = self.spool.accept(envelope("m1", (TO_HIM, secret, theirs), customer="other"))
+        live.remaining.intersection_update({0})  # what was for the others has gone
+        message = await self.messages.of("acme", "m1")
+        assert [line.address for line in message.recipients] == ["u@mydomain.zz"]
+        assert not message.outbound
+
     async def test_what_is_held_is_due_at_no_time_and_does_not_expire(self):
         self.spool.accept(envelope("m1", (TO_HIM,)))
         (lane,) = self.flow.lanes()
@@ -69,7 +78,7 @@ class Messages(TestCase):
 
     async def test_attack_18_nobody_has_anothers_message_in_hand(self):
         self.spool.accept(envelope("m1", (TO_HIM,)))
-        hand = SimpleNamespace()  # whatever is asked of it fails
+        hand = SimpleNamespace(**dict.fromkeys(("hold", "release", "bounce", "drop")))  # whatever is asked of it fails
         deeds = PendingDeeds(None, self.messages, hand, None)
         author = Author("eve@other.zz", "console")
         with self.assertRaisesRegex(Invalid, "no message m1 is pending"):
@@ -81,3 +90,17 @@ class Messages(TestCase):
             await deeds.reroute(author, "other", "m1", "far.example")
         with self.assertRaisesRegex(Invalid, "no message m1 is pending"):
             await deeds.keep(author, "other", "m1", None)
+
+    async def test_attack_18_what_is_done_with_it_stands_in_the_journal_of_who_did_it_and_no_other(self):
+        self.spool.accept(envelope("m1", (TO_HIM,), customer="other"))
+        written = []
+
+        async def change(author, what, edits, customer):
+            written.append((what, customer))
+
+        async def held(id, who):
+            return ("u@mydomain.zz",)
+
+        deeds = PendingDeeds(SimpleNamespace(change=change), self.messages, SimpleNamespace(hold=held), None)
+        await deeds.hold(Author("eve@mydomain.zz", "console"), "acme", "m1")
+        assert written == [("pending message m1 for u@mydomain.zz held", "acme")]

@@ -50,7 +50,7 @@ class PendingDeeds:
 
     async def retry(self, author: Author, customer: str | None, id: str) -> str:
         """How the server does that it waits for: "up", "down", "on hold", …"""
-        whose = self._messages.owned(customer, id).envelope.customer
+        whose = self._whose(customer, id)
         state = self._hand.retry(id, author.who)
         await self._note(author, whose, id, "made due at once", ())
         return state
@@ -65,7 +65,7 @@ class PendingDeeds:
 
     async def keep(self, author: Author, customer: str | None, id: str, address: Address | None) -> tuple[str, ...]:
         """Into a mailbox of the customer, or Undelivered, and nowhere else."""
-        whose = self._messages.owned(customer, id).envelope.customer
+        whose = self._whose(customer, id)
         mailbox = await mailbox_at(self._directory, address) if address else None
         kept = await self._hand.keep(id, mailbox, author.who)
         where = str(mailbox.address) if mailbox else "Undelivered"
@@ -74,7 +74,7 @@ class PendingDeeds:
 
     async def reroute(self, author: Author, customer: str | None, id: str, host: str) -> str:
         """To another server, `host[:port]`, or "" to its own; it goes on under another id, which is answered."""
-        whose = self._messages.owned(customer, id).envelope.customer
+        whose = self._whose(customer, id)
         if host:
             await self._transports.check(host)
         after = await self._hand.reroute(id, host, author.who)
@@ -104,6 +104,11 @@ class PendingDeeds:
 
         return done
 
+    def _whose(self, customer: str | None, id: str) -> str:
+        """In whose journal it is written: what somebody else's user sent him is in hand as his own. Raises Invalid."""
+        live = self._messages.owned(customer, id)
+        return customer or live.envelope.customer
+
     async def _done(
         self,
         author: Author,
@@ -112,7 +117,7 @@ class PendingDeeds:
         words: str,
         deed: Callable[[str, str], Awaitable[tuple[str, ...]]],
     ) -> tuple[str, ...]:
-        whose = self._messages.owned(customer, id).envelope.customer
+        whose = self._whose(customer, id)
         recipients = await deed(id, author.who)
         await self._note(author, whose, id, words, recipients)
         return recipients

@@ -60,13 +60,16 @@ class PendingMessages:
         self._letters = letters
 
     async def of(self, customer: str, id: str) -> PendingMessage:
-        """Raises Invalid when no message of this customer is pending under that id: another's is as unknown as none."""
+        """Raises Invalid when no message of this customer is pending under that id: another's is as unknown as none.
+
+        Of what one customer's user sends to another's, each sees his own recipients: the rest may be secret (Bcc).
+        """
         live = self.owned(customer, id)
         envelope, letter = await self._letters.look(id)
         places = {index: place for place in self._places(live) for index in place[0].targets}
         lines = []
         for index, target in enumerate(envelope.plan):
-            if isinstance(target, Relay | Outbound):
+            if isinstance(target, Relay | Outbound) and target.customer == customer:
                 lines.append(_line(live, index, target.address, places.get(index)))
         times = [lane.expires_at(live.envelope.received_at) for one, lane in places.values() if lane and not one.held]
         return PendingMessage(
@@ -74,7 +77,7 @@ class PendingMessages:
             letter=letter,
             recipients=tuple(lines),
             expires_at=min((at for at in times if at is not None), default=None),
-            outbound=any(isinstance(envelope.plan[index], Outbound) for index in live.remaining),
+            outbound=any(isinstance(target, Outbound) for target in _remote(live)),
         )
 
     def owned(self, customer: str | None, id: str) -> "Live":
