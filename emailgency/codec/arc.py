@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 LONGEST = 50  # sets of one chain, RFC 8617 section 4.2.1
+JUDGED = 10  # sets of a chain that is judged: each may cost a question and a signature; five stops are many
 RESULTS, MESSAGE, SEAL = b"arc-authentication-results", b"arc-message-signature", b"arc-seal"
 COVERED = (*SIGNED, b"dkim-signature")  # section 4.1.2: never the seals, and not what the next stop may take off
 
@@ -42,11 +43,21 @@ class Chain(Struct, frozen=True):
         """The last stop has found it so, and nobody adds to it (section 5.1)."""
         return bool(self.sets) and self.sets[-1].verdict == "fail"
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether it depends on any key."""
+        return 0 < len(self.sets) <= JUDGED and not self.failed
+
+    def newest_key_names(self) -> set[str]:
+        """Whose keys are needed first: when these do not fit, nothing depends on the others."""
+        return {self.sets[-1].message.key_name, self.sets[-1].seal.key_name} if self.is_judged else set()
+
     def key_names(self) -> set[str]:
         """Whose keys are needed."""
-        if not self.sets or self.failed:
-            return set()
-        return {self.sets[-1].message.key_name, *(one.seal.key_name for one in self.sets)}
+        return self.newest_key_names() | {one.seal.key_name for one in self.sets if self.is_judged}
+
+
+NONE = Chain()
 
 
 def read(fields: Fields) -> Chain:
@@ -62,7 +73,7 @@ def read(fields: Fields) -> Chain:
             numbered[number] = field
             length = max(length, number)
     if not length:
-        return Chain()
+        return NONE
     if any(numbered.keys() != set(range(1, length + 1)) for numbered in found.values()):
         return Chain(length=length, broken="a set is not whole")
     try:
@@ -99,32 +110,50 @@ def _set(found: dict[bytes, dict[int, Field]], number: int) -> Set:
 
 # ---- judging -----------------------------------------------------------------------------------------------------
 
+NO_KEY = Judgement("temperror", "no key for now")
+
 
 def judge(
     chain: Chain, fields: Fields, records: dict[str, str], body: dict[bool, tuple[bytes, int]], now: float
 ) -> Judgement:
-    """The chain's status (section 5.2). `records`: of keys, by name; `body`: digest and length by relaxed or not."""
+    """The chain's status (section 5.2), or "temperror", or "policy" for one that is too long to be judged.
+
+    `records`: of keys by name, "" for none; a missing one is not known now. `body`: digest and length by relaxed or
+    not.
+    """
     if chain.broken:
         return Judgement("fail", chain.broken)
     if not chain.sets:
         return Judgement("none")
     if chain.failed:
         return Judgement("fail", "an earlier stop found it broken")
+    if not chain.is_judged:
+        return Judgement("policy", f"more than {JUDGED} sets")
     last = chain.sets[-1].message
-    judgement = signature.judge(last, records.get(last.key_name, ""), fields, body[last.relaxed_body], now)
+    if last.key_name not in records:
+        return NO_KEY
+    judgement = signature.judge(last, records[last.key_name], fields, body[last.relaxed_body], now)
     if judgement.result != "pass":
         return Judgement("fail", f"i={chain.length}: {judgement.reason}")
-    before = b""
-    for number, one in enumerate(chain.sets, 1):
-        octets = before + one.results.relaxed + one.message.field.relaxed
-        sealed = _sealed(one.seal, octets, records.get(one.seal.key_name, ""))
+    for number in range(chain.length, 0, -1):  # the newest first, as section 5.2 step 5 has it
+        sealed = seal_of(chain, number, records)
+        if sealed is NO_KEY:
+            return sealed
         if sealed.result != "pass":
             return Judgement("fail", f"seal {number}: {sealed.reason}")
-        before = octets + one.seal.field.relaxed
     return Judgement("pass")
 
 
-def _sealed(seal: Signature, octets: bytes, record: str) -> Judgement:
+def seal_of(chain: Chain, number: int, records: dict[str, str]) -> Judgement:
+    """Whether the seal of one set fits: that needs no body."""
+    seal = chain.sets[number - 1].seal
+    record = records.get(seal.key_name)
+    if record is None:
+        return NO_KEY
+    octets = b"".join(
+        one.results.relaxed + one.message.field.relaxed + one.seal.field.relaxed for one in chain.sets[: number - 1]
+    )
+    octets += chain.sets[number - 1].results.relaxed + chain.sets[number - 1].message.field.relaxed
     try:
         public = signature.key(record, seal)
     except Refused as error:

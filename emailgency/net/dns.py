@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta, Struct
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.defer import TimeoutError as NoAnswer
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IConnector
 from twisted.internet.protocol import ClientFactory, DatagramProtocol, Protocol, connectionDone
 from twisted.logger import Logger
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 PAYLOAD = 1232  # octets; DNS flag day 2020: never fragmented on any usual path
 DATAGRAM = 4096  # octets read of one datagram
 STRANGE_ANSWERS = 8  # datagrams that are not the answer, before we take the question to TCP
+UNDER_WAY = (
+    1000  # questions at a time, each a socket for as long as a silent resolver is waited for; the next ones fail
+)
 NEGATIVE_TTL = 300.0  # at most, RFC 2308 section 5 allows up to 3 h
 
 
@@ -113,6 +117,8 @@ class Dns:
             waiting: Deferred[Answer] = Deferred()
             self._asking[key].append(waiting)
             return await waiting
+        if len(self._asking) >= UNDER_WAY:
+            return Answer(Status.FAILURE, reason="too many questions are under way")
         self._asking[key] = []
         answer = Answer(Status.FAILURE, reason="interrupted")
         try:
@@ -154,7 +160,11 @@ class Dns:
 
     async def _exchange(self, question: "Message", host: str, port: int) -> "Message":
         datagrams = _Datagrams(question, host, port)
-        socket = self._reactor.listenUDP(0, datagrams, interface="::" if ":" in host else "", maxPacketSize=DATAGRAM)
+        interface = "::" if ":" in host else ""
+        try:
+            socket = self._reactor.listenUDP(0, datagrams, interface=interface, maxPacketSize=DATAGRAM)
+        except (CannotListenError, OSError) as error:  # no port or no file descriptor is left
+            raise _Unanswered(f"no socket: {error}") from None
         try:
             response = await datagrams.answered.addTimeout(self._settings.timeout, self._reactor)
         except NoAnswer:

@@ -7,8 +7,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
+from emailgency.codec import arc
+from emailgency.codec.canonical import BodyHash
 from emailgency.codec.dkim import record
 from emailgency.codec.smtp.command import Mail, Rcpt
+from emailgency.flows.receiving import sender_facts
 from emailgency.flows.receiving.examination import AuthenticationSettings, Examiner
 from emailgency.flows.receiving.receive import Reception, ReceptionLimits
 from emailgency.model.directory import Customer
@@ -179,6 +182,60 @@ class ExaminationTests(TestCase):
         assert ("dkim", "pass") in self.results(octets)
         assert sum(kind == "TXT" and "_domainkey" in name for name, kind, _ in self.dns.asked) == 5
         assert len(octets[: octets.index(b"\r\nReceived:")]) < 900
+
+    def chain(self, message, domains):
+        """Sealed by each of them, the first one first."""
+        for number, domain in enumerate(domains):
+            self.dns.zone[f"eg1._domainkey.{domain}", "TXT"] = [text(record(KEY))]
+            header, _, octets = message.partition(b"\r\n\r\n")
+            body = BodyHash()
+            body.feed(octets)
+            verdict = "pass" if number else "none"
+            who = {"domain": domain, "selector": "eg1", "key": KEY, "at": 1_800_000_000.0}
+            fields = arc.sealed(header + b"\r\n", body.digest(), f"{domain}; arc={verdict}", verdict, **who)
+            message = fields + message
+        return message
+
+    def sealers_asked(self):
+        return [name for name, kind, _ in self.dns.asked if "_domainkey.stop" in name]
+
+    async def test_every_seal_of_a_good_chain_is_looked_at(self):
+        message = self.chain(MESSAGE, [f"stop{number}.zz" for number in range(10)])
+        octets, _ = await self.receive(message)
+        assert ("arc", "pass") in self.results(octets)
+        assert len(self.sealers_asked()) == 10
+        del self.dns.zone["eg1._domainkey.stop4.zz", "TXT"]
+        self.examine()
+        octets, _ = await self.receive(message, sender="other@far.zz")
+        assert ("arc", "fail") in self.results(octets)
+
+    async def test_a_key_of_an_old_seal_that_nobody_can_look_up_is_no_failure(self):
+        message = self.chain(MESSAGE, ["stop0.zz", "stop1.zz"])
+        self.dns.vice = lambda query, honest, udp: [] if "stop0" in str(query.question[0]) else [honest.to_wire()]
+        octets, _ = await self.receive(message)
+        assert ("arc", "temperror") in self.results(octets)
+
+    async def test_attack_29_a_chain_somebody_made_up_costs_two_questions(self):
+        message = self.chain(MESSAGE, [f"stop{number}.zz" for number in range(10)])
+        octets, _ = await self.receive(message.replace(b"i=10; stop9.zz", b"i=10; stop8.zz"))
+        assert ("arc", "fail") in self.results(octets)
+        assert len(self.sealers_asked()) == 1  # both of the newest set are of one key
+
+    async def test_attack_29_a_very_long_chain_costs_nothing(self):
+        octets, _ = await self.receive(self.chain(MESSAGE, [f"stop{number}.zz" for number in range(11)]))
+        assert ("arc", "policy") in self.results(octets)
+        assert self.sealers_asked() == []
+
+    async def test_attack_29_one_message_asks_a_bounded_number_of_questions(self):
+        self.patch(sender_facts, "QUESTIONS", 4)
+        lies = b"".join(
+            b"DKIM-Signature: v=1; a=rsa-sha256; d=liar%d.zz; s=x; h=from; bh=YQ==; b=YQ==\r\n" % number
+            for number in range(20)
+        )
+        self.examine(signatures=20)
+        octets, _ = await self.receive(lies + MESSAGE)
+        assert ("dkim", "temperror") in self.results(octets)
+        assert len(self.dns.asked) <= 4
 
     async def test_attack_29_records_that_lead_in_circles_or_never_end_come_to_an_end(self):
         for name in range(30):

@@ -1,14 +1,17 @@
 """The resolver against a real server on loopback that answers well, badly or not at all."""
 
 import random
+from functools import partial
 
 import dns.flags
 import dns.message
 import dns.rcode
 from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred, gatherResults
+from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import TestCase
 
+from emailgency.net import dns as net_dns
 from emailgency.net.dns import Dns, DnsSettings, Status
 from tests.support.asynchronous import run
 from tests.support.dns_server import DnsServer
@@ -23,6 +26,10 @@ ZONE = {
     ("text.zz", "TXT"): ['"v=spf1 " "-all"'],
     ("loop.zz", "CNAME"): ["loop.zz."],
 }
+
+
+def _raise(error, *_, **__):
+    raise error
 
 
 class ResolverTest(TestCase):
@@ -101,6 +108,30 @@ class ResolverTest(TestCase):
         answers = await gatherResults([ensureDeferred(resolver.mx("mydomain.zz")) for _ in range(50)])
         assert len(server.asked) == 1
         assert {answer.status for answer in answers} == {Status.FOUND}
+
+    @run
+    async def test_attack_29_questions_beyond_a_bound_fail_at_once_and_use_no_socket(self):
+        self.patch(net_dns, "UNDER_WAY", 5)
+        held = []
+        server = DnsServer(vice=lambda query, honest, udp: held.append(query) or [])
+        resolver = self.resolver(server, timeout=0.2, attempts=1)
+        answers = [ensureDeferred(resolver.mx(f"n{number}.zz")) for number in range(20)]
+        assert sum(answer.called for answer in answers) == 15
+        results = await gatherResults(answers)
+        assert {answer.status for answer in results} == {Status.FAILURE}
+        assert {answer.reason for answer in results[5:]} == {"too many questions are under way"}
+        assert len({query.question[0].name for query in held}) <= 5
+        server.vice = None
+        assert (await resolver.mx("n1.zz")).status is Status.NO_SUCH_NAME
+
+    @run
+    async def test_without_a_socket_it_is_a_failure_like_any_other(self):
+        resolver = self.resolver(DnsServer(ZONE))
+        for error in (OSError(24, "Too many open files"), CannotListenError("", 0, "no port")):
+            self.patch(reactor, "listenUDP", partial(_raise, error))
+            answer = await resolver.mx("mydomain.zz")
+            assert answer.status is Status.FAILURE
+            assert "no socket" in answer.reason
 
     @run
     async def test_a_truncated_answer_is_fetched_over_tcp(self):

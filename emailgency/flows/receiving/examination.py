@@ -77,10 +77,10 @@ class Examination:
         self._read_signatures()
         self._chain = arc.read(self._fields)
         forms = {one.relaxed_body for one in self._signatures}
-        if self._chain.key_names():
+        if self._chain.is_judged:
             forms.add(self._chain.sets[-1].message.relaxed_body)
         self._hashes = {form: BodyHash(in_relaxed_form=form) for form in forms}
-        self._facts.ask(self._author, {one.key_name for one in self._signatures} | self._chain.key_names())
+        self._facts.ask(self._author, {one.key_name for one in self._signatures}, self._chain)
 
     def body(self, octets: bytes) -> None:
         for one in self._hashes.values():
@@ -125,10 +125,7 @@ class Examination:
         """In a thread; nothing else touches the message any more."""
         now = self._examiner.clock()
         judged = [(one, self._judged(one, body, now)) for one in self._signatures]
-        records = self._facts.keys
-        if not self._chain.key_names() <= records.keys():
-            return judged, Judgement(TEMPERROR, "no key for now")
-        return judged, arc.judge(self._chain, self._fields, records, body, now)
+        return judged, arc.judge(self._chain, self._fields, self._facts.keys, body, now)
 
     def _judged(self, one: Signature, body: dict[bool, tuple[bytes, int]], now: float) -> Judgement:
         record = self._facts.keys.get(one.key_name)

@@ -11,15 +11,16 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThreadPool
 
 from emailgency.background import background
-from emailgency.codec import dmarc
+from emailgency.codec import arc, dmarc
 from emailgency.codec.address import foreign_domain
-from emailgency.model.authentication import DmarcPolicy
+from emailgency.model.authentication import PASS, DmarcPolicy
 from emailgency.model.errors import Invalid
-from emailgency.net.dns import Dns, Status
+from emailgency.net.dns import Answer, Dns, Status
 from emailgency.rules import spf
 from emailgency.rules.spf import Question, Spf
 
 R = TypeVar("R")
+QUESTIONS = 100  # about one message; by default there are never so many: SPF 64, DKIM 5, ARC 11, DMARC 2
 SMALL = 2048  # characters of SPF records that are evaluated at once: 1 ms; more of them in a thread
 
 
@@ -54,10 +55,13 @@ class SenderFacts:
         self._helo = helo
         self._sender = sender
         self._asked: Deferred[Any] | None = None
+        self._questions = 0
 
-    def ask(self, author: str, keys: Iterable[str]) -> None:
-        """`author`: the domain in From, "" for none; `keys`: names of their records."""
+    def ask(self, author: str, keys: Iterable[str], chain: arc.Chain = arc.NONE) -> None:
+        """`author`: the domain in From, "" for none; `keys`: names of the records of signatures."""
         work: list[Coroutine[Deferred[Any], Any, None]] = [self._ask_spf(), *map(self._ask_key, sorted(keys))]
+        if chain.is_judged:
+            work.append(self._ask_chain(chain))
         if author:
             work.append(self._ask_policy(author))
         self._asked = gatherResults([background("asking the DNS about a message", one) for one in work])
@@ -94,13 +98,29 @@ class SenderFacts:
                 result = await sources.in_thread(spf.check, self._ip, sender, self._helo, facts)
             if not isinstance(result, Question):
                 break
-            answer = await sources.dns.query(result.name, result.kind)
+            answer = await self._ask(result.name, result.kind)
             facts[result] = None if answer.status is Status.FAILURE else answer.records
             size = sum(len(record) for records in facts.values() for record in records or ())
         self.spf = result
 
+    async def _ask(self, name: str, kind: str = "TXT") -> Answer:
+        self._questions += 1
+        if self._questions > QUESTIONS:
+            return Answer(Status.FAILURE, reason="too many questions about one message")
+        return await self._sources.dns.query(name, kind)
+
+    async def _ask_chain(self, chain: arc.Chain) -> None:
+        """The other keys only when the newest seal is good: whoever makes up a chain costs two questions."""
+        await self._ask_keys(chain.newest_key_names())
+        others = chain.key_names() - self.keys.keys()
+        if others and (await self._sources.in_thread(arc.seal_of, chain, chain.length, self.keys)).result == PASS:
+            await self._ask_keys(others)
+
+    async def _ask_keys(self, names: Iterable[str]) -> None:
+        await gatherResults([Deferred.fromCoroutine(self._ask_key(name)) for name in sorted(names)])
+
     async def _ask_key(self, name: str) -> None:
-        answer = await self._sources.dns.txt(name)
+        answer = await self._ask(name)
         if answer.status is not Status.FAILURE:
             # More than one record is undefined (RFC 6376 section 3.6.2.2): the first is as good as any
             self.keys[name] = answer.records[0] if answer.records else ""
@@ -109,7 +129,7 @@ class SenderFacts:
         """RFC 7489 section 6.6.3: of the author's domain, else of the organisation's."""
         organisation = (await self._sources.organisation())(author)
         for domain in dict.fromkeys((author, organisation)):
-            answer = await self._sources.dns.txt(f"_dmarc.{domain}")
+            answer = await self._ask(f"_dmarc.{domain}")
             if answer.status is Status.FAILURE:
                 return
             if policy := dmarc.read(answer.records):
