@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from emailgency.assembly.notices import notices
+from emailgency.background import background
 from emailgency.flows.accounts.monthly_report import MonthlyReport
 from emailgency.flows.addresses.addresses import Addresses
 from emailgency.flows.relaying.incidents import Incidents
 from emailgency.flows.upkeep.expire import PROMPT, Expiry
 from emailgency.flows.upkeep.overflow import Overflow
+from emailgency.flows.upkeep.trusted_clock import HOUR
 from emailgency.listening import Bound
 from emailgency.servers.periodic import Periodic
 from emailgency.settings import Settings
@@ -19,8 +21,6 @@ from emailgency.store.once import Once
 from emailgency.store.redis import Redis
 from emailgency.store.spool import Spool
 from emailgency.store.tallies import Tallies
-
-HOUR = 3600.0
 
 
 class Parts(Protocol):
@@ -35,6 +35,14 @@ class Parts(Protocol):
     redis: Redis
     spool: Spool
     tallies: Tallies
+
+
+class UntilTheEnd(Periodic):
+    """What is done once more when the server stops."""
+
+    async def stop(self) -> None:
+        await super().stop()
+        await self._guarded()
 
 
 def expiry_loops(parts: Parts, reactor: Any, settings: Settings, https: Bound) -> list[Periodic]:
@@ -54,10 +62,12 @@ def expiry_loops(parts: Parts, reactor: Any, settings: Settings, https: Bound) -
     told = notices(parts, settings, port)
     expiry.listeners.append(told.of_mailbox)
     parts.incidents.watchers.append(told.of_incident)
+    background("remembering the time", expiry.trusted.remember())
     once = Once(parts.redis)
     report = MonthlyReport(parts.directory, parts.tallies, parts.incidents, told, once, parts.clock)
     return [
         Periodic(reactor, "writing monthly reports", HOUR, report.turn),
+        UntilTheEnd(reactor, "remembering the time", HOUR, expiry.trusted.remember),
         Periodic(reactor, "letting old mail go", settings.expiry.every, expiry.sweep_all),
         Periodic(reactor, "making room in full mailboxes", PROMPT, expiry.make_room),
     ]

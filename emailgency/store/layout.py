@@ -21,6 +21,7 @@ UIDVALIDITY = "uidvalidity"
 SUBSCRIPTIONS = "subscriptions"  # of a mailbox, in its own folder
 HISTORY = "history"  # of customers' servers
 DNS_HISTORY = "dns-history"  # of customers' domains
+BELIEVED_TIME = "believed-time"  # of the wall clock
 LEDGER = "ledger"  # what became of each message: one file a customer
 LEDGER_MARK = "ledger/position"  # how far its writer has read the spool journal
 SECRET = "secret"  # noqa: S105 -- where it lies

@@ -49,7 +49,11 @@ class ExpireTests(TestCase):
         self.people.entries = self.entries_of
         self.overflow = Overflow(self.people, self.office.root)
         self.world = Shortening(self.people)
-        self.expiry = Expiry(
+        self.expiry = self.begun()
+        self.expiry.listeners.append(self.hear)
+
+    def begun(self) -> Expiry:
+        return Expiry(
             reactor,
             lambda: time.time() + self.ahead,
             self.people,
@@ -60,7 +64,6 @@ class ExpireTests(TestCase):
             self.overflow,
             ExpirySettings(),
         )
-        self.expiry.listeners.append(self.hear)
 
     async def tearDown(self) -> None:
         await self.office.stop()
@@ -133,6 +136,17 @@ class ExpireTests(TestCase):
         await self.expiry.sweep_all()
         assert self.left() == 1
         assert len(self.flushLoggedErrors()) == 0
+
+    async def test_nor_does_one_that_has_jumped_before_a_restart(self) -> None:
+        await self.expiry.trusted.remember()
+        await self.came(5)
+        self.ahead = 365 * DAY
+        await self.expiry.sweep_all()
+        await self.expiry.trusted.remember()
+        await self.begun().sweep_all()
+        self.ahead = 400 * DAY
+        await self.begun().sweep_all()
+        assert self.left() == 1
 
     async def test_undelivered_is_kept_for_as_long_as_the_plan_allows(self) -> None:
         await self.came(91, 89, folder=layout.undelivered("c1"))

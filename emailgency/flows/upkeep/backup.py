@@ -58,7 +58,7 @@ def backup(data: str, target: str, clock: Callable[[], float], progress: Progres
     copy_corrupt(copier)
     for folder in (CHANGES, CERTIFICATES, layout.SIGNING):
         copy_flat(copier, folder)
-    for name in (layout.UIDVALIDITY, layout.SECRET, layout.HISTORY, layout.DNS_HISTORY):
+    for name in (layout.UIDVALIDITY, layout.SECRET, layout.HISTORY, layout.DNS_HISTORY, layout.BELIEVED_TIME):
         if os.path.exists(os.path.join(data, name)):
             copier.copy(name)
     progress("files copied; waiting for the disk", copier.files, copier.files)

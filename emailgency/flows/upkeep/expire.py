@@ -13,6 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from emailgency.flows.upkeep.trusted_clock import HOUR, TrustedClock
 from emailgency.model.directory import OPERATOR, STANDARD, Mailbox, Plan
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.rules.expiry import DAY, FULL, Sweep, came_before, chosen_delay, delay_of, quota_of, roomy, swept
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from emailgency.store.folder import Folder
     from emailgency.store.folders import Folders
 
-HOUR = 3600.0
 PROMPT = 3.0  # seconds until room is made in a mailbox that mail has filled
 _AGAIN = 300.0  # seconds until one in which no room could be made is looked at once more
 _PAUSE = 0.05  # seconds between batches and between mailboxes: others work as well
@@ -90,8 +90,7 @@ class Expiry:
         self._overflow = overflow
         self._settings = settings
         self._again: dict[str, float] = {}  # mailboxes without anything that may go -> when they are looked at again
-        self._ahead = clock() - reactor.seconds()
-        self._trusted = float("-inf")  # seconds of the reactor from which on the wall clock is believed
+        self.trusted = TrustedClock(reactor, clock, folders.root)
 
     # ---- who is looked at ----------------------------------------------------------------------------------
 
@@ -137,7 +136,7 @@ class Expiry:
         self._overflow.counted(mailbox.customer, mailbox.id, octets, quota, added)
         spans, now = self._incidents.spans(mailbox.customer), self._clock()
         old, gone = came_before(now, days * DAY, spans), list[Aged]()
-        if old is None or not self._clock_is_right():
+        if old is None or not self.trusted.is_right():
             pass
         elif holding.oldest >= old and octets <= quota * FULL:
             await self._lengthen(mailbox, plan, octets)
@@ -179,7 +178,7 @@ class Expiry:
         folders = [layout.undelivered(customer)]
         spans, now = self._incidents.spans(customer), self._clock()
         old = came_before(now, plan.expiration_delay_max * DAY, spans)
-        if old is not None and (await self._counts.holding(folders)).oldest < old and self._clock_is_right():
+        if old is not None and (await self._counts.holding(folders)).oldest < old and self.trusted.is_right():
             messages = await self._in_thread(oldest_first, self._folders.root, folders)
             sweep = swept(messages, plan.expiration_delay_max, UNLIMITED, now, spans)
             await self._remove(messages[: min(sweep.count, self._settings.at_once)])
@@ -207,18 +206,6 @@ class Expiry:
                 await listener(mailbox, plan, told)
             except Exception:  # what has expired has expired
                 self._log.failure("nobody is told about {address}", address=str(mailbox.address))
-
-    def _clock_is_right(self) -> bool:
-        """A wall clock that has jumped ahead would take everybody's mail: then nothing goes for a day."""
-        seconds: float = self._reactor.seconds()
-        ahead = self._clock() - seconds
-        if ahead > self._ahead + HOUR:
-            self._trusted = seconds + DAY
-            self._log.error(
-                "ALERT the clock has jumped ahead by {by:.0f} s: nothing expires for a day", by=ahead - self._ahead
-            )
-        self._ahead = ahead
-        return seconds >= self._trusted
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: object) -> Any:
         return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *arguments)
