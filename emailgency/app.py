@@ -76,6 +76,7 @@ from emailgency.store.storing.line import Storer
 from emailgency.store.tallies import Tallies
 
 if TYPE_CHECKING:
+    from emailgency.assembly.shared_deeds import SharedDeeds
     from emailgency.assembly.web import PublicSite
     from emailgency.flows.addresses.candidates import CandidateFlow
     from emailgency.flows.domains.domain_look import DomainLook
@@ -240,11 +241,13 @@ class App:
         from emailgency.assembly.commands import commands
         from emailgency.assembly.domains import TURN, domain_look, drift_guard
         from emailgency.assembly.mailboxes import ImapFactory, Pop3Factory, imap_server, pop3_server
+        from emailgency.assembly.shared_deeds import shared_deeds
 
         self.look = domain_look(self, self._reactor, self._settings)
         self.drift = drift_guard(self, self.look, self._reactor, self._settings)
         self.loops.append(Periodic(self._reactor, "watching the DNS of customers", TURN, self.drift.turn))
-        self.control.commands.update(commands(self, self._reactor, self._settings))
+        shared = shared_deeds(self, self._reactor, self._settings)
+        self.control.commands.update(commands(self, self._reactor, self._settings, shared))
         self.control.start(self._reactor)
         self.imap = imap_server(self, self._reactor, self._settings)
         for service, secure in (("imap", False), ("imaps", True)):
@@ -264,17 +267,17 @@ class App:
         self.loops.append(Periodic(self._reactor, "learning recipients", LOOK, self.learning.look))
         self.sender_notices = sender_notices(self, self._settings)
         self.loops.append(Periodic(self._reactor, "telling senders", LOOK, self.sender_notices.look))
-        self._open_web()
+        self._open_web(shared)
         self.loops.append(counting(self, self._reactor))
         self.loops += expiry_loops(self, self._reactor, self._settings, self._bound["https"])
         self._asleep.discard("mailboxes")
 
-    def _open_web(self) -> None:
+    def _open_web(self, shared: "SharedDeeds") -> None:
         if self._bound["http"].sockets or self._bound["https"].sockets:
             from emailgency.assembly.web import public_site, under_tls
             from emailgency.servers.web.proxied import ProxiedFactory
 
-            self.web = public_site(self, self._reactor, self._settings, self._bound)
+            self.web = public_site(self, self._reactor, self._settings, shared, self._bound)
             for service, factory in (("http", self.web), ("https", under_tls(self.web, self.certificates))):
                 self._serve(service, ProxiedFactory(factory, self.web, self._reactor))
 

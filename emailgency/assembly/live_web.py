@@ -18,7 +18,6 @@ from emailgency.servers.web.console.password_letters import PasswordLetters
 from emailgency.servers.web.limits import Web
 from emailgency.settings import Settings
 from emailgency.store.captchas import Captchas
-from emailgency.store.credentials import Credentials
 from emailgency.store.directory import Directory
 from emailgency.store.password_links import PasswordLinks
 from emailgency.store.redis import Redis
@@ -31,7 +30,6 @@ class Parts(Protocol):
     """What it rests on."""
 
     clock: Callable[[], float]
-    credentials: Credentials
     directory: Directory
     exchanges: Exchanges
     means: Means
@@ -54,14 +52,14 @@ class LiveWeb(Struct, frozen=True):
         self.invitations.adopt(settings.password_links)
 
 
-def live_web(parts: Parts, settings: Settings, https_port: int) -> LiveWeb:
-    directory, web = parts.directory, settings.web
+def live_web(parts: Parts, settings: Settings, passwords: Passwords, https_port: int) -> LiveWeb:
+    web = settings.web
     return LiveWeb(
         WebSessions(parts.redis, parts.clock, web.session),
         Captchas(parts.redis, web.captcha),
         Invitations(
-            directory,
-            Passwords(directory, parts.credentials),
+            parts.directory,
+            passwords,
             PasswordLinks(parts.redis, parts.clock),
             HandOver(parts.exchanges, parts.relay, parts.means, parts.signing),
             PasswordLetters(Pages(SERVICE), ROOT, https_port),

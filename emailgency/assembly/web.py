@@ -8,6 +8,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from emailgency.assembly.api import api
 from emailgency.assembly.console import ConsoleParts, console
 from emailgency.assembly.live_web import live_web
+from emailgency.assembly.shared_deeds import SharedDeeds
 from emailgency.flows.accounts.access import MailAccess
 from emailgency.listening import Bound
 from emailgency.servers.web.limits import Web
@@ -26,17 +27,19 @@ class Parts(ConsoleParts, Protocol):
     certificates: Certificates
 
 
-def public_site(parts: Parts, reactor: Any, settings: Settings, bound: dict[str, Bound]) -> PublicSite:
+def public_site(
+    parts: Parts, reactor: Any, settings: Settings, shared: SharedDeeds, bound: dict[str, Bound]
+) -> PublicSite:
     listening = {service: one.addresses[0][1] for service, one in bound.items() if one.addresses}
     access = MailAccess(parts.directory, listening, settings.access)
     public = Public(access)
     followers: list[Callable[[Web], None]] = []
     MailPrograms(access, listening.get("https", 443)).put_on(public.app)
     if "https" in listening:
-        live = live_web(parts, settings, listening["https"])
-        programs = api(parts, reactor, settings, live)
+        live = live_web(parts, settings, shared.passwords, listening["https"])
+        programs = api(parts, reactor, settings, shared, live)
         programs.put_on(public.app)
-        console(parts, reactor, settings, live, access, listening["https"]).put_on(public.app)
+        console(parts, reactor, settings, shared, live, access, listening["https"]).put_on(public.app)
         followers += [live.adopt, lambda web: programs.adopt(web.api)]
     return PublicSite(public.app.resource(), reactor, settings.web, followers)
 
