@@ -10,6 +10,7 @@ class Step(Struct, frozen=True):
     """What one deed made of one address. None: the directory did not know it then.
 
     `moved`: UIDs, in the INBOX of the mailbox that `after` is or leads to, of mail that came along from the catchall.
+    `validity`: UIDVALIDITY of that INBOX; under another one they are other mail.
     `lost`: mail was destroyed, which does not come back.
     """
 
@@ -19,6 +20,7 @@ class Step(Struct, frozen=True):
     after: Entry | None
     moved: tuple[int, ...] = ()
     lost: bool = False
+    validity: int = 0
 
 
 class Row(Struct, frozen=True):

@@ -48,9 +48,9 @@ class FolderTree(Snapshots):
         for path in reply.made:
             self.happened(path, "MAILBOXNAME")
 
-    async def delete(self, path: str) -> Refused | None:
-        """The folder and its messages, not the folders below it."""
-        reply = await self._ask(DeleteFolder(self._storer.number(), path))
+    async def delete(self, path: str, at_most: int | None = None) -> Refused | None:
+        """The folder and its messages, not the folders below it. Refused("exists"): it has more than `at_most`."""
+        reply = await self._ask(DeleteFolder(self._storer.number(), path, at_most))
         if isinstance(reply, Refused):
             return reply
         self._lost(path)

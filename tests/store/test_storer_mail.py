@@ -27,7 +27,7 @@ from emailgency.store.storing.messages import (
     Settle,
     Write,
 )
-from emailgency.store.storing.replies import Done, Failed, Opened, Unchanged
+from emailgency.store.storing.replies import Done, Failed, Opened, Refused, Unchanged
 from emailgency.store.storing.uids import BLOCK
 from emailgency.store.verify import verify
 from tests.support.storer import StorerProcess, fresh_id
@@ -110,6 +110,33 @@ def test_late_mail_does_not_bring_a_removed_mailbox_back(storer: StorerProcess, 
     assert isinstance(storer.ask(CreateFolder(storer.number(), M1)), Opened)
     (placed,) = storer.ask(Redeliver(storer.number(), id, (Delivery(0, M1),))).placed
     assert placed.folder == M1
+
+
+def test_a_folder_with_more_mail_than_was_known_stays_also_with_mail_on_its_way(
+    storer: StorerProcess, data: str
+) -> None:
+    def gone(at_most: int) -> bool:
+        reply = storer.ask(DeleteFolder(storer.number(), M1, at_most))
+        if isinstance(reply, Done):
+            return True
+        assert reply == Refused(reply.number, "exists")
+        return False
+
+    storer.ask(CreateFolder(storer.number(), M1))
+    request = storer.commit_request(b"octets", (Deliver(customer="c", mailbox="m1", recipient=0),))
+    assert isinstance(storer.ask(request), Done)
+    assert not gone(0)  # linked into tmp/, and no more than that
+    storer.until(lambda: bool(storer.delivered))
+    assert not gone(0)
+    ((subfolder, name),) = opened(storer).names
+    inbox = os.path.join(data, M1)
+    os.rename(os.path.join(inbox, subfolder, name), os.path.join(inbox, "tmp", name))
+    assert not gone(0)
+    storer.ask(CreateFolder(storer.number(), f"{M1}/.Archive"))
+    os.rename(os.path.join(inbox, "tmp", name), os.path.join(inbox, ".Archive", "cur", name))
+    assert not gone(0)
+    assert gone(1)
+    assert not os.path.exists(inbox)
 
 
 def test_half_a_copy_in_tmp_is_made_again(storer: StorerProcess, data: str) -> None:

@@ -114,6 +114,9 @@ class Bulk:
 
     async def _undo(self, author: Author, step: Step) -> None:
         """Mail goes back first: until the directory follows, the next tidying would move it on again."""
+        if await self._directory_is_back(step):  # trouble, or a kill, kept the mail from following
+            await self._mail.take_away(step)
+            return
         await self._before(step)
         await self._mail.bring(step)
         async with self._directory.deciding:
@@ -123,8 +126,14 @@ class Bulk:
             what = f"undone: {entry.address} is as it was"
             await self._directory.change(author, what, entry_edits(now, before), step.customer)
         if before is None and isinstance(now, Mailbox):
-            await self._mail.bring(step)  # what came in between
-            await self._mail.forget(now)
+            await self._mail.take_away(step)
+
+    async def _directory_is_back(self, step: Step) -> bool:
+        """Of a mailbox that was made: whether the address is unknown again already."""
+        if step.before is not None or not isinstance(step.after, Mailbox):
+            return False
+        known = await self._directory.entry(step.customer, step.local)
+        return known is None and await self._directory.mailbox(step.after.id) is None
 
     async def _before(self, step: Step) -> tuple[Entry | None, Entry | None]:
         """What the address is, and what it would be again. Raises Invalid."""

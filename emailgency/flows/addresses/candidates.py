@@ -34,10 +34,12 @@ if TYPE_CHECKING:
     from emailgency.store.folders import Folders
 
 R = TypeVar("R")
+Moved = tuple[int, tuple[int, ...]]  # UIDVALIDITY of an INBOX, and the UIDs of what came into it
 TIDY = 120.0  # seconds between two looks, row A6
 _HEADER = 8192  # octets of a message in which its From is looked for
 _AT_ONCE = 500  # candidates, or pending recipients, looked at before others have their turn
 _LETTERS = 20  # messages of one address that are shown
+_NOTHING: Moved = (0, ())
 
 
 class CandidateFlow:
@@ -116,8 +118,8 @@ class CandidateFlow:
             else:  # a candidate, or mail from before its address became a list (row A4)
                 protected = incident or local in waiting  # row A4
                 if too_old(one.last_at, self._clock(), protected):
-                    await self._folders.delete(one.folder)
-                    self._log.info("candidate {address} dropped: no mail for long", address=str(one.address))
+                    if await self._folders.delete(one.folder, at_most=one.messages) is None:  # none has come since
+                        self._log.info("candidate {address} dropped: no mail for long", address=str(one.address))
                 elif one.messages and entry is None:
                     stay.append(one)
         self._known[customer] = {one.address: one for one in stay}
@@ -128,11 +130,11 @@ class CandidateFlow:
         if mailbox is not None:
             await self._move(one.folder, mailbox)
 
-    async def _move(self, source: str, mailbox: Mailbox) -> tuple[int, ...]:
-        """All mail of a catchall folder into an INBOX, and the folder away; its UIDs there."""
+    async def _move(self, source: str, mailbox: Mailbox) -> Moved:
+        """All mail of a catchall folder into an INBOX, and the folder away, unless something has just come."""
         folder = await self._folders.open(source)
         if not isinstance(folder, Folder):
-            return ()
+            return _NOTHING
         path = layout.mailbox(mailbox.customer, mailbox.id)
         await furnish(self._folders, path, self._names())
         inbox = await self._folders.create(path, quiet=True)
@@ -142,11 +144,9 @@ class CandidateFlow:
         moved = await self._folders.copy(folder, uids, inbox, move=True)
         if not isinstance(moved, list) or len(moved) < len(uids):
             raise Temporary(f"mail of {mailbox.address} could not be moved")
-        await self._folders.refresh(folder)
-        if len(folder) == 0:
-            await self._folders.delete(source)
+        await self._folders.delete(source, at_most=0)
         self._log.info("{count} messages moved to {address}", count=len(moved), address=str(mailbox.address))
-        return tuple(uid for _, uid in moved)
+        return inbox.uidvalidity, tuple(uid for _, uid in moved)
 
     # ---- decisions -----------------------------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ class CandidateFlow:
         """Another name of a mailbox; what has moved there."""
         alias = await self._addresses.add_alias(author, address, mailbox)
         target = await self._directory.mailbox(alias.mailbox)
-        return _step(alias, await self._moved(alias, target) if target else ())
+        return _step(alias, await self._moved(alias, target) if target else _NOTHING)
 
     async def to_list(self, author: "Author", address: Address, members: list[Address]) -> Step:
         """Row A4: mail already received does not move; it stays readable until it expires."""
@@ -176,13 +176,13 @@ class CandidateFlow:
         self._forget(entry.customer, entry.address)
         return _step(entry, lost=True) if unknown else None
 
-    async def _moved(self, entry: Mailbox | Alias, mailbox: Mailbox) -> tuple[int, ...]:
+    async def _moved(self, entry: Mailbox | Alias, mailbox: Mailbox) -> Moved:
         self._forget(entry.customer, entry.address)
         try:
             return await self._move(layout.catchall(entry.customer, entry.address), mailbox)
         except Temporary as error:  # the decision stands: the next tidying moves the mail
             self._log.warn("mail of {address} moves later: {error}", address=str(entry.address), error=str(error))
-            return ()
+            return _NOTHING
 
     def _forget(self, customer: str, address: Address) -> None:
         self._known.get(customer, {}).pop(address, None)
@@ -192,9 +192,9 @@ class CandidateFlow:
         return result
 
 
-def _step(entry: Entry, moved: tuple[int, ...] = (), lost: bool = False) -> Step:
+def _step(entry: Entry, moved: Moved = _NOTHING, lost: bool = False) -> Step:
     """From an unknown address."""
-    return Step(entry.customer, entry.address.local, None, entry, moved, lost)
+    return Step(entry.customer, entry.address.local, None, entry, moved[1], lost, moved[0])
 
 
 def _listed(root: str, customer: str) -> list[Candidate]:

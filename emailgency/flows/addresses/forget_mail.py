@@ -36,6 +36,14 @@ class ForgetMail:
         """Of one that is no longer in the directory; what there was."""
         return await self._delete(layout.mailbox(mailbox.customer, mailbox.id), progress)
 
+    async def of_empty_mailbox(self, path: str) -> bool:
+        """False: there is mail in it, perhaps since a moment ago, and it is still there."""
+        for inner in reversed((await self._folders.listing(path)).folders):
+            refused = await self._folders.delete(inner, at_most=0)
+            if refused is not None and refused.reason == "exists":
+                return False
+        return True
+
     async def wipe(self, mailbox: Mailbox, progress: Progress) -> dict[str, int]:
         """What there was. The mailbox is as new afterwards, under other UIDVALIDITYs."""
         path = layout.mailbox(mailbox.customer, mailbox.id)

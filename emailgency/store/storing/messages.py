@@ -214,10 +214,14 @@ class Furnish(Struct, frozen=True, array_like=True, tag="furnish"):
 
 
 class DeleteFolder(Struct, frozen=True, array_like=True, tag="delete"):
-    """Reply: Done or Refused("nonexistent"). A whole mailbox may be named (all below it goes)."""
+    """Reply: Done or Refused("nonexistent"). A whole mailbox may be named (all below it goes).
+
+    `at_most` so many messages go: Refused("exists") when more are in it, or about to be; nothing comes in between.
+    """
 
     number: int
     folder: str
+    at_most: int | None = None
 
 
 class Reconstruct(Struct, frozen=True, array_like=True, tag="reconstruct"):

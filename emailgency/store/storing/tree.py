@@ -88,9 +88,22 @@ def delete(root: int, maildirs: Maildirs, trash: Trash, request: DeleteFolder) -
     """A folder, or a mailbox with all its folders."""
     if maildirs.get(request.folder) is None:
         return Refused(request.number, "nonexistent")
+    if request.at_most is not None and _messages(root, request.folder) > request.at_most:
+        return Refused(request.number, "exists")
     maildirs.remove(request.folder)
     trash.put(root, request.folder)
     return Done(request.number)
+
+
+def _messages(root: int, path: str) -> int:
+    """Of this folder and those below it. One in tmp/ counts: it may have got its 250 and be on its way to new/."""
+    with files.folder_at(root, path) as descriptor:
+        below = [f"{path}/{name}" for name in os.listdir(descriptor) if name.startswith(".")]
+    count = 0
+    for subfolder in (f"{folder}/{name}" for folder in (path, *below) for name in layout.SUBFOLDERS):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), files.folder_at(root, subfolder) as descriptor:
+            count += sum(not name.startswith(".") for name in os.listdir(descriptor))
+    return count
 
 
 class Renaming(Struct, frozen=True, array_like=True):
