@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from hashlib import sha256
+from itertools import islice
 
 _FIELD = re.compile(rb"(?:\A|(?<=\r\n))([!-9;-~]+)[ \t]*:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)(?:\r\n|\Z)")
 _BLANKS = re.compile(rb"[ \t]+")
@@ -30,10 +31,11 @@ class Field:
 class Fields:
     """A header, field by field; linear however often it is asked."""
 
-    def __init__(self, header: bytes) -> None:
+    def __init__(self, header: bytes, most: int | None = None) -> None:
+        """`most`: fields that are read, from the top; None: all."""
         self.all: list[Field] = []  # from the top
         self._by_name: dict[bytes, list[Field]] = defaultdict(list)
-        for match in _FIELD.finditer(header):
+        for match in islice(_FIELD.finditer(header), most):
             raw = match[0] if match[0].endswith(b"\r\n") else match[0] + b"\r\n"
             field = Field(match[1].lower(), match[2], raw)
             self.all.append(field)

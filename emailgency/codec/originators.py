@@ -5,7 +5,7 @@ Linear: a token is read once, and every token moves on.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from emailgency.codec.address import parse
 from emailgency.model.address import Address
@@ -16,6 +16,7 @@ _FIELD = re.compile(rb"(?:\A|\r\n)([!-9;-~]+)[ \t]*:([^\r\n]*(?:\r\n[ \t][^\r\n]
 _FOLD = re.compile(r"\r\n(?=[ \t])")
 _TOKEN = re.compile(r'(?:[ \t]+|"(?:[^"\\\r\n]|\\[^\r\n])*"|[<>@,:;(]|\[[^\[\]\\\r\n]*\]|[^ \t\r\n"<>@,:;()\[\]\\]+)')
 _COMMENT = re.compile(r"[^()\\]+|[()]|\\.")
+_FROM = 8192  # octets of a From that is read for its domain: at most 7 ms
 
 
 def fields(header: bytes) -> list[tuple[str, bytes]]:
@@ -80,12 +81,18 @@ def mailboxes(value: bytes) -> list[Address]:
 
 def author_domain(header: bytes) -> str | None:
     """The domain of the one author in From; None when that is not clear, and then nobody vouches for it."""
-    values = [value for name, value in fields(header) if name == "from"]
+    return sole_domain([value for name, value in fields(header) if name == "from"])
+
+
+def sole_domain(values: Sequence[bytes]) -> str | None:
+    """The same, of the From fields that a header has. One that is very long names nobody clearly."""
+    if len(values) != 1 or len(values[0]) > _FROM:
+        return None
     try:
-        domains = {address.domain for value in values for address in mailboxes(value)}
+        domains = {address.domain for address in mailboxes(values[0])}
     except Invalid:
         return None
-    return domains.pop() if len(values) == 1 and len(domains) == 1 else None
+    return domains.pop() if len(domains) == 1 else None
 
 
 def _one(outside: list[str], angle: list[str] | None) -> list[Address]:

@@ -5,9 +5,10 @@ for the same answers.
 """
 
 from collections.abc import Callable, Coroutine, Iterable
+from threading import Event
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, TimeoutError, gatherResults
 from twisted.internet.threads import deferToThreadPool
 
 from emailgency.background import background
@@ -37,6 +38,25 @@ class Sources:
         if self._organisation is None:
             self._organisation = await self.in_thread(_organisation)
         return self._organisation
+
+    async def organisation_by(self, end: float) -> Callable[[str], str]:
+        """The same; from `end` on each domain is its own, and then no policy of an author is known either."""
+        if self._organisation is None:
+            found = await self.in_time(end, _organisation)
+            self._organisation = self._organisation or found
+        return self._organisation or str
+
+    async def in_time(self, end: float, work: Callable[..., R], *arguments: object) -> R | None:
+        """None when no thread has done it by `end` of the reactor's clock; one that has not begun then never does."""
+        given_up = Event()
+        waiting = self.in_thread(lambda: None if given_up.is_set() else work(*arguments))
+        done = Deferred.fromCoroutine(waiting).addTimeout(max(0.0, end - self.reactor.seconds()), self.reactor)
+        try:
+            result: R | None = await done
+        except TimeoutError:
+            given_up.set()
+            return None
+        return result
 
     async def in_thread(self, work: Callable[..., R], *arguments: object) -> R:
         result: R = await deferToThreadPool(self.reactor, self.reactor.getThreadPool(), work, *arguments)
