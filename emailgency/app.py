@@ -181,6 +181,7 @@ class App:
         )
         self.relay.sealing = self.outbound.sealing = Sealing(self.signing)
         self.protection, self.tls_reports = outward(self, reactor, settings)
+        self.tls_reports.stopping = self.stopping
 
         # Who talks to us
         take_mail: dict[str, Any] = {"reactor": reactor, "storer": self.storer, "settings": settings.smtp}
@@ -245,6 +246,7 @@ class App:
 
         self.look = domain_look(self, self._reactor, self._settings)
         self.drift = drift_guard(self, self.look, self._reactor, self._settings)
+        self.drift.stopping = self.stopping
         self.loops.append(Periodic(self._reactor, "watching the DNS of customers", TURN, self.drift.turn))
         shared = shared_deeds(self, self._reactor, self._settings)
         self.control.commands.update(commands(self, self._reactor, self._settings, shared))
@@ -305,7 +307,7 @@ class App:
     # ---- stop ----------------------------------------------------------------------------------------------
 
     async def stop(self) -> None:
-        """No transaction is cut within `stop.grace` seconds; what others rest on goes last."""
+        """No transaction is cut within `stop.grace` seconds, no other work either; what others rest on goes last."""
         self._stopping = True
         self._asleep |= {"everything: the server stops"}
         grace = self._settings.stop.grace
@@ -313,8 +315,6 @@ class App:
             stopped = port.stopListening()
             if isinstance(stopped, Deferred):
                 await stopped
-        for loop in self.loops:
-            await loop.stop()
         await self.control.stop()
         cut = self._reactor.callLater(grace, self._cut)
         await gatherResults(
@@ -323,6 +323,7 @@ class App:
                 *(Deferred.fromCoroutine(server.drain(grace)) for server in (self.imap, self.pop3) if server),
                 Deferred.fromCoroutine(self.relay.stop()),
                 Deferred.fromCoroutine(self.outbound.stop()),
+                *(Deferred.fromCoroutine(loop.stop(grace)) for loop in self.loops),
             ],
             consumeErrors=True,
         )
@@ -360,6 +361,10 @@ class App:
 
     def _listening(self) -> Iterator[tuple[str, int]]:
         return (address for bound in self._bound.values() for address in bound.addresses)
+
+    def stopping(self) -> bool:
+        """Whether whoever goes through a long list should leave the rest of it for the next start."""
+        return self._stopping
 
     def is_ours(self, host: str) -> bool:
         """Whether a name belongs to us."""

@@ -36,12 +36,14 @@ class Parts(Protocol):
     spool: Spool
     tallies: Tallies
 
+    def stopping(self) -> bool: ...
+
 
 class UntilTheEnd(Periodic):
     """What is done once more when the server stops."""
 
-    async def stop(self) -> None:
-        await super().stop()
+    async def stop(self, grace: float) -> None:
+        await super().stop(grace)
         await self._guarded()
 
 
@@ -61,6 +63,7 @@ def expiry_loops(parts: Parts, reactor: Any, settings: Settings, https: Bound) -
     port = https.addresses[0][1] if https.addresses else 443
     told = notices(parts, settings, port)
     expiry.listeners.append(told.of_mailbox)
+    expiry.stopping = parts.stopping
     parts.incidents.watchers.append(told.of_incident)
     background("remembering the time", expiry.trusted.remember())
     once = Once(parts.redis)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -18,6 +18,7 @@ class Periodic:
 
     def __init__(self, reactor: IReactorTime, name: str, seconds: float, deed: Deed) -> None:
         self.name = name
+        self._reactor = reactor
         self._deed = deed
         self._seconds = seconds
         self._loop = LoopingCall(self._once)
@@ -27,12 +28,16 @@ class Periodic:
     def start(self) -> None:
         self._ended = self._loop.start(self._seconds, now=False)
 
-    async def stop(self) -> None:
-        """Returns when a deed under way has ended."""
+    async def stop(self, grace: float) -> None:
+        """Returns when a deed under way has ended, or after `grace` seconds: then it is not waited for any longer."""
         if self._loop.running:
             self._loop.stop()
-        if self._ended is not None:
-            await self._ended
+        if self._ended is None:
+            return
+        try:
+            await self._ended.addTimeout(grace, self._reactor)
+        except TimeoutError:
+            self._log.warn("{name} has not ended in {grace} s, and is left where it is", name=self.name, grace=grace)
 
     async def _guarded(self) -> None:
         try:

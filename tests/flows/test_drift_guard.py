@@ -225,6 +225,18 @@ class DriftGuardTests(TestCase):
         assert self.mx().standing is Standing.GOOD
         assert len(self.flushLoggedErrors(UnicodeError)) == 1
 
+    async def test_a_server_that_stops_looks_at_no_further_domain(self) -> None:
+        looked = []
+
+        async def check(customer, domain):
+            looked.append(domain)
+
+        self.patch(self.guard, "check", check)
+        self.guard.stopping = lambda: len(looked) == 1
+        await self.case.customer("more.zz")
+        await self.guard.turn()
+        assert len(looked) == 1
+
     async def test_history_is_bounded(self) -> None:
         self.patch(dns_history, "CHANGES", 3)
         guard = self.fresh()

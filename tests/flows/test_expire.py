@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
+from emailgency.flows.upkeep import expire
 from emailgency.flows.upkeep.expire import Expiry, ExpirySettings, Told
 from emailgency.flows.upkeep.overflow import Overflow
 from emailgency.model.directory import STANDARD, Customer, Mailbox, Plan
@@ -194,6 +195,21 @@ class ExpireTests(TestCase):
             await self.expiry.make_room()
         assert (len(looks), self.left()) == (1, 12)
         assert self.told == [Told(12_000, 10_000, None)]
+
+    async def test_a_server_that_stops_leaves_the_rest_for_the_next_start(self) -> None:
+        self.patch(expire, "BATCH", 2)
+        await self.came(40, 40, 40, 40)
+        asked = []
+        self.expiry.stopping = lambda: asked.append(self.left()) or len(asked) > 2
+        await self.expiry.sweep_all()
+        assert self.left() == 2
+        self.overflow.due.add("paul")
+        await self.expiry.sweep_all()
+        await self.expiry.make_room()
+        assert self.left() == 2
+        self.expiry.stopping = bool
+        await self.expiry.sweep_all()
+        assert self.left() == 0
 
     async def test_who_has_gone_is_passed_over(self) -> None:
         self.overflow.due.add("nobody")

@@ -127,6 +127,19 @@ class TlsReportTests(ProtectionCase):
         self.ahead -= DAY
         await self.report()
 
+    async def test_a_server_that_stops_leaves_reports_for_the_next_start(self):
+        self.go()
+        await self.counted()
+        self.reports.stopping = lambda: True
+        self.ahead += DAY
+        await self.reports.turn()
+        await self.reports.stop()
+        assert len(self.server.messages) == 1
+        self.reports = self.process()
+        await self.reports.start()
+        self.ahead -= DAY
+        await self.report()
+
     async def test_nobody_who_did_not_ask_is_told_and_without_a_key_nobody_is(self):
         self.go()
         await self.counted()

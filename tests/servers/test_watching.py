@@ -59,10 +59,38 @@ class PeriodicTest(TestCase):
         loop = Periodic(clock, "tidy", 120, deed)
         loop.start()
         clock.advance(120)
-        stopped = Deferred.fromCoroutine(loop.stop())
+        stopped = Deferred.fromCoroutine(loop.stop(20))
         self.assertNoResult(stopped)
         under_way.callback(None)
         self.successResultOf(stopped)
+        assert clock.getDelayedCalls() == []
+
+    def test_stop_waits_for_a_deed_without_end_only_so_long(self) -> None:
+        clock, under_way, done = Clock(), Deferred[None](), []
+
+        async def deed() -> None:
+            await under_way
+            done.append(clock.seconds())
+
+        loop = Periodic(clock, "tidy", 120, deed)
+        loop.start()
+        clock.advance(120)
+        stopped = Deferred.fromCoroutine(loop.stop(20))
+        clock.advance(19)
+        self.assertNoResult(stopped)
+        clock.advance(1)
+        self.successResultOf(stopped)
+        under_way.callback(None)  # it may still end, and does not come again
+        clock.advance(1000)
+        assert done == [140]
+        assert clock.getDelayedCalls() == []
+
+    def test_a_loop_that_sleeps_stops_at_once(self) -> None:
+        clock = Clock()
+        loop = Periodic(clock, "tidy", 120, lambda: None)
+        self.successResultOf(Deferred.fromCoroutine(loop.stop(20)))
+        loop.start()
+        self.successResultOf(Deferred.fromCoroutine(loop.stop(20)))
         assert clock.getDelayedCalls() == []
 
 

@@ -58,6 +58,7 @@ class TlsReports:
         self._signing = signing
         self._clock = clock
         self._name = name
+        self.stopping: Callable[[], bool] = bool  # whether a turn should end early; bool() is no
         self._today = Kept(self._day())
         self._over: list[Kept] = []  # days whose reports are to be written
 
@@ -117,6 +118,8 @@ class TlsReports:
                 self._over.remove(kept)
                 continue
             for domain in list(kept.domains):
+                if self.stopping():
+                    return  # `stop` saves the rest
                 await self._report(kept.day, domain, tuple(kept.domains[domain]))
                 del kept.domains[domain]
             self._over.remove(kept)

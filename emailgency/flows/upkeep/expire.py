@@ -80,6 +80,7 @@ class Expiry:
         settings: ExpirySettings,
     ) -> None:
         self.listeners: list[Listener] = []
+        self.stopping: Callable[[], bool] = bool  # whether the rest should wait for the next start; bool() is no
         self._reactor = reactor
         self._clock = clock
         self._directory = directory
@@ -100,6 +101,8 @@ class Expiry:
             try:
                 plan = await self._directory.plan(customer.plan)
                 for entry in await self._directory.entries(customer.id):
+                    if self.stopping():
+                        return
                     if isinstance(entry, Mailbox):
                         await self.sweep(entry, plan)
                         await deferLater(self._reactor, 0)
@@ -115,6 +118,8 @@ class Expiry:
         now = self._reactor.seconds()
         self._again = {mailbox: at for mailbox, at in self._again.items() if at > now}
         for id in [id for id in self._overflow.due if id not in self._again]:
+            if self.stopping():
+                return
             mailbox = await self._directory.mailbox(id)
             if mailbox is None:
                 self._overflow.forget(id)
@@ -194,6 +199,8 @@ class Expiry:
                 continue
             some = list(found)
             for start in range(0, len(some), BATCH):
+                if self.stopping():
+                    return gone
                 there = [message for message in some[start : start + BATCH] if _is_there(folder, message)]
                 await self._folders.expunge(folder, [message.uid for message in there])
                 gone += there
