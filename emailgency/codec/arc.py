@@ -135,7 +135,7 @@ def judge(
     judgement = signature.judge(last, records[last.key_name], fields, body[last.relaxed_body], now)
     if judgement.result != "pass":
         return Judgement("fail", f"i={chain.length}: {judgement.reason}")
-    for number in range(chain.length, 0, -1):  # the newest first, as section 5.2 step 5 has it
+    for number in range(chain.length, 0, -1):  # the newest first, as section 5.2 step 6 has it
         sealed = seal_of(chain, number, records)
         if sealed is NO_KEY:
             return sealed
