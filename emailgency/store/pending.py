@@ -50,26 +50,41 @@ class Waiting(Struct):
     seal: bytes | None = None  # fields for this attempt alone, before `fields`; None: not made
     doubtful: bool = False  # perhaps the next hop has it already: a final reply was lost, or we were restarted
     rule: str = ""  # id of the customer's rule that holds it
+    freed_at: float = 0.0  # when it was last set free after it was held; 0.0: never was, as far as we know
+    attempted: bool = False  # since then, and since the start of this process
 
     @property
     def received_at(self) -> float:
         return self.live.envelope.received_at
 
     @property
+    def term_from(self) -> float:
+        """Since when it waits for its server: what leaves a hold has its whole term before it."""
+        return max(self.live.envelope.received_at, self.freed_at)
+
+    @property
     def held(self) -> bool:
         return self.due >= HELD or bool(self.rule)
+
+    def set_free(self, now: float) -> None:
+        """Nobody holds it any more."""
+        self.freed_at = now
+        self.attempted = False
 
 
 def waitings(live: "Live", targets: list[int], sender: str | None = None, fields: bytes = b"") -> Iterator[Waiting]:
     """Split targets of one message and hop into transactions; what was tried before goes on with its own schedule."""
-    schedules: dict[tuple[float, float], list[int]] = {}
+    schedules: dict[tuple[float, float, float], list[int]] = {}
     for target in targets:
         tried = live.tried.get(target)
-        schedule = (tried.next, tried.next - tried.at if tried.next < HELD else 0.0) if tried else (0.0, 0.0)
+        schedule = (0.0, 0.0, 0.0)
+        if tried:
+            schedule = (tried.next, tried.next - tried.at if tried.next < HELD else 0.0, tried.freed_at)
         schedules.setdefault(schedule, []).append(target)
-    for (due, wait), group in schedules.items():
+    for (due, wait, freed_at), group in schedules.items():
         for start in range(0, len(group), TRANSACTION):
-            yield Waiting(live, tuple(group[start : start + TRANSACTION]), due, wait, sender, fields)
+            some = tuple(group[start : start + TRANSACTION])
+            yield Waiting(live, some, due, wait, sender, fields, freed_at=freed_at)
 
 
 class Queue:
@@ -99,7 +114,10 @@ class Queue:
         return len(self._held)
 
     def add(self, waiting: Waiting, now: float) -> None:
+        rule = waiting.rule
         for part in self._parted(waiting):
+            if rule and not part.rule:
+                part.set_free(now)
             self._tie += 1
             if part.held:
                 self._held.append(part)
@@ -112,6 +130,12 @@ class Queue:
         """Other rules hold other mail now."""
         for waiting in self.remove(lambda _: True):
             self.add(waiting, now)
+
+    def set_free(self, now: float) -> None:
+        """Nothing was to leave from here, and may now; what somebody or a rule holds beside that stays held."""
+        for waiting in self:
+            if not waiting.held:
+                waiting.set_free(now)
 
     def ready(self, now: float) -> int:
         """How many may go now."""

@@ -184,10 +184,12 @@ class Spool:
             live.finish(record)
             await self._record(live, spool_records.encode(record))
 
-    async def tried(self, id: str, targets: Iterable[int], next_attempt: float, outcome: Outcome) -> None:
+    async def tried(
+        self, id: str, targets: Iterable[int], next_attempt: float, outcome: Outcome, freed_at: float = 0.0
+    ) -> None:
         """An attempt settled nothing; the next one is due at `next_attempt`, seconds since the epoch."""
         live = self.live[id]
-        record = Tried(id, tuple(targets), self._clock(), next_attempt, outcome)
+        record = Tried(id, tuple(targets), self._clock(), next_attempt, outcome, freed_at)
         live.attempt(record)
         await self._record(live, spool_records.encode(record))
 

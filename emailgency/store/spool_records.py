@@ -28,14 +28,18 @@ class Finished(Struct, frozen=True, tag="finished", tag_field="record"):
     outcome: Outcome
 
 
-class Tried(Struct, frozen=True, tag="tried", tag_field="record"):
-    """An attempt that settled nothing; `next` is when the next one is due, in seconds since the epoch."""
+class Tried(Struct, frozen=True, omit_defaults=True, tag="tried", tag_field="record"):
+    """An attempt that settled nothing; `next` is when the next one is due, in seconds since the epoch.
+
+    `freed_at`: when these targets were set free after they were held, from which their term counts; 0.0: never.
+    """
 
     id: str
     targets: tuple[int, ...]
     at: float
     next: float
     outcome: Outcome
+    freed_at: float = 0.0
 
 
 class Acknowledged(Struct, frozen=True, tag="acknowledged", tag_field="record"):

@@ -15,7 +15,7 @@ from emailgency.flows.pending.server_view import ServerView
 from emailgency.flows.relaying.errand import Records
 from emailgency.flows.relaying.lane import Lane
 from emailgency.flows.relaying.reroute import Reroute
-from emailgency.model.directory import Customer, HoldRule
+from emailgency.model.directory import Customer, HoldRule, RelayMode
 from emailgency.model.envelope import Outbound, Relay
 from emailgency.model.errors import Invalid
 from emailgency.rules.health import State
@@ -54,6 +54,11 @@ class Ruled(TestCase):
     def rules(self, *rules):
         self.made.holds.note(replace(ACME, holds=rules))
 
+    def relay(self, mode):
+        """The customer's relay is so now, and that was noticed."""
+        self.flow.directory.by_id["acme"] = replace(ACME, relay=mode)
+        self.clock.advance(self.flow.settings.refresh)
+
     def ready(self):
         """Recipients that may get mail now."""
         found = []
@@ -77,6 +82,30 @@ class Ruled(TestCase):
         assert (line.held, line.rule, line.expires_at) == (True, "1", None)
         self.rules()
         assert self.ready() == ["anna", "anna", "paul"]
+
+    async def test_what_a_rule_held_or_relay_on_hold_has_its_whole_term_before_it(self):
+        self.accept("m1", "anna")
+        self.accept("m2", "paul")
+        (lane,) = self.flow.lanes()
+        self.relay(RelayMode.HOLD)
+        self.rules(HoldRule(id="1", recipient="anna@mydomain.zz"))
+        self.clock.advance(31 * 86_400)
+        assert lane.held
+        assert lane.first_expiry() is None
+        self.relay(RelayMode.ON)
+        assert not lane.held
+        self.clock.advance(86_400)
+        self.rules()
+        for one in lane.queue:
+            one.attempted = True
+        now = self.clock.seconds()
+        view = PendingView(self.flow, SimpleNamespace(lanes=list))
+        assert [view.show(id)[0].expires_at for id in ("m1", "m2")] == [now + 30 * 86_400, now + 29 * 86_400]
+        lane.give_up_old()
+        assert self.ready() == ["anna", "paul"]
+        self.clock.advance(29 * 86_400 + 1)
+        lane.give_up_old()
+        assert self.ready() == ["anna"]
 
     async def test_by_sender_by_recipient_or_everything(self):
         self.accept("m1", "anna", sender="s@bad.example")

@@ -24,6 +24,8 @@ from emailgency.store.pending import HELD, Hop, waitings
 from tests.support.null_spool import NullSpool, envelope
 from tests.support.relaying import RecordedBounces, means, relay
 
+DAY = 86_400.0
+
 TO_HIM = Relay(customer="acme", address="u@mydomain.zz", recipient=0)
 TO_HER = Relay(customer="acme", address="v@other.zz", recipient=1)
 AWAY = Outbound(customer="acme", address="w@example.org", recipient=2, origin="forward")
@@ -118,6 +120,69 @@ class InHand(TestCase):
         self.accept("m2")
         await self.hand.hold("m1", "anna")
         self.clock.advance(1000 * 86_400)
+        (lane,) = self.flow.lanes()
+        lane.give_up_old()
+        assert list(self.spool.live) == ["m1", "m2"], "relay on hold keeps everything"
+        await self.mode(RelayMode.NONE)
+        lane.give_up_old()
+        assert list(self.spool.live) == ["m1"]
+
+    async def mode(self, mode):
+        """The customer's relay is so from now on, as far as his errand knows."""
+        self.flow.directory.by_id["acme"] = replace(self.flow.directory.by_id["acme"], relay=mode)
+        await self.flow._customers.load("acme")
+
+    async def test_what_is_released_has_its_whole_term_before_it_also_after_a_restart(self):
+        self.accept("m1")
+        await self.hand.hold("m1", "anna")
+        self.clock.advance(31 * DAY)
+        await self.hand.release("m1", "anna")
+        freed_at = self.clock.seconds()
+        later = Outcome(word="deferred", code=451, reply="not now", remote="mx[192.0.2.1]:25")
+        for restarted in (False, True):
+            if restarted:
+                self.restart()
+            (lane,) = self.flow.lanes()
+            await self.mode(RelayMode.NONE)
+            (line,) = self.view.show("m1")
+            assert line.expires_at == lane.first_expiry() == freed_at + 30 * DAY
+            (waiting,) = lane.queue.remove(lambda _: True)
+            waiting.attempted = True
+            await lane.settling.put_off(waiting, waiting.targets, later)
+            lane.give_up_old()
+            assert list(self.spool.live) == ["m1"]
+        self.clock.rightNow += 30 * DAY + 1  # without a round of the lanes from before the restart
+        lane.give_up_old()
+        assert not self.spool.live
+
+    async def test_what_was_held_while_we_were_stopped_is_tried_before_it_is_given_up(self):
+        self.accept("m1")
+        self.clock.advance(31 * DAY)
+        self.restart()
+        await self.mode(RelayMode.ON)
+        (lane,) = self.flow.lanes()
+        lane._stopped = True  # nothing leaves while we look
+        lane.hold(False)
+        (waiting,) = lane.queue
+        waiting.freed_at = 0.0  # the hold ended before the start
+        lane.give_up_old()
+        assert self.ready() == ["m1"]
+        lane._stopped = False
+        journey = SimpleNamespace(probe=False, canary=None)
+        assert lane.next_for(journey)[0] is waiting
+        await lane.settling.put_off(waiting, waiting.targets, Outcome(word="deferred", code=451, reply="not now"))
+        lane.give_up_old()
+        (line,) = self.view.show("m1")
+        assert line.expires_at == self.clock.seconds() + 30 * DAY
+        assert list(self.spool.live) == ["m1"]
+
+    async def test_what_was_released_keeps_nothing_else_from_being_given_up(self):
+        self.accept("m1")
+        await self.hand.hold("m1", "anna")
+        self.accept("m2")
+        self.clock.advance(31 * DAY)
+        await self.hand.release("m1", "anna")
+        await self.mode(RelayMode.NONE)
         (lane,) = self.flow.lanes()
         lane.give_up_old()
         assert list(self.spool.live) == ["m1"]

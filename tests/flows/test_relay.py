@@ -307,6 +307,8 @@ class DeadServer(RelayCase):
         slow = means(self.spool, reactor, ports=(server.port,))
         slow = replace(slow, retry=replace(slow.retry, probe_first=1000.0, probe_longest=1000.0))
         flow = self.start(server, refresh=0.02, means_=slow)
+        for waiting in (await self.lane(flow)).queue:
+            waiting.attempted = True  # before the server went down
         await until(lambda: self.spool.ended)
         assert list(self.spool.live) == ["m1"]
         ((_, outcome),) = self.spool.ended["m0"]

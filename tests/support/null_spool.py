@@ -53,9 +53,9 @@ class NullSpool:
         if not live.remaining:
             del self.live[id]
 
-    async def tried(self, id, targets, next_attempt, outcome) -> None:
+    async def tried(self, id, targets, next_attempt, outcome, freed_at=0.0) -> None:
         self.attempts.append((id, tuple(targets), next_attempt, outcome))
-        self.live[id].attempt(Tried(id, tuple(targets), self.clock(), next_attempt, outcome))
+        self.live[id].attempt(Tried(id, tuple(targets), self.clock(), next_attempt, outcome, freed_at))
 
 
 class FullDisk(NullSpool):

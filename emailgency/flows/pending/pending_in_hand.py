@@ -2,7 +2,7 @@
 
 A deed is for all that waits of the message, and is refused while any of it is on its way: nobody knows then what its
 server has taken. A held message is a `Tried` record that is never due, so it stays held over a restart; it keeps the
-words of its last attempt, does not expire, and no flush moves it.
+words of its last attempt, does not expire, and no flush moves it. Released, it has its whole term before it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -156,15 +156,18 @@ class PendingInHand:
     async def _due(self, picked: Picked, due: float, word: str, who: str) -> None:
         """Due then, also after a restart; what its server last said stays known."""
         self._pick.take(picked)
+        freed_at = self._clock() if due < HELD else 0.0
         for part in picked.parts:
             part.waiting.due = due
+            if freed_at:
+                part.waiting.set_free(freed_at)
         outcomes: dict[Outcome, list[int]] = {}
         for target in picked.targets:
             tried = picked.live.tried.get(target)
             outcome = tried.outcome if tried and tried.outcome.word not in _HAND else Outcome(word=word)
             outcomes.setdefault(replace(outcome, by=who), []).append(target)
         record, id = self._spool.tried, picked.live.envelope.id
-        records = [Deferred.fromCoroutine(record(id, some, due, outcome)) for outcome, some in outcomes.items()]
+        records = [Deferred.fromCoroutine(record(id, some, due, one, freed_at)) for one, some in outcomes.items()]
         self._pick.put_back(picked)  # all records are begun: from here on it may go, and end
         try:
             await gatherResults(records, consumeErrors=True)

@@ -71,7 +71,7 @@ class PendingMessages:
         for index, target in enumerate(envelope.plan):
             if isinstance(target, Relay | Outbound) and target.customer == customer:
                 lines.append(_line(live, index, target.address, places.get(index)))
-        times = [lane.expires_at(live.envelope.received_at) for one, lane in places.values() if lane and not one.held]
+        times = [lane.expires_at(one) for one, lane in places.values() if lane]
         return PendingMessage(
             envelope=envelope,
             letter=letter,

@@ -28,7 +28,7 @@ class HopLine(Struct, frozen=True, kw_only=True):
     since: float
     next_probe: float | None  # None: not waiting for one
     reason: str  # of the last failure
-    expires_at: float | None  # of the oldest, if nothing changes; None: nothing expires while an incident is open
+    expires_at: float | None  # the first, if nothing changes; None: nothing expires while an incident is open
 
 
 class MessageLine(Struct, frozen=True, kw_only=True):
@@ -131,7 +131,7 @@ def _hop_line(lane: Lane) -> HopLine:
         since=health.since,
         next_probe=health.next_probe if health.probing else None,
         reason=health.reason,
-        expires_at=None if oldest is None else lane.expires_at(oldest),
+        expires_at=lane.first_expiry(),
     )
 
 
@@ -149,5 +149,5 @@ def _message_line(waiting: "Waiting", lane: Lane | None) -> MessageLine:
         held=waiting.held,
         rule=waiting.rule,
         last=f"{tried.outcome.code or ''} {tried.outcome.reply}".strip() if tried else "",
-        expires_at=None if lane is None or waiting.held else lane.expires_at(envelope.received_at),
+        expires_at=lane.expires_at(waiting) if lane else None,
     )

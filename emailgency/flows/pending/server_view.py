@@ -62,18 +62,17 @@ class ServerView:
         return self._incidents.history.incidents(customer)
 
     def forecast(self, customer: str) -> Forecast:
-        """When the oldest pending message would expire, and when the disk would be full at the pace of the incident."""
+        """When the first pending message would expire, and when the disk would be full at the pace of the incident."""
         lanes = list(self._relay.lanes(customer))
-        found = [(oldest, lane) for lane in lanes if (oldest := lane.queue.oldest()) is not None]
-        if not found:
+        oldest = min((at for lane in lanes if (at := lane.queue.oldest()) is not None), default=None)
+        if oldest is None:
             return Forecast(oldest=None, expires_at=None, full_at=None)
-        oldest, lane = min(found, key=lambda pair: pair[0])
         incident = self._incidents.current(customer)
         since = incident.began_at if incident else oldest
         octets = sum(one.live.envelope.size for lane in lanes for one in lane.queue if one.received_at >= since)
         return Forecast(
             oldest=oldest,
-            expires_at=lane.expires_at(oldest),
+            expires_at=min((at for lane in lanes if (at := lane.first_expiry()) is not None), default=None),
             full_at=full_at(self._clock(), self._room(), octets, since),
         )
 

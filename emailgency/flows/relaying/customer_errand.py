@@ -128,15 +128,18 @@ class CustomerErrand(Records):
     def outlived(self, waiting: Waiting, now: float) -> bool:
         """Time within incidents does not count, and while one is open nothing expires (row G8)."""
         lifetime = self._customers.lifetime(self._hop.customer)
-        if now - waiting.received_at <= lifetime:
+        if now - waiting.term_from <= lifetime:
             return False
-        at = self.expires_at(waiting.received_at)
+        at = self.expires_at(waiting.term_from)
         return at is not None and now > at
 
-    def expires_at(self, received_at: float) -> float | None:
-        """None also while the customer's lifetime of mail is unknown."""
+    def expires_at(self, term_from: float) -> float | None:
+        """None also while the customer's lifetime of mail is unknown, and while his relay is on hold."""
+        customer = self._customers.get(self._hop.customer)
+        if customer and customer.relay is RelayMode.HOLD:
+            return None
         lifetime = self._customers.lifetime(self._hop.customer)
-        at = expires_at(received_at, lifetime, self._incidents.spans(self._hop.customer))
+        at = expires_at(term_from, lifetime, self._incidents.spans(self._hop.customer))
         return None if at == inf else at
 
     async def give_up(self, waiting: Waiting, failures: dict[int, Outcome]) -> None:

@@ -54,8 +54,8 @@ class Errand(Shape):
     def outlived(self, waiting: Waiting, now: float) -> bool:
         """Whether this message has waited long enough."""
 
-    def expires_at(self, received_at: float) -> float | None:
-        """When it will have; None: not as things are."""
+    def expires_at(self, term_from: float) -> float | None:
+        """When one will have whose term counts from then; None: not as things are."""
 
     async def give_up(self, waiting: Waiting, failures: dict[int, Outcome]) -> None:
         """Targets that failed for good: tell whom it concerns, then record them as finished."""
@@ -148,7 +148,7 @@ class Records:
             code=outcome.code,
             reply=outcome.reply,
         )
-        await self._spool.tried(id, waiting.targets, waiting.due, outcome)
+        await self._spool.tried(id, waiting.targets, waiting.due, outcome, waiting.freed_at)
 
     async def give_up(self, waiting: Waiting, failures: dict[int, Outcome]) -> None:
         """Final failures: told by rule C6, then recorded."""

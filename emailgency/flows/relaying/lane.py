@@ -38,6 +38,8 @@ class Lane:
         self._means = means
         self._journeys: set[Journey] = set()
         self._alarm: IDelayedCall | None = None
+        self._unreached = False  # a connection failed since this lane is open, or may be used again
+        self._opened_at = means.clock()
         self._sealing = 0  # messages taken out of the queue to be sealed
         self._stopped = False
         self._home: Deferred[None] | None = None  # fires when the last courier is back after `stop`
@@ -71,9 +73,30 @@ class Lane:
         """No mail is here, and none is on its way."""
         return not len(self.queue) and self.settling.empty
 
-    def expires_at(self, received_at: float) -> float | None:
-        """When what was received then is given up, if nothing changes; None: never, as things are."""
-        return self._errand.expires_at(received_at)
+    def expires_at(self, waiting: Waiting) -> float | None:
+        """When it is given up, if nothing changes; None: never, as things are."""
+        return None if waiting.held else self._expiry(waiting.term_from)
+
+    def first_expiry(self) -> float | None:
+        """When the first of what is here is given up; None as of `expires_at`."""
+        first = min((one.term_from for one in self.queue if not one.held), default=None)
+        return None if first is None else self._expiry(first)
+
+    def _expiry(self, term_from: float) -> float | None:
+        at = self._errand.expires_at(term_from)
+        if at is None or at > self._means.clock():
+            return at
+        return self._errand.expires_at(self._opened_at)  # it is owed an attempt, else it had gone
+
+    def hold(self, held: bool) -> bool:
+        """Nothing leaves, or all may again: `wake` the lane then. Whether that is news."""
+        if held == self.held:
+            return False
+        self.held = held
+        if not held:
+            self._unreached = False
+            self.queue.set_free(self._means.clock())
+        return True
 
     def add(self, waiting: Waiting) -> None:
         self.queue.add(waiting, self._means.clock())
@@ -93,10 +116,29 @@ class Lane:
         """Give up what has waited too long, also while the server is down."""
         now = self._means.clock()
         while waiting := self.queue.take_older(now, now):
-            if not self._errand.outlived(waiting, now):
+            if not self._spent(waiting, now):
                 self.queue.add(waiting, now)
-                return
-            background("giving up what has waited too long", self.settling.expire(waiting))
+                break
+            self._give_up(waiting)
+        if waiting and (at := self._errand.expires_at(waiting.received_at)) is not None and at < now:
+            # It was held, or is owed an attempt; what came after it need not have been
+            for one in self.queue.remove(lambda one: not one.held and self._spent(one, now)):
+                self._give_up(one)
+
+    def _spent(self, waiting: Waiting, now: float) -> bool:
+        """It has waited too long, though it was tried: perhaps something held it while we were stopped, or it was led
+        here after that. What cannot be tried waits a whole term in this lane; of strangers' servers it is enough that
+        they were not reached.
+        """
+        if not self._errand.outlived(waiting, now):
+            return False
+        if waiting.attempted or self.held or (self._unreached and not self._errand.guarded):
+            return True
+        at = self._errand.expires_at(self._opened_at)
+        return at is not None and at < now
+
+    def _give_up(self, waiting: Waiting) -> None:
+        background("giving up what has waited too long", self.settling.expire(waiting))
 
     # ---- going out -----------------------------------------------------------------------------------------
 
@@ -190,6 +232,7 @@ class Lane:
         """What a connection that is over says about the server."""
         if closure.reason != UNRECORDED and not (closure.greeted and (closure.carried or not closure.unsettled)):
             if not self._stopped:
+                self._unreached = True
                 others = sum(one.greeted for one in self._journeys)
                 self.guard.session_failed(closure.reason, others=others, still_open=len(self._journeys))
         elif journey.probe and closure.greeted and not closure.carried:
@@ -208,8 +251,8 @@ class Lane:
         if self.guard.room(now) == 0:
             return None
         while waiting := self.queue.take(now):
-            if self._errand.outlived(waiting, now):
-                background("giving up what has waited too long", self.settling.expire(waiting))
+            if waiting.attempted and self._errand.outlived(waiting, now):
+                self._give_up(waiting)
             elif self._errand.unsealed(waiting):
                 background("sealing what is to go", self._seal(waiting))
                 if self._sealing >= SEALED_AHEAD:

@@ -112,10 +112,10 @@ class DomainErrand(Records):
         return reason.permanent
 
     def outlived(self, waiting: Waiting, now: float) -> bool:
-        return now > self.expires_at(waiting.received_at)
+        return now > self.expires_at(waiting.term_from)
 
-    def expires_at(self, received_at: float) -> float:
-        return received_at + self._settings().lifetime * DAY
+    def expires_at(self, term_from: float) -> float:
+        return term_from + self._settings().lifetime * DAY
 
 
 class OutboundFlow(Lanes):
@@ -231,17 +231,19 @@ class OutboundFlow(Lanes):
 
     async def _tell_of_delay(self, live: "Live") -> None:
         envelope = live.envelope
-        until = envelope.received_at + self.settings.lifetime * DAY
         for index in sorted(live.remaining):
             if not isinstance(envelope.plan[index], Outbound) or index not in live.remaining:
                 continue  # it may have gone while the one before was told of
             tried = live.tried.get(index)
             outcome = tried.outcome if tried else Outcome(word="deferred", reply=self._reason(live, index))
+            freed_at = tried.freed_at if tried else 0.0
+            until = max(envelope.received_at, freed_at) + self.settings.lifetime * DAY
             await self._bounces.delayed(live, [index], outcome, until)
             if index not in live.remaining:
                 continue
             now = self._means.clock()
-            await self._means.spool.tried(envelope.id, (index,), max(now, tried.next if tried else now), outcome)
+            due = max(now, tried.next if tried else now)
+            await self._means.spool.tried(envelope.id, (index,), due, outcome, freed_at)
 
     def _reason(self, live: "Live", index: int) -> str:
         lanes = (self._lanes.get(Hop(_domain(live, index), tls=tls)) for tls in ("", "no", "required"))

@@ -240,6 +240,8 @@ class RelayFlow(Lanes):
             customer = await self._customers.load(id)
         except (Temporary, LookupError):
             return
+        held = customer.relay is not RelayMode.ON
+        turned = [lane for lane in self.lanes(id) if lane.hold(held)]
         for lane in list(self.lanes(id)):
             if not lane.hop.via and bool(lane.hop.domain) is bool(customer.smtp_transport):
                 for waiting in lane.queue.remove(lambda _: True):
@@ -250,9 +252,7 @@ class RelayFlow(Lanes):
             for lane in self.lanes(id):
                 lane.flush()
         for lane in list(self.lanes(id)):
-            held = customer.relay is not RelayMode.ON
-            if lane.held != held:
-                lane.held = held
+            if lane in turned:
                 lane.wake()
             if lane.forgettable or (lane.empty and _is_no_way(customer, lane.hop)):
                 await lane.stop()

@@ -51,8 +51,8 @@ class ReroutedErrand(Records):
     def outlived(self, waiting: Waiting, now: float) -> bool:
         return self._own.outlived(waiting, now)
 
-    def expires_at(self, received_at: float) -> float | None:
-        return self._own.expires_at(received_at)
+    def expires_at(self, term_from: float) -> float | None:
+        return self._own.expires_at(term_from)
 
     async def give_up(self, waiting: Waiting, failures: dict[int, Outcome]) -> None:
         await self._own.give_up(waiting, failures)

@@ -213,14 +213,20 @@ class Settling:
         self._log.error("{id} cannot be read: {reason}", id=waiting.live.envelope.id, reason=reason)
         self.carrying -= 1
         self._guard.came_back(carried.pass_)
+        waiting.attempted = True  # as far as it can be
         self.put_back(waiting, waiting.targets, self._means.retry.message_longest)
 
     # ---- the ends ------------------------------------------------------------------------------------------
 
     async def put_off(self, waiting: Waiting, targets: tuple[int, ...], outcome: Outcome) -> None:
-        """To be tried again, later than the last time."""
+        """To be tried again, later than the last time.
+
+        What was too old before its first attempt had been kept from its server: its term begins now.
+        """
+        now = self._means.clock()
+        freed_at = now if not waiting.attempted and self._errand.outlived(waiting, now) else waiting.freed_at
         wait = message_wait(self._means.retry, waiting.wait, self._means.chance)
-        later = self.put_back(waiting, targets, wait)
+        later = self.put_back(replace(waiting, attempted=True, freed_at=freed_at), targets, wait)
         await self._errand.put_off(later, outcome)
         self._tell(waiting, targets, outcome)
 
