@@ -5,10 +5,12 @@ from twisted.trial.unittest import TestCase
 
 from emailgency.codec.smtp.command import Mail, Rcpt
 from emailgency.flows.receiving.receive import Reception, ReceptionLimits, Transaction
+from emailgency.flows.receiving.unknown_recipients import HELD
 from emailgency.flows.upkeep.overflow import NO_ROOM, Overflow
 from emailgency.model.directory import STANDARD, Alias
 from emailgency.model.envelope import Catchall, Client, Deliver, Relay
 from emailgency.model.verdict import Verdict
+from emailgency.rules.routing import Route
 from emailgency.store import layout
 from emailgency.store.changes import Change, edit
 from emailgency.store.storing.replies import Delivered, Placed
@@ -16,6 +18,8 @@ from tests.support.imap import FewMailboxes, all_of
 from tests.support.smtp import MemorySpool
 
 TARGETS = (Deliver(customer="c1", mailbox="paul", recipient=0), Relay(customer="c1", address="p@x.zz", recipient=0))
+PAUL = Rcpt(address="paul@mydomain.zz")
+FORGED = b"Authentication-Results: mx.zz; spf=pass" + b" x" * 400 + b"\r\nSubject: x\r\n\r\n"  # taken off
 SOMEWHERE = "192.0.2.1"
 
 
@@ -28,6 +32,16 @@ class OverflowTests(TestCase):
     def setUp(self) -> None:
         self.people = FewMailboxes(replace(STANDARD, mailbox_quota=1000, reserve=500))
         self.overflow = Overflow(self.people, "/nowhere")
+        self.spool = MemorySpool()
+        self.reception = Reception(self, self.spool, lambda: 1.0, "mx.zz", ReceptionLimits())
+        self.reception.rooms = (self.overflow,)
+
+    async def resolve(self, recipient: object, index: int) -> Route:
+        """What each address means."""
+        return Route(await self.people.customer("c1"), None, None, TARGETS, 1 << 20)
+
+    def reserve(self, octets: int) -> None:
+        self.people.the_plan = replace(self.people.the_plan, reserve=octets)
 
     def counted(self, mailbox: str, octets: int) -> None:
         """With nothing delivered meanwhile."""
@@ -130,17 +144,61 @@ class OverflowTests(TestCase):
             self.counted("paul", 1500)  # the recount says the same
             assert isinstance(await self.overflow.claim(TARGETS, SOMEWHERE, 1), Verdict)
 
+    # ---- transactions --------------------------------------------------------------------------------------
+
     async def test_a_sender_hears_452_at_that_recipient(self) -> None:
         self.counted("paul", 1500)
+        assert await self.transaction(10).recipient(PAUL) == NO_ROOM
 
-        class Means:
-            async def resolve(self, recipient: object, index: int) -> object:
-                from emailgency.rules.routing import Route
+    async def test_attack_29_who_names_one_mailbox_a_hundred_times_takes_its_room_once(self) -> None:
+        self.counted("paul", 900)
+        transaction = self.transaction(300)
+        assert {(await transaction.recipient(PAUL)).code for _ in range(100)} == {250}
+        assert await self.accepted(200)
+        transaction.abort()
+        assert await self.accepted(400)
 
-                return Route(await people.customer("c1"), None, None, TARGETS, 1 << 20)
+    async def test_attack_29_connections_that_announce_much_and_send_nothing_keep_nobody_out(self) -> None:
+        self.reserve(10 * HELD)
+        self.counted("paul", 1000)
+        for size in (4 * HELD, None) * 4:
+            assert (await self.transaction(size).recipient(PAUL)).code == 250
+        assert await self.accepted(HELD)
 
-        people = self.people
-        reception = Reception(Means(), MemorySpool(), lambda: 1.0, "mx.zz", ReceptionLimits())
-        reception.rooms = (self.overflow,)
-        transaction = Transaction(reception, Client(ip=SOMEWHERE), Mail(sender="a@b.zz", size=10), "ESMTP")
-        assert await transaction.recipient(Rcpt(address="paul@mydomain.zz")) == NO_ROOM
+    async def test_attack_29_what_is_bigger_than_announced_is_looked_at_again_at_its_end(self) -> None:
+        self.reserve(5 * HELD)
+        self.counted("paul", 1000)
+        waiting = [self.transaction(size) for size in (None, 10, 2 * HELD)]
+        for transaction in waiting:
+            assert (await transaction.recipient(PAUL)).code == 250
+        body = b"Subject: x\r\n\r\n" + b"x" * 2 * HELD
+        answers = [await transaction.finish(body + b"%d\r\n" % n) for n, transaction in enumerate(waiting)]
+        assert [answer.code for answer in answers] == [250, 452, 250]
+        assert answers[1] == NO_ROOM
+        for _, octets in self.spool.messages:
+            self.overflow.delivered(delivered("paul", len(octets) + 30))
+        assert await self.accepted(HELD // 2)
+
+    async def test_what_has_been_delivered_leaves_nothing_behind_that_is_still_to_come(self) -> None:
+        """Also what the sender says twice, and what is stored with fewer octets than came."""
+        self.reserve(1 << 20)
+        self.counted("paul", 10)
+        for number in range(40):
+            transaction = self.transaction(None)
+            await transaction.recipient(PAUL)
+            answer = await transaction.finish(FORGED + b"%d\r\n" % (number // 2))
+            assert answer.code == 250
+            if number % 2 == 0:
+                self.overflow.delivered(delivered("paul", len(self.spool.messages[-1][1])))
+        octets = 10 + sum(len(octets) for _, octets in self.spool.messages)
+        assert self.overflow._sizes["paul"].taken == octets
+
+    async def test_a_mailbox_beyond_its_quota_by_what_is_to_come_is_counted_soon(self) -> None:
+        self.reserve(1 << 20)
+        self.counted("paul", 100)
+        assert await self.accepted(2000, arrives=False)
+        self.overflow.delivered(delivered("paul", 10))
+        assert self.overflow.due == {"paul"}
+
+    def transaction(self, size: int | None) -> Transaction:
+        return Transaction(self.reception, Client(ip=SOMEWHERE), Mail(sender="a@b.zz", size=size), "ESMTP")

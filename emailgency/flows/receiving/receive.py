@@ -174,7 +174,7 @@ class Transaction:
         self._digest = hashlib.sha256()
         self._scan = HeaderScan()
         self._heading = Heading(self._scan, self._header)
-        self._claims = Claims(reception.rooms)
+        self._claims = Claims(reception.rooms, mail.size)
 
     async def recipient(self, rcpt: Rcpt) -> Verdict:
         """RCPT. Nothing is changed unless the answer accepts."""
@@ -191,9 +191,7 @@ class Transaction:
         else:
             customer = route.customer
             meaning = Meaning(recipient, customer.id, route.targets, route.size_limit, customer.authentication)
-        refusal = self._unfit(meaning) or await self._claims.take(
-            meaning.targets, self._mail.size or meaning.size_limit, self._client.ip
-        )
+        refusal = self._unfit(meaning) or await self._claims.take(meaning.targets, meaning.size_limit, self._client.ip)
         if refusal is not None:
             if refusal is not OTHER_CUSTOMER:
                 self._reception.refused(meaning.customer)
@@ -270,13 +268,13 @@ class Transaction:
         try:
             return await self._finish(octets)
         finally:
-            self._claims.settle(self._size if self.accepted is not None else None)
+            self._claims.settle(self.accepted is not None)
 
     async def _finish(self, octets: bytes) -> Verdict:
         self.write(octets)
         if self._size > self._limit:
             return TOO_BIG
-        objection = await self._objection()
+        objection = await self._objection() or await self._claims.whole(self._size)
         arrival, self._arrival = self._arrival, None
         assert arrival is not None
         if objection is not None:
@@ -301,7 +299,7 @@ class Transaction:
             self.log.info("{id} client={ip} repeated", id=original, ip=self._client.ip)
             return Verdict(250, "2.0.0", f"already queued as {original}")
         await self._commit(arrival, fingerprint)
-        self.accepted = arrival.id
+        self.accepted, self._claims.stored = arrival.id, arrival.size
         self._reception.accepted(self._customer)
         self.log.info(
             "{id} from={sender} size={size} recipients={recipients} client={ip} helo={helo} received",
@@ -329,7 +327,7 @@ class Transaction:
 
     def abort(self) -> None:
         """Nothing of this message is kept."""
-        self._claims.settle(None)
+        self._claims.settle(False)
         arrival, self._arrival = self._arrival, None
         if arrival is not None:
             arrival.abort()

@@ -162,7 +162,7 @@ class SubmittedTransaction(Transaction):
             return ONLY_NOTICES
         if self._mail.size is not None and self._mail.size > meaning.size_limit:
             return TOO_BIG
-        refusal = await self._claims.take(meaning.targets, self._mail.size or meaning.size_limit)
+        refusal = await self._claims.take(meaning.targets, meaning.size_limit)
         if refusal is not None:
             return refusal
         if not self._submission.rates.take(self._user.mailbox.id, self._submission.clock()):

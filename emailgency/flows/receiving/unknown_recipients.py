@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from emailgency.model.address import Address
 from emailgency.model.directory import OPERATOR, STANDARD
-from emailgency.model.envelope import Catchall, Target, Undelivered
+from emailgency.model.envelope import Catchall, Deliver, Target, Undelivered
 from emailgency.model.verdict import Verdict
 from emailgency.rules.networks import network
 from emailgency.rules.rates import Rates
@@ -27,8 +27,10 @@ FULL = Verdict(452, "4.2.2", "no room for mail to unknown recipients now, try ag
 _FRESH = 10.0  # seconds that a count of Undelivered is believed
 _FRESH_NEAR = 1.0  # the same when it is nearly full: a flood must not have it counted for each of its messages
 _KEPT = 10_000  # customers
+HELD = 65_536  # octets kept at RCPT for what may come: whoever announces much, or nothing, takes no more by it
 
 Settle = Callable[[int | None], None]  # octets of the message that was accepted, None: none was
+Release = Callable[[], None]
 
 
 class UnknownLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,7 +68,8 @@ class UnknownRecipients:
         self._rates.at_once = limits.at_once
 
     async def claim(self, targets: Iterable[Target], ip: str | None, size: int) -> "Settle | Verdict | None":
-        """Room for a recipient with these targets; `size` is at most that of the message. None: he is somebody.
+        """Room for a recipient with these targets and a message of `size` octets, of which at most HELD are kept. None:
+        he is somebody.
 
         Whoever gets a Settle calls it once, when the transaction has ended. Without `ip` (users who have logged in) no
         budget is asked for. Raises Temporary.
@@ -77,6 +80,22 @@ class UnknownRecipients:
             if isinstance(target, Undelivered):
                 return await self._claim_room(target, ip, size)
         return None
+
+    async def more(self, targets: Iterable[Target], octets: int) -> "Release | Verdict | None":
+        """Room for so many octets more than `claim` has kept for them; until it is released, before Settle."""
+        rooms, more = list[Room](), Count(0, octets)
+
+        def release() -> None:
+            for room in rooms:
+                room.settle(more, Count())
+
+        for customer in {target.customer for target in targets if isinstance(target, Undelivered)}:
+            room, limit = await self._room(customer)
+            if not room.grant(more, limit):
+                release()
+                return FULL
+            rooms.append(room)
+        return release if rooms else None
 
     def guessed(self, ip: str) -> Verdict | None:
         """An address was named that surely is nobody's. Beyond the budget it is answered like any unknown one: whoever
@@ -98,8 +117,8 @@ class UnknownRecipients:
         if target.customer != OPERATOR and not self._within_budget(ip):
             return TOO_MANY
         room, limit = await self._room(target.customer)
-        granted = Count(1, size)
-        if not room.grant(granted, limit):
+        granted = Count(1, min(size, HELD))
+        if not (room.taken() + Count(1, size)).within(limit) or not room.grant(granted, limit):
             return FULL
         return lambda stored: room.settle(granted, Count() if stored is None else Count(1, stored))
 
@@ -126,27 +145,58 @@ class Claimed(Protocol):
 
     async def claim(self, targets: Iterable[Target], ip: str | None, size: int) -> "Settle | Verdict | None": ...
 
+    async def more(self, targets: Iterable[Target], octets: int) -> "Release | Verdict | None": ...
+
 
 class Claims:
-    """What one transaction was granted."""
+    """What one transaction was granted; in each mailbox once, however many of its recipients mean it."""
 
-    def __init__(self, rooms: Sequence[Claimed]) -> None:
-        """Of these; of none: nothing is counted."""
+    def __init__(self, rooms: Sequence[Claimed], announced: int | None) -> None:
+        """Of these; of none: nothing is counted. `announced`: octets of the message as its SIZE says."""
+        self.stored = 0  # octets that its message has on disk, and that will come where there was room for them
         self._rooms = rooms
+        self._announced = announced
+        self._held = HELD  # octets that were kept for each recipient, at least
         self._granted: list[Settle] = []
+        self._more: list[Release] = []
+        self._targets: list[Target] = []
+        self._mailboxes: set[str] = set()
 
-    async def take(self, targets: Iterable[Target], size: int, ip: str | None = None) -> Verdict | None:
-        """For a recipient with these targets; a Verdict when there is no room for mail to him."""
+    async def take(self, targets: Iterable[Target], limit: int, ip: str | None = None) -> Verdict | None:
+        """For a recipient with these targets, who takes messages of at most `limit` octets; a Verdict when there is no
+        room for mail to him.
+        """
+        size = self._announced or min(HELD, limit)
+        self._held = min(self._held, size)
+        found = [one for one in targets if not (isinstance(one, Deliver) and one.mailbox in self._mailboxes)]
         for room in self._rooms:
-            granted = await room.claim(targets, ip, size)
+            granted = await room.claim(found, ip, size)
             if isinstance(granted, Verdict):
                 return granted
             if granted is not None:
                 self._granted.append(granted)
+        self._mailboxes.update(target.mailbox for target in found if isinstance(target, Deliver))
+        self._targets += found
         return None
 
-    def settle(self, stored: int | None) -> None:
-        """The transaction has ended: octets of its message, None when it was not accepted."""
-        granted, self._granted = self._granted, []
+    async def whole(self, octets: int) -> Verdict | None:
+        """The message has come: room for all of it, where only a part was kept; a Verdict when there is none."""
+        more = octets - self._held
+        if more <= 0 or not self._granted:
+            return None
+        for room in self._rooms:
+            granted = await room.more(self._targets, more)
+            if isinstance(granted, Verdict):
+                return granted
+            if granted is not None:
+                self._more.append(granted)
+        return None
+
+    def settle(self, accepted: bool) -> None:
+        """The transaction has ended."""
+        granted, more = self._granted, self._more
+        self._granted, self._more = [], []
+        for release in more:
+            release()
         for settle in granted:
-            settle(stored)
+            settle(self.stored if accepted else None)

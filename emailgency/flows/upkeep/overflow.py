@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from emailgency.flows.receiving.unknown_recipients import HELD
 from emailgency.model.envelope import Deliver, Target
 from emailgency.model.verdict import Verdict
 from emailgency.rules.expiry import FULL
 from emailgency.store.counts import octets_of
 
 if TYPE_CHECKING:
-    from emailgency.flows.receiving.unknown_recipients import Settle
+    from emailgency.flows.receiving.unknown_recipients import Release, Settle
     from emailgency.store.changes import Change
     from emailgency.store.directory import Directory
     from emailgency.store.storing.replies import Delivered
@@ -102,7 +103,7 @@ class Overflow:
             octets = octets_of(f"{self._root}/{placed.folder}/{placed.subfolder}", placed.name)
             size.added += octets
             self._change(size, octets, 0, -min(octets, size.coming))
-            if size.quota == _NEVER_COUNTED or size.octets > size.quota * FULL:
+            if size.quota == _NEVER_COUNTED or size.octets > size.quota * FULL or size.beyond:
                 self.due.add(mailbox)
 
     def changed(self, change: "Change") -> None:
@@ -119,28 +120,51 @@ class Overflow:
 
     async def claim(self, targets: Iterable[Target], ip: str | None, octets: int) -> "Settle | Verdict | None":
         """Room for a recipient with these targets; arguments and answer as of `UnknownRecipients.claim`."""
-        sizes, tight = [], False
-        for target in targets:
-            if isinstance(target, Deliver) and (size := self._sizes.get(target.mailbox)) is not None:
-                sizes.append(size)
-                tight = tight or size.taken + octets > size.quota
+        sizes, held = self._sizes_of(targets), min(octets, HELD)
         if not sizes:
             return None
-        if tight:
-            customer = sizes[0].customer
-            plan = await self._directory.plan((await self._directory.customer(customer)).plan)
-            more = sum(max(0, size.taken + octets - size.quota) for size in sizes)
-            held = sum(size.beyond for size in sizes)
-            if self._beyond.get(customer, 0) + more - held > plan.reserve:
-                return NO_ROOM
-        for size in sizes:
-            self._change(size, 0, octets, 0)
+        if not await self._take(sizes, octets, held):
+            return NO_ROOM
 
         def settle(stored: int | None) -> None:
             for size in sizes:
-                self._change(size, 0, -octets, stored or 0)
+                self._change(size, 0, -held, stored or 0)
 
         return settle
+
+    async def more(self, targets: Iterable[Target], octets: int) -> "Release | Verdict | None":
+        """The rest of a message that has come; arguments and answer as of `UnknownRecipients.more`."""
+        sizes = self._sizes_of(targets)
+        if not sizes:
+            return None
+        if not await self._take(sizes, octets, octets):
+            return NO_ROOM
+
+        def release() -> None:
+            for size in sizes:
+                self._change(size, 0, -octets, 0)
+
+        return release
+
+    def _sizes_of(self, targets: Iterable[Target]) -> list[Size]:
+        found = (self._sizes.get(target.mailbox) for target in targets if isinstance(target, Deliver))
+        return [size for size in found if size is not None]
+
+    async def _take(self, sizes: list[Size], octets: int, held: int) -> bool:
+        """Whether there is room for so many octets in each; then `held` of them are granted."""
+        tight = {size.customer for size in sizes if size.taken + octets > size.quota}
+        reserves = {customer: await self._reserve(customer) for customer in tight}
+        for customer, reserve in reserves.items():
+            his = [size for size in sizes if size.customer == customer]
+            more = sum(max(0, size.taken + octets - size.quota) - size.beyond for size in his)
+            if self._beyond.get(customer, 0) + more > reserve:
+                return False
+        for size in sizes:
+            self._change(size, 0, held, 0)
+        return True
+
+    async def _reserve(self, customer: str) -> int:
+        return (await self._directory.plan((await self._directory.customer(customer)).plan)).reserve
 
     def _change(self, size: Size, octets: int, granted: int, coming: int) -> None:
         before = size.taken
