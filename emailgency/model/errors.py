@@ -20,3 +20,7 @@ class Invalid(ValueError):
         shown = {name: value if isinstance(value, Words | int) else str(value) for name, value in values.items()}
         self.words = text if isinstance(text, Words) else Words(text, shown)
         super().__init__(str(self.words))
+
+
+class Busy(Invalid):
+    """So many do the same just now that this one has to come again in a moment; nothing was done."""

@@ -18,7 +18,7 @@ from emailgency.store.redis import Redis, Script
 LENGTH = 6  # digits: one guess in a million
 LIFETIME = 300  # seconds
 _HOUR = 3600
-_LOOKS = 12  # times the digits of one are drawn or read out
+_LOOKS = 6  # times the digits of one are drawn or read out
 _LONGEST = 200  # characters of what somebody says is a token
 
 _TAKE = Script("local found = redis.call('GET', KEYS[1]) redis.call('DEL', KEYS[1], KEYS[2]) return found")

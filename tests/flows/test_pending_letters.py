@@ -6,14 +6,15 @@ import tempfile
 from types import SimpleNamespace
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from emailgency.flows.pending.pending_letters import PendingLetters, Search
+from emailgency.flows.pending.pending_letters import SEARCHES, PendingLetters, Search
 from emailgency.flows.pending.pending_view import PendingView
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.model.envelope import Deliver, Relay
-from emailgency.model.errors import Invalid
+from emailgency.model.errors import Busy, Invalid
 from tests.support.null_spool import NullSpool, envelope
 from tests.support.relaying import relay
 
@@ -76,6 +77,26 @@ class Letters(TestCase):
             self.accept(f"m{number}")
         assert len(await self.found(text="HELLO", limit=60)) == 60
         assert self.told == [("messages read", 50, 120), ("messages read", 100, 120)]
+
+    async def test_a_customer_searches_for_words_once_at_a_time(self):
+        for number in range(60):
+            self.accept(f"m{number}")
+        searching = Deferred.fromCoroutine(self.found(customer="acme", text="hello"))
+        with self.assertRaisesRegex(Busy, "Another search is under way"):
+            await self.found(customer="acme", text="other")
+        assert len(await self.found(customer="acme", sender="anna@")) == 60, "by envelopes it costs little"
+        assert len(await self.found(text="hello")) == 60, "the operator waits for no customer"
+        assert len(await searching) == 60
+        assert await self.found(customer="acme", text="other") == []
+
+    async def test_a_few_customers_search_for_words_at_once(self):
+        self.accept("m1")
+        self.letters._searching = {str(number) for number in range(SEARCHES - 1)}
+        searching = Deferred.fromCoroutine(self.found(customer="acme", text="hello"))
+        with self.assertRaises(Busy):
+            await self.found(customer="other", text="hello")
+        assert await searching == ["m1"]
+        assert await self.found(customer="other", text="hello") == []
 
     async def test_a_file_that_has_just_gone_is_passed_over(self):
         self.accept("m1")

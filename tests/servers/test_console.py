@@ -443,7 +443,7 @@ def said_in_code() -> Iterator[Any]:
     """Keys of model.words: what flows and rules refuse with, titles of results."""
     from babel.messages.extract import extract_from_dir
 
-    keywords = {"Words": (1,), "Invalid": (1,), "Conflict": (1,)}
+    keywords = {"Words": (1,), "Invalid": (1,), "Conflict": (1,), "Busy": (1,)}
     folder = os.path.dirname(emailgency.__file__)
     for name, _, words, _, _ in extract_from_dir(folder, [("**.py", "python")], keywords=keywords):
         if not name.startswith(ENGLISH_ONLY):

@@ -10,13 +10,14 @@ from emailgency.codec.mime.letter import READ, Letter, letter
 from emailgency.flows.pending.pending_view import MessageLine, PendingView
 from emailgency.flows.progress import Progress
 from emailgency.model.envelope import Envelope, Outbound, Relay
-from emailgency.model.errors import Invalid
+from emailgency.model.errors import Busy, Invalid
 
 if TYPE_CHECKING:
     from emailgency.store.pending import Waiting
     from emailgency.store.spool import Spool
 
 MOST_READ = 10_000  # messages in one search
+SEARCHES = 3  # for words, of customers, at once; a thread of the pool each
 _AT_ONCE = 50  # messages; 10 ms if they have 10 KiB each
 
 
@@ -35,6 +36,7 @@ class PendingLetters:
         self._reactor = reactor
         self._spool = spool
         self._view = view
+        self._searching: set[str] = set()  # customers
 
     async def look(self, id: str) -> tuple[Envelope, Letter]:
         """Also while it is on its way. Raises Invalid when it is not pending any more."""
@@ -47,12 +49,29 @@ class PendingLetters:
         return live.envelope, found
 
     async def search(self, customer: str | None, search: Search, limit: int, progress: Progress) -> list[MessageLine]:
-        """Oldest first, at most `limit`. For a text the oldest `MOST_READ` that fit otherwise are read, no more."""
+        """Oldest first, at most `limit`. For a text the oldest `MOST_READ` that fit otherwise are read, no more.
+
+        Raises Busy: one search for words of a customer at a time, and a few of all; the operator (None) is not counted.
+        """
         wanted = _wanted(search)
         if not search.text:
             return self._view.messages(customer, limit, wanted)
+        if customer is None:
+            return await self._holding(None, wanted, search.text, limit, progress)
+        if customer in self._searching or len(self._searching) >= SEARCHES:
+            raise Busy("Another search is under way. Try again in a moment.")
+        self._searching.add(customer)
+        try:
+            return await self._holding(customer, wanted, search.text, limit, progress)
+        finally:
+            self._searching.discard(customer)
+
+    async def _holding(
+        self, customer: str | None, wanted: "Callable[[Waiting], bool]", text: str, limit: int, progress: Progress
+    ) -> list[MessageLine]:
+        """Those of the wanted messages in which the text is."""
         lines = self._view.messages(customer, MOST_READ, wanted)
-        words, found = search.text.casefold(), list[MessageLine]()
+        words, found = text.casefold(), list[MessageLine]()
         for start in range(0, len(lines), _AT_ONCE):
             if len(found) >= limit:
                 break

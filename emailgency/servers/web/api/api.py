@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.web.http import RESPONSES, Request
 
 from emailgency.flows.accounts.api_tokens import ApiTokens, Bearer
-from emailgency.model.errors import Invalid, Temporary
+from emailgency.model.errors import Busy, Invalid, Temporary
 from emailgency.rules.networks import network
 from emailgency.rules.rates import Rates
 from emailgency.servers.web.api.limits import ApiSettings
@@ -31,6 +31,7 @@ _PROBLEM = b"application/problem+json"
 _QUERY = 4096  # octets behind the question mark
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _YEAR = b"max-age=31536000"
+_TITLES = {422: "Unprocessable Content", 429: "Too Many Requests"}  # RFC 9110, RFC 6585: Twisted does not know them
 
 Answering = Callable[..., "bytes | Deferred[bytes]"]  # of a request and what its path names
 
@@ -104,6 +105,8 @@ class Api:
             return self._answer(request, await operation.deed(caller, call))
         except _Refused as refused:
             return _problem(request, refused.status, refused.detail, *refused.headers)
+        except Busy as error:
+            return _problem(request, 429, str(error), (b"Retry-After", b"5"))
         except Invalid as error:
             return _problem(request, 409 if isinstance(error, Conflict) else 422, str(error))
         except (Missing, Gone):
@@ -172,7 +175,7 @@ def _problem(request: Request, status: int, detail: str, *headers: tuple[bytes, 
     request.setHeader(b"Content-Type", _PROBLEM)
     for name, value in headers:
         request.setHeader(name, value)
-    title = RESPONSES.get(status, b"Unprocessable Content").decode()
+    title = _TITLES.get(status) or RESPONSES[status].decode()
     return msgspec.json.encode(Problem(title=title, status=status, detail=detail))
 
 

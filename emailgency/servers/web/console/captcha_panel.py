@@ -1,19 +1,29 @@
-"""The digits of a CAPTCHA as a picture and as sound (row F3, attack row 35), made in a thread: 30 and 350 ms of CPU."""
+"""The digits of a CAPTCHA as a picture and as sound (row F3, attack row 35), made in a thread: 30 and 350 ms of CPU.
 
+The threads are those that mail waits for as well, so each is made once, one at a time, and few wait for their turn.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.threads import deferToThreadPool
 
+from emailgency.model.errors import Busy
 from emailgency.servers.web.console.routes import Answer, Asked, Octets, Page, Route, Visitor, Who
 from emailgency.store.captchas import Captchas
 
 _WIDTH, _HEIGHT = 320, 96  # pixels: narrower, and digits lie upon each other
+_WAIT_FOR_PICTURE, _WAIT_FOR_SOUND = 60, 6  # visitors: 2 s
+_KEPT = 100  # pictures of 10 KB, sounds of 100 KB
 
 
 class CaptchaPanel:
     def __init__(self, captchas: Captchas, reactor: Any) -> None:
         self._captchas = captchas
-        self._reactor = reactor
+        self._pictures = Workshop(reactor, _drawn, _WAIT_FOR_PICTURE)
+        self._sounds = Workshop(reactor, _spoken, _WAIT_FOR_SOUND)
 
     def routes(self) -> list[Route]:
         return [
@@ -22,17 +32,42 @@ class CaptchaPanel:
         ]
 
     async def picture(self, visitor: Visitor, asked: Asked) -> Answer:
-        return await self._made(visitor, _drawn, "image/png")
+        return await self._made(visitor, self._pictures, "image/png")
 
     async def sound(self, visitor: Visitor, asked: Asked) -> Answer:
-        return await self._made(visitor, _spoken, "audio/wav")
+        return await self._made(visitor, self._sounds, "audio/wav")
 
-    async def _made(self, visitor: Visitor, make: Any, content_type: str) -> Answer:
+    async def _made(self, visitor: Visitor, workshop: "Workshop", content_type: str) -> Answer:
         digits = await self._captchas.look(visitor.challenge)
         if digits is None:
             return Page("missing.html", status=404)
-        pool = self._reactor.getThreadPool()
-        return Octets(content_type, await deferToThreadPool(self._reactor, pool, make, digits))
+        return Octets(content_type, await workshop.made(visitor.challenge, digits))
+
+
+class Workshop:
+    """Makes one thing at a time of digits, and keeps the last ones, by the token they were made for."""
+
+    def __init__(self, reactor: Any, make: Callable[[str], bytes], waiting: int) -> None:
+        """`make` runs in a thread; `waiting`: so many may wait for their turn."""
+        self._reactor = reactor
+        self._make = make
+        self._waiting = waiting
+        self._turn = DeferredSemaphore(1)
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+
+    async def made(self, token: str, digits: str) -> bytes:
+        """Raises Busy when too many wait already."""
+        if token in self._kept:
+            return self._kept[token]
+        if not self._turn.tokens and len(self._turn.waiting) >= self._waiting:
+            raise Busy("Too many ask for this just now. Try again in a moment.")
+        async with self._turn:
+            if token not in self._kept:  # else it was made for the one before
+                pool = self._reactor.getThreadPool()
+                self._kept[token] = await deferToThreadPool(self._reactor, pool, self._make, digits)
+                if len(self._kept) > _KEPT:
+                    self._kept.popitem(last=False)
+            return self._kept[token]
 
 
 def _drawn(digits: str) -> bytes:

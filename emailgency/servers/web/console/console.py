@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.web.http import Request
 
 from emailgency.flows.accounts.login import Login, Principal
-from emailgency.model.errors import Invalid, Temporary
+from emailgency.model.errors import Busy, Invalid, Temporary
 from emailgency.model.words import Words
 from emailgency.servers.web.console.languages import chosen
 from emailgency.servers.web.console.pages import Pages
@@ -110,7 +110,7 @@ class Console:
         try:
             answer: Answer = await route.deed(visitor, asked)
         except Invalid as error:
-            answer = Page("mistake.html", {"words": error.words}, 400)
+            answer = Page("mistake.html", {"words": error.words}, 429 if isinstance(error, Busy) else 400)
         except Gone:
             answer = Page("missing.html", status=404)
         if isinstance(answer, Away):
