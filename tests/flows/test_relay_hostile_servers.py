@@ -89,7 +89,7 @@ class HostileServer(RelayCase):
             connection.factory.server.behaviour.clear()
             return b""
 
-        async def failing(id, targets, next_attempt, outcome):
+        async def failing(*record):
             raise Temporary("no space left")
 
         self.spool.tried = failing
