@@ -14,6 +14,7 @@ from emailgency.flows.pending.pending_view import PendingView
 from emailgency.flows.pending.server_view import ServerView
 from emailgency.flows.relaying.errand import Records
 from emailgency.flows.relaying.lane import Lane
+from emailgency.flows.relaying.outbound import DomainErrand, OutboundSettings
 from emailgency.flows.relaying.reroute import Reroute
 from emailgency.model.directory import Customer, HoldRule, RelayMode
 from emailgency.model.envelope import Outbound, Relay
@@ -150,6 +151,23 @@ class Ruled(TestCase):
             for waiting in waitings(live, [0]):
                 lane.add(waiting)
         assert [one.live.envelope.id for one in lane.queue.foremost(9, self.clock.seconds())] == ["other"]
+
+    async def test_outbound_mail_that_a_rule_held_has_its_whole_term_before_it(self):
+        bounces = RecordedBounces(self.spool)
+        lane = Lane(Hop("example.org"), DomainErrand("example.org", None, bounces, OutboundSettings), self.made)
+        self.made.holds.listeners.append(lambda customer: lane.queue.reconsider(self.clock.seconds()))
+        self.rules(HoldRule(id="1"))
+        target = Outbound(customer="acme", address="w@example.org", recipient=0, origin="submit")
+        for waiting in waitings(self.spool.accept(envelope("m1", (target,))), [0]):
+            lane.add(waiting)
+        self.clock.advance(6 * 86_400)
+        self.rules()
+        lane._unreached = True
+        lane.give_up_old()
+        assert not bounces.failures
+        self.clock.advance(5 * 86_400 + 1)
+        lane.give_up_old()
+        assert bounces.failures
 
 
 class Deciding(TestCase):
