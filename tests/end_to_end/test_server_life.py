@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from emailgency.store import layout
 from emailgency.store.certificates import self_signed
 from emailgency.store.redis_server import find_program
 from tests.support.api import Program
@@ -321,6 +322,9 @@ def test_a_stop_cuts_no_transaction(server: Server) -> None:
     busy.rcpt("paul@mydomain.zz")
     assert busy.docmd("DATA")[0] == 354
     busy.send(b"Subject: one\r\n\r\nfirst half, ")
+    believed_time = os.path.join(server.data, layout.BELIEVED_TIME)
+    server.wait(lambda: os.path.exists(believed_time))
+    os.unlink(believed_time)
     server.signal(signal.SIGTERM)
     assert idle.getreply()[0] == 421
     with pytest.raises(ConnectionRefusedError):
@@ -331,6 +335,7 @@ def test_a_stop_cuts_no_transaction(server: Server) -> None:
     busy.close()
     assert server.ended() == -signal.SIGTERM
     assert not any(runs(pid) for pid in pids)
+    assert os.path.exists(believed_time)
     assert not os.path.exists(os.path.join(server.data, "listening"))
     server.start()
     assert server.command("mailbox show", address="paul@mydomain.zz")["folders"][0]["messages"] == 1
