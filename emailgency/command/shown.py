@@ -1,6 +1,6 @@
 """How answers look to a person: a table for a list, lines for one thing, and a line that grows for long work.
 
-A key says how its value is read: `…_at` are seconds since the epoch, `size` and `…_octets` are octets, `…_lines` is a
+A key says how its value is read: `at` and `…_at` are seconds since the epoch, `size` and `…_octets` are octets, `…_lines` is a
 text, which stands below all else.
 What came from outside (addresses, remote replies) is printed without control characters.
 """
@@ -61,7 +61,7 @@ def cell(key: str, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(cell("", one) for one in value)
-    if key.endswith("_at"):
+    if key == "at" or key.endswith("_at"):
         return moment(value)
     if key == "size" or key.endswith("_octets"):
         return octets(value)

@@ -226,7 +226,7 @@ COMMANDS = (
             Argument("--sender", "only from this address or domain; * stands for anything, '<>' for no sender"),
             Argument("--recipient", "only for this address or domain"),
         ),
-        said="rule {rule} holds {held} messages now, also over a restart, until: "
+        said="messages held by rule {rule} now: {held}; also over a restart, until: "
         "emailgency hold remove {customer} {rule}",
     ),
     Command("hold list", "the rules by which mail of a customer is held", (CUSTOMER,)),
