@@ -1,7 +1,7 @@
 """How answers look to a person: a table for a list, lines for one thing, and a line that grows for long work.
 
-A key says how its value is read: `at` and `…_at` are seconds since the epoch, `size` and `…_octets` are octets, `…_lines` is a
-text, which stands below all else.
+A key says how its value is read: `at` and `…_at` are seconds since the epoch, `size` and `…_octets` are octets,
+`…_lines` is a text, which stands below all else.
 What came from outside (addresses, remote replies) is printed without control characters.
 """
 
