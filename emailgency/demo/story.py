@@ -147,9 +147,13 @@ class Story:
     # ---- the front doors -------------------------------------------------------------------------------------
 
     async def _pending(self) -> list[str]:
-        """Ids of what waits for the customer's server."""
-        listed = await self._ask("pending list", customer=DOMAIN, limit=MOST_LISTED)
-        return [message["id"] for message in listed["messages"]]
+        """Ids of what waits for the customer's server. What is just being tried is in no list: asked again then."""
+        end = self._reactor.seconds() + PATIENCE
+        while True:
+            listed = await self._ask("pending list", customer=DOMAIN, limit=MOST_LISTED)
+            if not any(hop["carrying"] for hop in listed["hops"]) or self._reactor.seconds() > end:
+                return [message["id"] for message in listed["messages"]]
+            await deferLater(self._reactor, LOOK_EVERY)
 
     async def _ask(self, command: str, **arguments: Any) -> Any:
         """A command as the command line gives it; one the server is not awake for yet is given again."""
