@@ -19,10 +19,11 @@ from twisted.internet.task import react
 from emailgency.model.directory import Customer
 from emailgency.model.envelope import Relay
 from emailgency.rules.retry import RetrySettings
-from emailgency.store import layout, spool_records
+from emailgency.store import layout
 from emailgency.store.disk import DiskSettings
-from emailgency.store.spool import Spool
-from emailgency.store.spool_records import Accepted
+from emailgency.store.spool import records as spool_records
+from emailgency.store.spool.records import Accepted
+from emailgency.store.spool.spool import Spool
 from emailgency.store.storing.line import Storer, StorerSettings
 from tests.support.null_spool import envelope
 from tests.support.relaying import means, relay

@@ -23,7 +23,7 @@ from twisted.internet.task import react
 
 from emailgency.model.envelope import Relay
 from emailgency.store.disk import DiskSettings
-from emailgency.store.spool import Spool
+from emailgency.store.spool.spool import Spool
 from emailgency.store.storing.line import Storer, StorerSettings
 from tests.support.asynchronous import until
 from tests.support.null_spool import NullSpool, envelope

@@ -18,9 +18,9 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from emailgency.model.envelope import Client, Deliver, Envelope, Recipient, Relay
-from emailgency.store import replay
 from emailgency.store.disk import DiskSettings
-from emailgency.store.spool import Spool
+from emailgency.store.spool import replay
+from emailgency.store.spool.spool import Spool
 from emailgency.store.storing.line import Storer
 
 CLIENT = Client(ip="192.0.2.1", helo="mx.example.org", tls="TLSv1.3 TLS_AES_256_GCM_SHA384")

@@ -54,26 +54,26 @@ from emailgency.servers.smtp import SmtpFactory
 from emailgency.servers.smtp_service import SmtpService
 from emailgency.servers.stall import Stall
 from emailgency.settings import Settings
-from emailgency.store.candidates import Candidates
-from emailgency.store.certificates import Certificates, TlsSettings, Unusable
-from emailgency.store.counts import Counts
-from emailgency.store.credentials import Credentials
-from emailgency.store.directory import Directory
-from emailgency.store.failures import Failures
-from emailgency.store.folders import Folders
-from emailgency.store.history import History
-from emailgency.store.journal import Journal
-from emailgency.store.known_recipients import KnownRecipients
-from emailgency.store.last_good import LastGood
-from emailgency.store.last_logins import LastLogins
-from emailgency.store.recent_errors import RecentErrors
-from emailgency.store.redis import Redis, locate
-from emailgency.store.redis_server import RedisServer
-from emailgency.store.secret import Secret
-from emailgency.store.signing_keys import SigningKeys
-from emailgency.store.spool import Spool
+from emailgency.store.directory.directory import Directory
+from emailgency.store.directory.journal import Journal
+from emailgency.store.experience.history import History
+from emailgency.store.experience.known_recipients import KnownRecipients
+from emailgency.store.experience.last_good import LastGood
+from emailgency.store.experience.recent_errors import RecentErrors
+from emailgency.store.experience.tallies import Tallies
+from emailgency.store.keys.certificates import Certificates, TlsSettings, Unusable
+from emailgency.store.keys.secret import Secret
+from emailgency.store.keys.signing_keys import SigningKeys
+from emailgency.store.logins.credentials import Credentials
+from emailgency.store.logins.failures import Failures
+from emailgency.store.logins.last_logins import LastLogins
+from emailgency.store.mailboxes.candidates import Candidates
+from emailgency.store.mailboxes.counts import Counts
+from emailgency.store.mailboxes.folders import Folders
+from emailgency.store.redis.redis import Redis, locate
+from emailgency.store.redis.server import RedisServer
+from emailgency.store.spool.spool import Spool
 from emailgency.store.storing.line import Storer
-from emailgency.store.tallies import Tallies
 
 if TYPE_CHECKING:
     from emailgency.assembly.shared_deeds import SharedDeeds

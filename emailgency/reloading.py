@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 from twisted.logger import Logger
 
 from emailgency.settings import Settings
-from emailgency.store.certificates import Certificates, Unusable
+from emailgency.store.keys.certificates import Certificates, Unusable
 
 if TYPE_CHECKING:
     from emailgency.assembly.web import PublicSite

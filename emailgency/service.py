@@ -28,7 +28,7 @@ from emailgency.observer import Observer, json_line, line
 from emailgency.premises import Lock, Owner, prepare_folder, raise_descriptor_limit
 from emailgency.settings import Settings
 from emailgency.settings_file import Wrong
-from emailgency.store.journal import Broken
+from emailgency.store.directory.journal import Broken
 
 LISTENING = "listening"  # in the data folder while we listen: {"smtp": [["0.0.0.0", 25], …], …}
 

@@ -38,13 +38,13 @@ from emailgency.servers.pop3.limits import Pop3
 from emailgency.servers.smtp_service import SmtpSettings
 from emailgency.servers.web.limits import Web
 from emailgency.settings_file import read
-from emailgency.store.certificates import TlsSettings
-from emailgency.store.credentials import CredentialSettings
-from emailgency.store.directory import DirectorySettings
+from emailgency.store.directory.directory import DirectorySettings
 from emailgency.store.disk import DiskSettings
-from emailgency.store.failures import FailureSettings
+from emailgency.store.keys.certificates import TlsSettings
 from emailgency.store.ledger.ledger import LedgerSettings
-from emailgency.store.redis import RedisSettings
+from emailgency.store.logins.credentials import CredentialSettings
+from emailgency.store.logins.failures import FailureSettings
+from emailgency.store.redis.redis import RedisSettings
 from emailgency.store.storing.line import StorerSettings
 
 ListenOn = tuple[str, ...] | None

@@ -11,8 +11,8 @@ from msgspec import Raw
 from nacl.pwhash import argon2id
 
 from emailgency.model.directory import Entry, Mailbox
-from emailgency.store.changes import Change, Edit, encode
-from emailgency.store.journal import Journal
+from emailgency.store.directory.changes import Change, Edit, encode
+from emailgency.store.directory.journal import Journal
 
 
 def main() -> None:

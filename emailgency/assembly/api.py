@@ -19,7 +19,7 @@ from emailgency.servers.web.api.operation import Operation
 from emailgency.servers.web.api.pending_operations import PendingOperations
 from emailgency.servers.web.api.token_operations import TokenOperations
 from emailgency.settings import Settings
-from emailgency.store.audit import Audit
+from emailgency.store.directory.audit import Audit
 
 SUBJECTS: tuple[Any, ...] = (
     TokenOperations,

@@ -11,9 +11,9 @@ from emailgency.flows.relaying.incidents import Incidents
 from emailgency.flows.relaying.relay import RelayFlow
 from emailgency.servers.imap.server import ImapServer
 from emailgency.settings import Settings
-from emailgency.store.directory import Directory
-from emailgency.store.folders import Folders
-from emailgency.store.spool import Spool
+from emailgency.store.directory.directory import Directory
+from emailgency.store.mailboxes.folders import Folders
+from emailgency.store.spool.spool import Spool
 
 __all__ = ["TIDY", "CandidateFlow", "candidate_flow"]
 

@@ -29,8 +29,8 @@ from emailgency.servers.control.token_commands import TokenCommands
 from emailgency.servers.control.upkeep_commands import UpkeepCommands
 from emailgency.servers.control.where_commands import WhereCommands
 from emailgency.settings import Settings
-from emailgency.store.directory import Directory
-from emailgency.store.folders import Folders
+from emailgency.store.directory.directory import Directory
+from emailgency.store.mailboxes.folders import Folders
 from emailgency.store.storing.line import Storer
 
 

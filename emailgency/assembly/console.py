@@ -46,13 +46,13 @@ from emailgency.servers.web.console.token_panel import TokenPanel
 from emailgency.servers.web.console.trust_panel import TrustPanel
 from emailgency.servers.web.console.where_panel import OperatorWherePanel, WherePanel
 from emailgency.settings import Settings
-from emailgency.store.audit import Audit
-from emailgency.store.certificates import Certificates
-from emailgency.store.directory import Directory
-from emailgency.store.recent_errors import RecentErrors
-from emailgency.store.redis import Redis
-from emailgency.store.spool import Spool
-from emailgency.store.tallies import Tallies
+from emailgency.store.directory.audit import Audit
+from emailgency.store.directory.directory import Directory
+from emailgency.store.experience.recent_errors import RecentErrors
+from emailgency.store.experience.tallies import Tallies
+from emailgency.store.keys.certificates import Certificates
+from emailgency.store.redis.redis import Redis
+from emailgency.store.spool.spool import Spool
 
 
 class ConsoleParts(Protocol):

@@ -8,7 +8,7 @@ from emailgency.flows.receiving.submit import Submission
 from emailgency.flows.relaying.outbound import OutboundFlow
 from emailgency.flows.relaying.relay import RelayFlow
 from emailgency.servers.periodic import Periodic
-from emailgency.store.tallies import Tallies, Tally
+from emailgency.store.experience.tallies import Tallies, Tally
 
 MINUTE = 60.0
 

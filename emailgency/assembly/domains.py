@@ -9,8 +9,8 @@ from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
 from emailgency.net.policy_page import PolicyPages
 from emailgency.settings import Settings
-from emailgency.store.directory import Directory
-from emailgency.store.dns_history import DnsHistory
+from emailgency.store.directory.directory import Directory
+from emailgency.store.experience.dns_history import DnsHistory
 
 __all__ = ["TURN", "DomainLook", "DriftGuard", "domain_look", "drift_guard"]
 

@@ -14,13 +14,13 @@ from emailgency.flows.upkeep.trusted_clock import HOUR
 from emailgency.listening import Bound
 from emailgency.servers.periodic import Periodic
 from emailgency.settings import Settings
-from emailgency.store.counts import Counts
-from emailgency.store.directory import Directory
-from emailgency.store.folders import Folders
-from emailgency.store.once import Once
-from emailgency.store.redis import Redis
-from emailgency.store.spool import Spool
-from emailgency.store.tallies import Tallies
+from emailgency.store.directory.directory import Directory
+from emailgency.store.experience.once import Once
+from emailgency.store.experience.tallies import Tallies
+from emailgency.store.mailboxes.counts import Counts
+from emailgency.store.mailboxes.folders import Folders
+from emailgency.store.redis.redis import Redis
+from emailgency.store.spool.spool import Spool
 
 
 class Parts(Protocol):

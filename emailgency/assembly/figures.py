@@ -15,9 +15,9 @@ from emailgency.servers.pop3.server import Pop3Server
 from emailgency.servers.smtp_service import SmtpService
 from emailgency.servers.stall import Stall
 from emailgency.servers.web.metrics import Figure
-from emailgency.store.certificates import Certificates
-from emailgency.store.redis import Redis
-from emailgency.store.spool import Spool
+from emailgency.store.keys.certificates import Certificates
+from emailgency.store.redis.redis import Redis
+from emailgency.store.spool.spool import Spool
 from emailgency.store.storing.line import Storer
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from emailgency.flows.relaying.means import Means
 from emailgency.flows.relaying.outbound import OutboundFlow
 from emailgency.flows.relaying.relay import RelayFlow
 from emailgency.flows.relaying.reroute import Reroute
-from emailgency.store.spool import Spool
+from emailgency.store.spool.spool import Spool
 
 
 class Parts(Protocol):

@@ -15,10 +15,10 @@ from emailgency.flows.relaying.incidents import Incidents
 from emailgency.flows.relaying.means import Means
 from emailgency.flows.relaying.relay import RelayFlow
 from emailgency.settings import Settings
-from emailgency.store.directory import Directory
-from emailgency.store.learned_recipients import LearnedRecipients
-from emailgency.store.redis import Redis
-from emailgency.store.spool import Spool
+from emailgency.store.directory.directory import Directory
+from emailgency.store.experience.learned_recipients import LearnedRecipients
+from emailgency.store.redis.redis import Redis
+from emailgency.store.spool.spool import Spool
 
 __all__ = ["LOOK", "RecipientLearning", "recipient_learning"]
 

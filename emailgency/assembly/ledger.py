@@ -6,11 +6,11 @@ from typing import Any, Protocol
 from emailgency.flows.receiving.receive import Reception
 from emailgency.model.directory import OPERATOR
 from emailgency.settings import Settings
-from emailgency.store.changes import Change, row
-from emailgency.store.directory import Directory
-from emailgency.store.folders import Folders
+from emailgency.store.directory.changes import Change, row
+from emailgency.store.directory.directory import Directory
 from emailgency.store.ledger.ledger import Ledger
-from emailgency.store.spool import Spool
+from emailgency.store.mailboxes.folders import Folders
+from emailgency.store.spool.spool import Spool
 
 
 class LedgerParts(Protocol):

@@ -17,11 +17,11 @@ from emailgency.servers.web.console.pages import Pages
 from emailgency.servers.web.console.password_letters import PasswordLetters
 from emailgency.servers.web.limits import Web
 from emailgency.settings import Settings
-from emailgency.store.captchas import Captchas
-from emailgency.store.directory import Directory
-from emailgency.store.password_links import PasswordLinks
-from emailgency.store.redis import Redis
-from emailgency.store.web_sessions import WebSessions
+from emailgency.store.directory.directory import Directory
+from emailgency.store.logins.captchas import Captchas
+from emailgency.store.logins.password_links import PasswordLinks
+from emailgency.store.logins.web_sessions import WebSessions
+from emailgency.store.redis.redis import Redis
 
 SERVICE = "Emailgency"
 

@@ -11,12 +11,12 @@ from emailgency.servers.periodic import Periodic
 from emailgency.servers.pop3 import server as pop3
 from emailgency.servers.pop3.server import Pop3Factory, Pop3Server
 from emailgency.settings import Settings
-from emailgency.store.certificates import Certificates
-from emailgency.store.directory import Directory
-from emailgency.store.folders import Folders
+from emailgency.store.directory.directory import Directory
+from emailgency.store.keys.certificates import Certificates
+from emailgency.store.mailboxes.folders import Folders
+from emailgency.store.mailboxes.summaries import Summaries
 from emailgency.store.searching.backlog import Backlog
 from emailgency.store.storing.line import Storer
-from emailgency.store.summaries import Summaries
 
 __all__ = ["ImapFactory", "Pop3Factory", "folders_of_now", "imap_server", "pop3_server"]
 

@@ -11,11 +11,11 @@ from emailgency.servers.web.console.console import ROOT
 from emailgency.servers.web.console.letters import NoticeLetters
 from emailgency.servers.web.console.pages import Pages
 from emailgency.settings import Settings
-from emailgency.store.directory import Directory
-from emailgency.store.mailed_links import MailedLinks
-from emailgency.store.once import Once
-from emailgency.store.redis import Redis
-from emailgency.store.spool import Spool
+from emailgency.store.directory.directory import Directory
+from emailgency.store.experience.once import Once
+from emailgency.store.logins.mailed_links import MailedLinks
+from emailgency.store.redis.redis import Redis
+from emailgency.store.spool.spool import Spool
 
 
 class Parts(Protocol):

@@ -12,13 +12,13 @@ from emailgency.servers.web.console.operator_customers_panel import OperatorCust
 from emailgency.servers.web.console.operator_plans_panel import OperatorPlansPanel
 from emailgency.servers.web.console.operator_server_panel import OperatorServerPanel
 from emailgency.settings import Settings
-from emailgency.store.certificates import Certificates
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 from emailgency.store.disk import room
-from emailgency.store.recent_errors import RecentErrors
-from emailgency.store.redis import Redis
-from emailgency.store.spool import Spool
-from emailgency.store.web_sessions import WebSessions
+from emailgency.store.experience.recent_errors import RecentErrors
+from emailgency.store.keys.certificates import Certificates
+from emailgency.store.logins.web_sessions import WebSessions
+from emailgency.store.redis.redis import Redis
+from emailgency.store.spool.spool import Spool
 
 
 class Parts(Protocol):

@@ -11,9 +11,9 @@ from emailgency.flows.trust.tls_reports import TlsReports
 from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
 from emailgency.settings import Settings
-from emailgency.store.redis import Redis
-from emailgency.store.spool import Spool
-from emailgency.store.sts_policies import StsPolicies
+from emailgency.store.experience.sts_policies import StsPolicies
+from emailgency.store.redis.redis import Redis
+from emailgency.store.spool.spool import Spool
 
 
 class Parts(Protocol):

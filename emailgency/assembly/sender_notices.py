@@ -12,10 +12,10 @@ from emailgency.model.directory import Customer
 from emailgency.servers.web.console.letters import written
 from emailgency.servers.web.console.pages import Pages
 from emailgency.settings import Settings
-from emailgency.store.directory import Directory
-from emailgency.store.once import Once
-from emailgency.store.redis import Redis
-from emailgency.store.spool import Spool
+from emailgency.store.directory.directory import Directory
+from emailgency.store.experience.once import Once
+from emailgency.store.redis.redis import Redis
+from emailgency.store.spool.spool import Spool
 
 
 class Parts(Protocol):

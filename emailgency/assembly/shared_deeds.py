@@ -35,17 +35,17 @@ from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
 from emailgency.servers.imap.server import ImapServer
 from emailgency.settings import Settings
-from emailgency.store.bulk_results import BulkResults
-from emailgency.store.credentials import Credentials
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 from emailgency.store.disk import room
-from emailgency.store.folders import Folders
+from emailgency.store.experience.bulk_results import BulkResults
+from emailgency.store.keys.secret import Secret
 from emailgency.store.ledger.ledger import Ledger
 from emailgency.store.ledger.search import LedgerSearch
-from emailgency.store.redis import Redis
-from emailgency.store.secret import Secret
-from emailgency.store.spool import Spool
-from emailgency.store.token_uses import TokenUses
+from emailgency.store.logins.credentials import Credentials
+from emailgency.store.logins.token_uses import TokenUses
+from emailgency.store.mailboxes.folders import Folders
+from emailgency.store.redis.redis import Redis
+from emailgency.store.spool.spool import Spool
 
 
 class Parts(Protocol):

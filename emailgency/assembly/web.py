@@ -16,7 +16,7 @@ from emailgency.servers.web.mail_programs import MailPrograms
 from emailgency.servers.web.public import Public
 from emailgency.servers.web.site import PublicSite
 from emailgency.settings import Settings
-from emailgency.store.certificates import Certificates
+from emailgency.store.keys.certificates import Certificates
 
 __all__ = ["PublicSite", "public_site", "under_tls"]
 

@@ -12,8 +12,8 @@ from twisted.internet.threads import deferToThreadPool
 from emailgency.codec.mime import headers
 from emailgency.codec.mime.headers import Octets
 from emailgency.codec.mime.summary import Summary, summarise
-from emailgency.store.folder import UNKNOWN, Folder
-from emailgency.store.folders import Folders
+from emailgency.store.mailboxes.folder import UNKNOWN, Folder
+from emailgency.store.mailboxes.folders import Folders
 
 READ = 65536  # octets read from a file at once: more would keep the reactor from others
 LARGE = 1 << 20  # octets; parsing this much takes some 3 ms, more than that goes to a thread

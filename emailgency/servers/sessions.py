@@ -14,7 +14,7 @@ from emailgency.flows.accounts.login import Login, Principal
 from emailgency.model.errors import Temporary
 from emailgency.servers.connections import ConnectionLimits, Connections
 from emailgency.servers.line import Line, Transport
-from emailgency.store.changes import ABSENT, Change
+from emailgency.store.directory.changes import ABSENT, Change
 
 GRACE = 20.0  # seconds that running commands get at the end, unless the caller says else
 FAREWELL = 2.0  # seconds for the last words to arrive then: a client under TLS that has gone to sleep confirms no end

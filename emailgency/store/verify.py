@@ -12,8 +12,10 @@ import msgspec
 from msgspec import Struct
 
 from emailgency.codec import maildir, records
-from emailgency.store import layout, replay, spool_records
-from emailgency.store.live import Live, deliveries
+from emailgency.store import layout
+from emailgency.store.spool import records as spool_records
+from emailgency.store.spool import replay
+from emailgency.store.spool.live import Live, deliveries
 from emailgency.store.storing import annotations, files, keywords
 from emailgency.store.storing.delivering import token_of
 from emailgency.store.storing.uids import Uids

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from emailgency.model.directory import OPERATOR, Alias, Customer, DistributionList, Domain, Entry, Mailbox, Plan
-from emailgency.store.changes import entry_key
-from emailgency.store.journal import START, Broken, Journal, Mark, Tables, apply
+from emailgency.store.directory.changes import entry_key
+from emailgency.store.directory.journal import START, Broken, Journal, Mark, Tables, apply
+from emailgency.store.directory.working_copy import MARK, place
 from emailgency.store.verify import Finding
-from emailgency.store.working_copy import MARK, place
 
 JOURNAL = "journal"
 CUSTOMERS = "customers"

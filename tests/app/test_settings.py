@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from emailgency.settings import Settings, load
 from emailgency.settings_file import Wrong, line_of, listed, parse, section
 from emailgency.settings_reference import description, reference
-from emailgency.store.certificates import CertificateFiles
+from emailgency.store.keys.certificates import CertificateFiles
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

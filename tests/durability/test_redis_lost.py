@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from emailgency.command.failure import CommandFailed
-from emailgency.store.redis_reading import reading_url
+from emailgency.store.redis.reading import reading_url
 from tests.support.imap_line import ImapLine, Seen, Selected
 from tests.support.letters import letter
 from tests.support.redis import RealRedis

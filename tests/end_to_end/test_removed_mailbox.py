@@ -9,7 +9,7 @@ from emailgency.command.failure import CommandFailed
 from emailgency.model.envelope import Client, Deliver, Envelope, Recipient, Relay, Target
 from emailgency.store import layout
 from emailgency.store.ids import Ids
-from emailgency.store.spool_records import Accepted, encode
+from emailgency.store.spool.records import Accepted, encode
 from tests.support.server import Server
 
 NOW = 1_800_000_000.0

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 import pytest
 
 from emailgency.store import layout
-from emailgency.store.certificates import self_signed
-from emailgency.store.redis_server import find_program
+from emailgency.store.keys.certificates import self_signed
+from emailgency.store.redis.server import find_program
 from tests.support.api import Program
 from tests.support.server import NotReady, Server
 from tests.support.users import another_user

@@ -11,7 +11,7 @@ from emailgency.flows.addresses.import_rows import Row, WrongFile
 from emailgency.model.address import Address
 from emailgency.model.directory import DomainKind, Plan, Role
 from emailgency.model.errors import Invalid
-from emailgency.store.changes import edit
+from emailgency.store.directory.changes import edit
 from tests.support.customers import AUTHOR, PASSWORD, RealCustomers
 
 

@@ -14,10 +14,10 @@ from emailgency.flows.upkeep.restore import SKIPPED_UIDS, restore
 from emailgency.model.envelope import Client, Deliver, Envelope, Recipient
 from emailgency.model.errors import Invalid
 from emailgency.store import layout
-from emailgency.store.backup_maildirs import list_once
-from emailgency.store.backup_spool import read_journal
-from emailgency.store.spool_records import DELIVERED as DONE
-from emailgency.store.spool_records import Accepted, Ended, Finished, encode
+from emailgency.store.backup.maildirs import list_once
+from emailgency.store.backup.spool import read_journal
+from emailgency.store.spool.records import DELIVERED as DONE
+from emailgency.store.spool.records import Accepted, Ended, Finished, encode
 from emailgency.store.storing import files
 from emailgency.store.storing.uids import Uids
 

@@ -8,8 +8,8 @@ from emailgency.flows.domains.domain_look import domains_of
 from emailgency.flows.domains.drift_guard import AT_ONCE, DriftGuard
 from emailgency.model.domain_check import Standing
 from emailgency.model.errors import Temporary
-from emailgency.store import dns_history
-from emailgency.store.dns_history import DnsHistory
+from emailgency.store.experience import dns_history
+from emailgency.store.experience.dns_history import DnsHistory
 from tests.support.asynchronous import until
 from tests.support.customers import AUTHOR
 from tests.support.dns_case import DnsCase

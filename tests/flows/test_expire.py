@@ -15,8 +15,8 @@ from emailgency.model.directory import STANDARD, Customer, Mailbox, Plan
 from emailgency.rules.expiry import DAY
 from emailgency.rules.forecast import Span
 from emailgency.store import layout
-from emailgency.store.changes import Author
-from emailgency.store.counts import Counts
+from emailgency.store.directory.changes import Author
+from emailgency.store.mailboxes.counts import Counts
 from tests.support.imap import MESSAGE
 from tests.support.pop3 import PostOffice
 

@@ -8,7 +8,7 @@ from emailgency.flows.receiving.receive import Reception, ReceptionLimits
 from emailgency.flows.receiving.resolve import Route
 from emailgency.flows.relaying.reverse_path import ReversePaths
 from emailgency.model.envelope import Client, Envelope, Outbound, Recipient
-from emailgency.store.secret import Secret
+from emailgency.store.keys.secret import Secret
 from tests.support.customers import RealCustomers
 from tests.support.smtp import MemorySpool
 

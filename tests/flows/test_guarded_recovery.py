@@ -11,8 +11,8 @@ from emailgency.flows.relaying.incidents import Incidents
 from emailgency.model.directory import Customer
 from emailgency.rules.guard import GuardSettings
 from emailgency.rules.health import State
-from emailgency.store.history import History
-from emailgency.store.pending import Hop
+from emailgency.store.experience.history import History
+from emailgency.store.spool.pending import Hop
 from tests.support.asynchronous import run, until
 from tests.support.relay_case import RelayCase
 from tests.support.relaying import KnownInMemory, means, relay

@@ -20,7 +20,7 @@ from emailgency.model.directory import Customer, HoldRule, RelayMode
 from emailgency.model.envelope import Outbound, Relay
 from emailgency.model.errors import Invalid
 from emailgency.rules.health import State
-from emailgency.store.pending import Hop, waitings
+from emailgency.store.spool.pending import Hop, waitings
 from tests.support.asynchronous import run, until
 from tests.support.customers import AUTHOR, RealCustomers
 from tests.support.null_spool import NullSpool, envelope

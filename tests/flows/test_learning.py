@@ -22,9 +22,9 @@ from emailgency.model.verdict import Verdict
 from emailgency.net.dns import Dns, DnsSettings
 from emailgency.rules.health import Health, State
 from emailgency.rules.learning import DAY, HOUR, LearningSettings
-from emailgency.store.history import History
-from emailgency.store.learned_recipients import LearnedRecipients
-from emailgency.store.pending import Hop
+from emailgency.store.experience.history import History
+from emailgency.store.experience.learned_recipients import LearnedRecipients
+from emailgency.store.spool.pending import Hop
 from tests.support.asynchronous import run, until
 from tests.support.customers import AUTHOR, RealCustomers
 from tests.support.null_spool import NullSpool, envelope
@@ -312,7 +312,7 @@ class Knowing(LearningCase):
     async def test_mailboxes_are_made_once_and_no_more_than_the_plan_has_room_for(self):
         from msgspec.structs import replace
 
-        from emailgency.store.changes import edit
+        from emailgency.store.directory.changes import edit
 
         plan = await self.real.directory.plan("standard")
         small = replace(plan, mailboxes=2)

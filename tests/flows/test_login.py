@@ -11,10 +11,10 @@ from emailgency.codec.address import parse
 from emailgency.flows.accounts.login import PATIENCE, WRONG, Login, LoginSettings, Principal, Source
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
-from emailgency.store.directory import Directory, DirectorySettings
-from emailgency.store.failures import Failures, FailureSettings
-from emailgency.store.journal import Journal
-from emailgency.store.redis import Redis, locate
+from emailgency.store.directory.directory import Directory, DirectorySettings
+from emailgency.store.directory.journal import Journal
+from emailgency.store.logins.failures import Failures, FailureSettings
+from emailgency.store.redis.redis import Redis, locate
 from tests.support.customers import AUTHOR, PASSWORD, RealCustomers
 
 HOME = Source("imap", "192.0.2.7")

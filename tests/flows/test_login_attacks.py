@@ -12,8 +12,8 @@ from emailgency.flows.accounts.login import TOO_MANY, WRONG, Login, LoginSetting
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
-from emailgency.store.credentials import Credentials, CredentialSettings
-from emailgency.store.failures import Failures, FailureSettings
+from emailgency.store.logins.credentials import Credentials, CredentialSettings
+from emailgency.store.logins.failures import Failures, FailureSettings
 from tests.support.customers import AUTHOR, CHEAP, PASSWORD, RealCustomers
 
 HOME = Source("imap", "192.0.2.7")

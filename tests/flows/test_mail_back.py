@@ -17,9 +17,9 @@ from emailgency.model.bulk import Results
 from emailgency.model.errors import Temporary
 from emailgency.model.words import Words
 from emailgency.store import layout
-from emailgency.store.bulk_results import BulkResults
-from emailgency.store.folder import Folder
-from emailgency.store.folders import Folders
+from emailgency.store.experience.bulk_results import BulkResults
+from emailgency.store.mailboxes.folder import Folder
+from emailgency.store.mailboxes.folders import Folders
 from emailgency.store.storing.line import Storer
 from tests.support.customers import AUTHOR, RealCustomers
 

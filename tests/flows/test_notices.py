@@ -18,7 +18,7 @@ from emailgency.model.incident import Incident
 from emailgency.rules.contacts import reachable
 from emailgency.servers.web.console.letters import NoticeLetters
 from emailgency.servers.web.console.pages import Pages
-from emailgency.store.tallies import DAY, Bucket, Tally
+from emailgency.store.experience.tallies import DAY, Bucket, Tally
 from tests.support.smtp import MemorySpool
 
 SEEN = Contact(address="friend@far.example", verified_at=1.0)

@@ -12,7 +12,7 @@ from emailgency.model.envelope import Catchall, Client, Deliver, Relay
 from emailgency.model.verdict import Verdict
 from emailgency.rules.routing import Route
 from emailgency.store import layout
-from emailgency.store.changes import Change, edit
+from emailgency.store.directory.changes import Change, edit
 from emailgency.store.storing.replies import Delivered, Placed
 from tests.support.imap import FewMailboxes, all_of
 from tests.support.smtp import MemorySpool

@@ -20,7 +20,7 @@ from emailgency.model.address import Address
 from emailgency.model.directory import Customer, Mailbox, RelayMode
 from emailgency.model.envelope import Deliver, Outbound, Outcome, Relay
 from emailgency.model.errors import Invalid, Temporary
-from emailgency.store.pending import HELD, Hop, waitings
+from emailgency.store.spool.pending import HELD, Hop, waitings
 from tests.support.null_spool import NullSpool, envelope
 from tests.support.relaying import RecordedBounces, means, relay
 

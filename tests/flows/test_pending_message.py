@@ -12,8 +12,8 @@ from emailgency.flows.relaying.lane import Lane
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.model.envelope import Outbound, Outcome, Relay
 from emailgency.model.errors import Invalid
-from emailgency.store.changes import Author
-from emailgency.store.pending import HELD, Hop
+from emailgency.store.directory.changes import Author
+from emailgency.store.spool.pending import HELD, Hop
 from tests.support.null_spool import NullSpool, envelope
 from tests.support.relaying import RecordedBounces, means, relay
 

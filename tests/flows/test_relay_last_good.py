@@ -5,9 +5,9 @@ from twisted.internet.defer import ensureDeferred
 
 from emailgency.model.directory import Customer
 from emailgency.net.dns import Dns, DnsSettings
-from emailgency.store.last_good import LastGood
-from emailgency.store.pending import Hop
-from emailgency.store.redis import Redis, locate
+from emailgency.store.experience.last_good import LastGood
+from emailgency.store.redis.redis import Redis, locate
+from emailgency.store.spool.pending import Hop
 from tests.support.asynchronous import run, until
 from tests.support.dns_server import DnsServer
 from tests.support.redis import RealRedis

@@ -10,9 +10,9 @@ from twisted.trial.unittest import TestCase
 from emailgency.codec.address import parse
 from emailgency.flows.receiving.relocate import Relocation
 from emailgency.model.envelope import Catchall, Deliver, Target, Undelivered
-from emailgency.store.directory import Directory, DirectorySettings
-from emailgency.store.journal import Journal
-from emailgency.store.redis import Redis, locate
+from emailgency.store.directory.directory import Directory, DirectorySettings
+from emailgency.store.directory.journal import Journal
+from emailgency.store.redis.redis import Redis, locate
 from tests.support.customers import AUTHOR, RealCustomers
 from tests.support.null_spool import envelope
 

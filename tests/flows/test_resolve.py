@@ -8,7 +8,7 @@ from emailgency.model.directory import Alias, Mailbox, RelayMode
 from emailgency.model.envelope import Catchall, Deliver, Outbound, Recipient, Relay
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
-from emailgency.store.directory import Gone
+from emailgency.store.directory.directory import Gone
 from tests.support.customers import AUTHOR, RealCustomers
 
 OURS = {"mydomain.zz", "mydomain.yy", "xn--exmple-cua.zz"}

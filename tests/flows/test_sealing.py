@@ -11,7 +11,7 @@ from emailgency.flows.trust.signing import Signing, SigningSettings
 from emailgency.model.directory import Customer
 from emailgency.model.envelope import Client
 from emailgency.model.errors import Temporary
-from emailgency.store.signing_keys import SigningKey
+from emailgency.store.keys.signing_keys import SigningKey
 from tests.support.asynchronous import until
 from tests.support.outbound_case import OutboundCase, to
 from tests.support.relay_case import RelayCase

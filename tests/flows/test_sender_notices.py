@@ -21,9 +21,9 @@ from emailgency.model.errors import Temporary
 from emailgency.rules.health import Health, State
 from emailgency.servers.web.console.letters import written
 from emailgency.servers.web.console.pages import Pages
-from emailgency.store.history import History
-from emailgency.store.once import Once
-from emailgency.store.pending import Hop
+from emailgency.store.experience.history import History
+from emailgency.store.experience.once import Once
+from emailgency.store.spool.pending import Hop
 from tests.support.asynchronous import run, until
 from tests.support.customers import AUTHOR, RealCustomers
 from tests.support.null_spool import NullSpool, envelope

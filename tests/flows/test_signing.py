@@ -12,7 +12,7 @@ from emailgency.flows.trust.signing import DAY, Signing, SigningSettings
 from emailgency.model.directory import OPERATOR
 from emailgency.model.errors import Invalid
 from emailgency.net.dns import Dns, DnsSettings
-from emailgency.store.signing_keys import SigningKeys
+from emailgency.store.keys.signing_keys import SigningKeys
 from tests.support.customers import RealCustomers
 from tests.support.dns_server import DnsServer
 

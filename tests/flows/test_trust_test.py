@@ -14,7 +14,7 @@ from emailgency.flows.trust.signing import Signing, SigningSettings
 from emailgency.flows.trust.trust_test import FOREIGN, TrustTest
 from emailgency.model.errors import Invalid
 from emailgency.rules.trust import Trust, judge
-from emailgency.store.signing_keys import SigningKeys
+from emailgency.store.keys.signing_keys import SigningKeys
 from tests.support.customers import AUTHOR
 from tests.support.dns_case import HOST, OURS, DnsCase
 from tests.support.relaying import means

@@ -20,8 +20,8 @@ from emailgency.model.envelope import Catchall, Client, Deliver, Recipient, Unde
 from emailgency.model.verdict import Verdict
 from emailgency.rules.routing import MISSING, Route
 from emailgency.store import layout
-from emailgency.store.candidates import Candidates
-from emailgency.store.counts import Counts
+from emailgency.store.mailboxes.candidates import Candidates
+from emailgency.store.mailboxes.counts import Counts
 from tests.support.imap import all_of
 from tests.support.smtp import MemorySpool
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 import pytest
 
 from emailgency.servers.web.console.console import CHALLENGE, COOKIE
-from emailgency.store.redis_reading import reading_url
+from emailgency.store.redis.reading import reading_url
 from tests.support.api import Program
 from tests.support.browser import Browser
 from tests.support.captcha import ask_link, digits, seen

@@ -10,7 +10,7 @@ from random import Random
 from twisted.internet import ssl as twisted_ssl
 from twisted.trial.unittest import TestCase
 
-from emailgency.store.certificates import Certificates, TlsSettings
+from emailgency.store.keys.certificates import Certificates, TlsSettings
 from tests.support.imap import MESSAGE, PASSWORD, Client, Office
 from tests.support.resident import resident
 

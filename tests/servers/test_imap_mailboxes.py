@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 from emailgency.codec.imap import mutf7
 from emailgency.model.directory import STANDARD
 from emailgency.store import layout
-from emailgency.store.changes import Change, edit
+from emailgency.store.directory.changes import Change, edit
 from tests.support.imap import MESSAGE, Office, all_of
 
 UNDELIVERED = layout.undelivered("c1")

@@ -7,7 +7,7 @@ import sqlite3
 
 from twisted.trial.unittest import TestCase
 
-from emailgency.store import summary_rows
+from emailgency.store.mailboxes import summary_rows
 from emailgency.store.searching import backlog, database, memory
 from emailgency.store.storing.replies import Delivered, Placed
 from tests.support.imap import MESSAGE, Client, Office

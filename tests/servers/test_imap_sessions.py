@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 
 from emailgency.model.directory import STANDARD
 from emailgency.servers.imap.limits import Imap
-from emailgency.store.certificates import Certificates, TlsSettings
+from emailgency.store.keys.certificates import Certificates, TlsSettings
 from tests.support.imap import MESSAGE, PASSWORD, Office, all_of
 
 

@@ -9,7 +9,7 @@ from twisted.internet import reactor
 from twisted.internet import ssl as twisted_ssl
 from twisted.trial.unittest import TestCase
 
-from emailgency.store.certificates import Certificates, TlsSettings
+from emailgency.store.keys.certificates import Certificates, TlsSettings
 from tests.support.imap import MESSAGE, PASSWORD
 from tests.support.pop3 import PopClient, PostOffice
 

@@ -20,7 +20,7 @@ from emailgency.flows.receiving.submit import Submission, SubmissionLimits
 from emailgency.model.envelope import Deliver, Outbound, Relay
 from emailgency.servers.smtp import SmtpFactory
 from emailgency.servers.smtp_service import SmtpService, SmtpSettings
-from emailgency.store.certificates import Certificates, TlsSettings
+from emailgency.store.keys.certificates import Certificates, TlsSettings
 from tests.support.customers import AUTHOR, PASSWORD, RealCustomers
 from tests.support.smtp import IdleStorer, MemorySpool
 

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from emailgency.store import layout
-from emailgency.store.backup_files import Copier
-from emailgency.store.backup_maildirs import copy_customers
+from emailgency.store.backup.files import Copier
+from emailgency.store.backup.maildirs import copy_customers
 from emailgency.store.storing.annotations import SPECIAL_USE
 from emailgency.store.storing.messages import (
     Annotate,

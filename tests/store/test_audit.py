@@ -5,9 +5,9 @@ import os
 import pytest
 from twisted.internet import reactor
 
-from emailgency.store.audit import Audit
-from emailgency.store.changes import Change
-from emailgency.store.journal import Journal
+from emailgency.store.directory.audit import Audit
+from emailgency.store.directory.changes import Change
+from emailgency.store.directory.journal import Journal
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_pages_hold_every_change_of_the_customer_once_the_newest_first(folder: s
 
 
 def test_a_page_reads_no_further_than_its_bound(folder: str, monkeypatch) -> None:
-    monkeypatch.setattr("emailgency.store.audit._OCTETS", 10)
+    monkeypatch.setattr("emailgency.store.directory.audit._OCTETS", 10)
     assert list(map(len, pages(folder, 100))) == [20, 20, 20, 0]
 
 

@@ -5,14 +5,15 @@ import stat
 
 from emailgency.model.envelope import Client, Envelope, Outcome, Recipient, Relay
 from emailgency.model.story import Facts, Happening
-from emailgency.store import layout, spool_records
-from emailgency.store.backup_files import Copier
-from emailgency.store.backup_ledger import copy_ledgers
+from emailgency.store import layout
+from emailgency.store.backup.files import Copier
+from emailgency.store.backup.ledger import copy_ledgers
 from emailgency.store.ledger.child import Keeper
 from emailgency.store.ledger.messages import Begin, Bounds
 from emailgency.store.ledger.search import Query, find
 from emailgency.store.ledger.shelf import Shelf
-from emailgency.store.spool_records import Accepted, Finished
+from emailgency.store.spool import records as spool_records
+from emailgency.store.spool.records import Accepted, Finished
 
 BOUNDS = Bounds(36_500, 1 << 30, 1 << 30)
 

@@ -1,6 +1,6 @@
 """The cache of the directory: bounded, both for what is there and for what is not."""
 
-from emailgency.store.cache import UNKNOWN, Cache
+from emailgency.store.directory.cache import UNKNOWN, Cache
 
 
 def test_it_tells_apart_there_not_there_and_never_heard_of() -> None:

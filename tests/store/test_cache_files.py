@@ -5,7 +5,7 @@ import os
 import sqlite3
 import tempfile
 
-from emailgency.store.cache_file import CacheFile
+from emailgency.store.mailboxes.cache_file import CacheFile
 
 TABLES = "DROP TABLE IF EXISTS t; CREATE TABLE t (n INTEGER);"
 

@@ -12,7 +12,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from emailgency.store.certificates import CertificateFiles, Certificates, TlsSettings, Unusable, self_signed
+from emailgency.store.keys.certificates import CertificateFiles, Certificates, TlsSettings, Unusable, self_signed
 
 NOW = 1_800_000_000.0
 

@@ -9,9 +9,9 @@ from twisted.trial.unittest import TestCase
 
 from emailgency.model.directory import Domain, DomainKind, Plan
 from emailgency.model.errors import Temporary
-from emailgency.store.changes import Author, Change, edit
-from emailgency.store.directory import Conflict
-from emailgency.store.journal import Journal
+from emailgency.store.directory.changes import Author, Change, edit
+from emailgency.store.directory.directory import Conflict
+from emailgency.store.directory.journal import Journal
 from tests.support.directory import RealDirectory
 
 AUTHOR = Author("tests", "command line")

@@ -2,7 +2,7 @@
 
 from array import array
 
-from emailgency.store.folder import Folder
+from emailgency.store.mailboxes.folder import Folder
 from emailgency.store.storing.replies import Opened
 
 

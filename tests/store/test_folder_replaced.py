@@ -5,8 +5,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
 
-from emailgency.store.folder import Folder
-from emailgency.store.folders import Folders
+from emailgency.store.mailboxes.folder import Folder
+from emailgency.store.mailboxes.folders import Folders
 from emailgency.store.storing.messages import Asking, Expunge, Open, SetFlags
 from emailgency.store.storing.replies import Changed, Opened
 

@@ -13,8 +13,8 @@ from twisted.trial.unittest import TestCase
 
 from emailgency.model.errors import Temporary
 from emailgency.store import layout
-from emailgency.store.folder import Folder, keyword_letters
-from emailgency.store.folders import Folders
+from emailgency.store.mailboxes.folder import Folder, keyword_letters
+from emailgency.store.mailboxes.folders import Folders
 from emailgency.store.storing.line import Storer
 from emailgency.store.storing.replies import Refused
 

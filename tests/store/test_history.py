@@ -7,9 +7,9 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from emailgency.model.incident import Incident, Turn
-from emailgency.store import event_file
-from emailgency.store import history as rooms
-from emailgency.store.history import History
+from emailgency.store.experience import event_file
+from emailgency.store.experience import history as rooms
+from emailgency.store.experience.history import History
 from tests.support.asynchronous import run, until
 
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emailgency.model.directory import Plan
-from emailgency.store.changes import ABSENT, Change, Edit, edit
-from emailgency.store.journal import Broken, Journal, apply
+from emailgency.store.directory.changes import ABSENT, Change, Edit, edit
+from emailgency.store.directory.journal import Broken, Journal, apply
 
 
 def change(position: int, name: str = "p", mailboxes: int | None = None) -> Change:
@@ -201,7 +201,7 @@ def test_a_deleting_edit_deletes() -> None:
 
 WRITER = """
 import sys
-from emailgency.store.journal import Journal
+from emailgency.store.directory.journal import Journal
 from tests.store.test_journal import change
 journal = Journal(sys.argv[1])
 journal.open()

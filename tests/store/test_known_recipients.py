@@ -5,11 +5,11 @@ from twisted.internet.defer import ensureDeferred
 from twisted.trial.unittest import TestCase
 
 from emailgency.rules.guard import Identity
-from emailgency.store import known_recipients as rooms
-from emailgency.store.known_recipients import KnownRecipients
-from emailgency.store.last_good import LastGood
-from emailgency.store.pending import Hop
-from emailgency.store.redis import Redis, locate
+from emailgency.store.experience import known_recipients as rooms
+from emailgency.store.experience.known_recipients import KnownRecipients
+from emailgency.store.experience.last_good import LastGood
+from emailgency.store.redis.redis import Redis, locate
+from emailgency.store.spool.pending import Hop
 from tests.support.asynchronous import run, until
 from tests.support.redis import RealRedis
 

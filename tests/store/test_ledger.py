@@ -10,7 +10,6 @@ from twisted.internet.defer import ensureDeferred
 from emailgency.model.envelope import Catchall, Client, Deliver, Outbound, Outcome, Recipient
 from emailgency.model.story import Facts, Happening, Kind
 from emailgency.rules.whereabouts import State, outline, whereabouts
-from emailgency.store import spool_records
 from emailgency.store.ledger import file, line
 from emailgency.store.ledger.facts import into, sent_by
 from emailgency.store.ledger.file import LedgerFile
@@ -18,8 +17,9 @@ from emailgency.store.ledger.ledger import Ledger
 from emailgency.store.ledger.messages import Bounds
 from emailgency.store.ledger.search import Query, find
 from emailgency.store.ledger.shelf import Shelf
-from emailgency.store.pending import HELD
-from emailgency.store.spool_records import Void
+from emailgency.store.spool import records as spool_records
+from emailgency.store.spool.pending import HELD
+from emailgency.store.spool.records import Void
 from emailgency.store.storing.messages import Record
 from tests.support.ledger_case import LedgerCase
 from tests.support.spool_case import INBOX, LATER, RELAY

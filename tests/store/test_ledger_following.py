@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emailgency.store import layout, spool_records
+from emailgency.store import layout
 from emailgency.store.ledger.following import Following
-from emailgency.store.spool_records import Ended
+from emailgency.store.spool import records as spool_records
+from emailgency.store.spool.records import Ended
 
 LINES = [spool_records.encode(Ended((f"6b{number:010x}",))) for number in range(8)]
 

@@ -3,8 +3,8 @@
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from emailgency.store.password_links import PasswordLinks
-from emailgency.store.redis import Redis, locate
+from emailgency.store.logins.password_links import PasswordLinks
+from emailgency.store.redis.redis import Redis, locate
 from tests.support.redis import RealRedis
 
 

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emailgency.model.envelope import Client, Envelope, Outcome, Recipient, Relay
-from emailgency.store.pending import HELD, TRANSACTION, Queue, Waiting, waitings
-from emailgency.store.spool import Live
-from emailgency.store.spool_records import Tried
+from emailgency.store.spool.pending import HELD, TRANSACTION, Queue, Waiting, waitings
+from emailgency.store.spool.records import Tried
+from emailgency.store.spool.spool import Live
 
 
 def live(received_at=0.0, targets=1):

@@ -7,7 +7,7 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from emailgency.model.errors import Invalid, Temporary
-from emailgency.store.redis import Location, Redis, locate
+from emailgency.store.redis.redis import Location, Redis, locate
 from tests.support.redis import RealRedis
 
 

@@ -9,9 +9,9 @@ from twisted.trial.unittest import TestCase
 
 from emailgency.model.directory import Domain, DomainKind
 from emailgency.model.errors import Temporary
-from emailgency.store import rows
-from emailgency.store.changes import Author, edit
-from emailgency.store.journal import Mark, Tables
+from emailgency.store.directory import rows
+from emailgency.store.directory.changes import Author, edit
+from emailgency.store.directory.journal import Mark, Tables
 from tests.support.directory import RealDirectory
 
 AUTHOR = Author("tests", "command line")

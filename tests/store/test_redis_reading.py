@@ -7,7 +7,7 @@ from pathlib import Path
 import hiredis
 import pytest
 
-from emailgency.store.redis_reading import RedisReading, reading_files, reading_url
+from emailgency.store.redis.reading import RedisReading, reading_files, reading_url
 from tests.support.redis import RealRedis
 
 

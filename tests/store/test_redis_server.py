@@ -13,8 +13,8 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from emailgency.model.errors import Temporary
-from emailgency.store.redis import Redis, RedisSettings, Script, locate
-from emailgency.store.redis_server import RedisServer
+from emailgency.store.redis.redis import Redis, RedisSettings, Script, locate
+from emailgency.store.redis.server import RedisServer
 
 
 class RedisServerTests(TestCase):

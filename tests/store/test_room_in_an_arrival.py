@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 from emailgency.model.envelope import Client, Deliver, Envelope, Recipient
 from emailgency.store import layout
 from emailgency.store.disk import DiskSettings
-from emailgency.store.spool import Spool
+from emailgency.store.spool.spool import Spool
 from emailgency.store.storing.line import Storer, StorerSettings
 from tests.support.asynchronous import until
 

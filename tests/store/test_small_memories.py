@@ -5,9 +5,9 @@ from typing import Any
 from twisted.logger import Logger, LogLevel
 from twisted.trial.unittest import TestCase
 
-from emailgency.store.last_logins import LastLogin, LastLogins
-from emailgency.store.once import Once
-from emailgency.store.recent_errors import RecentErrors
+from emailgency.store.experience.once import Once
+from emailgency.store.experience.recent_errors import RecentErrors
+from emailgency.store.logins.last_logins import LastLogin, LastLogins
 from tests.support.asynchronous import until
 from tests.support.directory import RealDirectory
 

@@ -13,7 +13,7 @@ from emailgency.model.envelope import (
 )
 from emailgency.model.errors import Temporary
 from emailgency.store import layout
-from emailgency.store.arrival import CHUNK
+from emailgency.store.spool.arrival import CHUNK
 from tests.support.spool_case import INBOX, LATER, RELAY, RELAYED, SpoolCase
 
 

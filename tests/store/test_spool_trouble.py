@@ -8,8 +8,8 @@ from twisted.internet.defer import Deferred
 
 from emailgency.model.envelope import Envelope, Target, Undelivered
 from emailgency.store import layout
-from emailgency.store.arrival import CHUNK
 from emailgency.store.disk import DiskSettings
+from emailgency.store.spool.arrival import CHUNK
 from emailgency.store.storing.line import StorerSettings
 from tests.support.spool_case import INBOX, SpoolCase
 

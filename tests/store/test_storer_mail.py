@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from emailgency.codec import maildir
 from emailgency.model.address import Address
 from emailgency.model.envelope import Catchall, Deliver, Relay, Undelivered
-from emailgency.store import layout, replay
+from emailgency.store import layout
+from emailgency.store.spool import replay
 from emailgency.store.storing import delivering
 from emailgency.store.storing.messages import (
     Abort,

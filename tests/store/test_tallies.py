@@ -13,7 +13,7 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from emailgency.servers.web.console.charts import HEIGHT, WIDTH, chart
-from emailgency.store.tallies import DAY, HOUR, Bucket, Tallies, Tally
+from emailgency.store.experience.tallies import DAY, HOUR, Bucket, Tallies, Tally
 
 NOW = 1_800_000_000 // DAY * DAY + 5 * HOUR
 

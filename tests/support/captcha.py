@@ -5,7 +5,7 @@ import os
 from hashlib import sha256
 
 from emailgency.servers.web.console.console import CHALLENGE
-from emailgency.store.redis_reading import reading_url
+from emailgency.store.redis.reading import reading_url
 from tests.support.browser import Answer, Browser
 from tests.support.server import Server
 

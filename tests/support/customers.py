@@ -10,9 +10,9 @@ from emailgency.flows.accounts.passwords import Passwords
 from emailgency.flows.addresses.addresses import Addresses
 from emailgency.flows.receiving.resolve import Resolver
 from emailgency.model.directory import Customer, Mailbox
-from emailgency.store.changes import Author
-from emailgency.store.credentials import Credentials, CredentialSettings
-from emailgency.store.failures import Failures, FailureSettings
+from emailgency.store.directory.changes import Author
+from emailgency.store.logins.credentials import Credentials, CredentialSettings
+from emailgency.store.logins.failures import Failures, FailureSettings
 from tests.support.directory import RealDirectory
 
 AUTHOR = Author("tests", "command line")

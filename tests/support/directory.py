@@ -6,9 +6,9 @@ import tempfile
 import time
 from typing import Any
 
-from emailgency.store.directory import Directory, DirectorySettings
-from emailgency.store.journal import Journal
-from emailgency.store.redis import Redis, locate
+from emailgency.store.directory.directory import Directory, DirectorySettings
+from emailgency.store.directory.journal import Journal
+from emailgency.store.redis.redis import Redis, locate
 from tests.support.redis import RealRedis
 
 

@@ -22,9 +22,9 @@ from emailgency.servers.connections import ConnectionLimits
 from emailgency.servers.imap.limits import Imap
 from emailgency.servers.imap.server import ImapFactory, ImapServer
 from emailgency.store import layout
-from emailgency.store.folders import Folders
+from emailgency.store.mailboxes.folders import Folders
+from emailgency.store.mailboxes.summaries import Summaries
 from emailgency.store.storing.line import Storer
-from emailgency.store.summaries import Summaries
 
 PASSWORD = "secret1A"
 MESSAGE = (

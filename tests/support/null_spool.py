@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from emailgency.model.envelope import Client, Envelope, Outcome, Recipient, Target
 from emailgency.model.errors import Temporary
-from emailgency.store.spool import Live
-from emailgency.store.spool_records import Tried
+from emailgency.store.spool.records import Tried
+from emailgency.store.spool.spool import Live
 
 
 def envelope(id: str, plan: tuple[Target, ...], **more) -> Envelope:

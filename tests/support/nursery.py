@@ -134,7 +134,7 @@ def child(settings: str, data: str, folder: str, log: str) -> None:
 
 def spoil(flaw: str) -> None:
     from emailgency.background import background
-    from emailgency.store.spool import Spool
+    from emailgency.store.spool.spool import Spool
     from emailgency.store.storing.syncing import Syncing
 
     commit = Spool.commit
@@ -159,7 +159,7 @@ def main() -> None:
     import emailgency.servers.web.local
     import emailgency.service  # noqa: F401 -- for its children
     import tests.support.recovery  # noqa: F401
-    from emailgency.store.redis_server import find_program
+    from emailgency.store.redis.server import find_program
 
     find_program("")
     spoil(sys.argv[1])

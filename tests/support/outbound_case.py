@@ -28,7 +28,7 @@ from emailgency.rules.next_hop import Destination
 from emailgency.rules.routing import RELAYING_DENIED, STEALTH, Route
 from emailgency.store import layout
 from emailgency.store.disk import DiskSettings
-from emailgency.store.spool import Spool
+from emailgency.store.spool.spool import Spool
 from emailgency.store.storing.line import Storer, StorerSettings
 from tests.support.asynchronous import until
 from tests.support.dns_server import DnsServer

@@ -19,7 +19,7 @@ from emailgency.model.envelope import Client, Envelope, Recipient, Target
 from emailgency.model.errors import Temporary
 from emailgency.store import layout
 from emailgency.store.disk import DiskSettings
-from emailgency.store.spool import Spool
+from emailgency.store.spool.spool import Spool
 from emailgency.store.storing import child
 from emailgency.store.storing.line import Storer, _Line
 from emailgency.store.storing.messages import Open, Vanished

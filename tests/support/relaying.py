@@ -16,7 +16,7 @@ from emailgency.net.egress import Egress, EgressSettings
 from emailgency.net.session import CourierSettings
 from emailgency.rules.guard import GuardSettings
 from emailgency.rules.retry import RetrySettings
-from emailgency.store.history import History
+from emailgency.store.experience.history import History
 
 
 class FewCustomers:

@@ -13,9 +13,10 @@ import msgspec
 from emailgency.codec import maildir
 from emailgency.model.address import Address
 from emailgency.model.envelope import Catchall, Deliver, Outcome, Relay, Target, Undelivered
-from emailgency.store import layout, spool_records
-from emailgency.store.live import LOCAL, delivery
-from emailgency.store.spool_records import Finished
+from emailgency.store import layout
+from emailgency.store.spool import records as spool_records
+from emailgency.store.spool.live import LOCAL, delivery
+from emailgency.store.spool.records import Finished
 from emailgency.store.storing.messages import (
     Append,
     Asking,

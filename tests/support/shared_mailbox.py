@@ -13,8 +13,8 @@ from typing import Any
 
 from emailgency.codec import maildir
 from emailgency.model.envelope import Deliver
-from emailgency.store import spool_records
-from emailgency.store.spool_records import Accepted
+from emailgency.store.spool import records as spool_records
+from emailgency.store.spool.records import Accepted
 from emailgency.store.storing import keywords
 from emailgency.store.storing.maildir import SETTLED
 from emailgency.store.storing.messages import Commit, Delivery, Open, Release

@@ -21,9 +21,9 @@ from emailgency.model.envelope import (
     Target,
 )
 from emailgency.store import layout
-from emailgency.store.arrival import Arrival
 from emailgency.store.disk import DiskSettings
-from emailgency.store.spool import Spool
+from emailgency.store.spool.arrival import Arrival
+from emailgency.store.spool.spool import Spool
 from emailgency.store.storing.line import Storer, StorerSettings
 from emailgency.store.storing.messages import Open
 from emailgency.store.verify import verify

@@ -15,10 +15,10 @@ import msgspec
 
 from emailgency.codec import frames
 from emailgency.model.envelope import Client, Deliver, Envelope, Recipient, Target
-from emailgency.store import spool_records
 from emailgency.store.ids import Ids
-from emailgency.store.live import deliveries
-from emailgency.store.spool_records import Accepted
+from emailgency.store.spool import records as spool_records
+from emailgency.store.spool.live import deliveries
+from emailgency.store.spool.records import Accepted
 from emailgency.store.storing.child import Storer
 from emailgency.store.storing.messages import Asking, Commit, Stop, Telling
 from emailgency.store.storing.replies import Delivered, Done, Failed, Reply

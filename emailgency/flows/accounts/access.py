@@ -9,7 +9,7 @@ from emailgency.codec.address import parse_domain
 from emailgency.model.access import Access
 from emailgency.model.errors import Invalid
 from emailgency.rules import access as rules
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 Port = Annotated[int, Meta(ge=1, le=65535)] | None
 

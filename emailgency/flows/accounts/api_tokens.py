@@ -20,9 +20,9 @@ from emailgency.flows.addresses.deciding import entry_edits, mailbox_at
 from emailgency.model.address import Address
 from emailgency.model.directory import ApiToken, Mailbox
 from emailgency.model.errors import Invalid, Temporary
-from emailgency.store.changes import Author
-from emailgency.store.directory import Directory
-from emailgency.store.token_uses import TokenUse, TokenUses
+from emailgency.store.directory.changes import Author
+from emailgency.store.directory.directory import Directory
+from emailgency.store.logins.token_uses import TokenUse, TokenUses
 
 DAY = 86_400.0
 MOST = 20  # tokens of a mailbox

@@ -7,10 +7,10 @@ import msgspec
 
 from emailgency.background import background
 from emailgency.model.directory import Customer
-from emailgency.store.changes import Change, row
+from emailgency.store.directory.changes import Change, row
 
 if TYPE_CHECKING:
-    from emailgency.store.directory import Directory
+    from emailgency.store.directory.directory import Directory
 
 _decode = msgspec.json.Decoder(Customer).decode
 

@@ -17,8 +17,8 @@ from emailgency.flows.relaying.own_mail import OwnMail
 from emailgency.model.directory import Contact, Customer, Notice
 from emailgency.model.errors import Invalid
 from emailgency.rules.rates import Rates
-from emailgency.store.changes import Author
-from emailgency.store.mailed_links import MailedLinks
+from emailgency.store.directory.changes import Author
+from emailgency.store.logins.mailed_links import MailedLinks
 
 MOST = 10  # contacts of a customer
 LIFETIME = 604_800  # seconds a link is good

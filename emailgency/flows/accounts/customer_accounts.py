@@ -15,8 +15,8 @@ from emailgency.model.errors import Invalid
 from emailgency.rules.labels import labels
 from emailgency.rules.next_hop import parse_transport
 from emailgency.rules.routing import POSTMASTER
-from emailgency.store.changes import Author, Edit, edit
-from emailgency.store.directory import Directory, Gone
+from emailgency.store.directory.changes import Author, Edit, edit
+from emailgency.store.directory.directory import Directory, Gone
 
 CHANGEABLE = frozenset(
     {

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from emailgency.model.directory import Customer
 
 if TYPE_CHECKING:
-    from emailgency.store.directory import Directory
+    from emailgency.store.directory.directory import Directory
 
 DAY = 86_400.0
 

@@ -18,7 +18,7 @@ from emailgency.model.errors import Invalid, Temporary
 from emailgency.net.dns import Dns, Status
 from emailgency.net.reactor import NetReactor
 from emailgency.rules.rates import Rates
-from emailgency.store.changes import Author
+from emailgency.store.directory.changes import Author
 
 LABEL = "_emailgency"
 _PREFIX = "emailgency-domain="

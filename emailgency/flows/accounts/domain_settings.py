@@ -6,8 +6,8 @@ from emailgency.flows.accounts.customer_accounts import CustomerAccounts
 from emailgency.flows.relaying.transport_check import TransportCheck
 from emailgency.model.directory import Customer
 from emailgency.model.errors import Invalid
-from emailgency.store.changes import Author
-from emailgency.store.directory import Directory
+from emailgency.store.directory.changes import Author
+from emailgency.store.directory.directory import Directory
 
 HIS_OWN = frozenset(
     {

@@ -23,9 +23,9 @@ from emailgency.model.errors import Invalid
 from emailgency.rules.networks import network
 from emailgency.rules.rates import Rates
 from emailgency.rules.routing import POSTMASTER
-from emailgency.store.changes import Author
-from emailgency.store.directory import Directory
-from emailgency.store.password_links import PasswordLink, PasswordLinks, PasswordLinkSettings
+from emailgency.store.directory.changes import Author
+from emailgency.store.directory.directory import Directory
+from emailgency.store.logins.password_links import PasswordLink, PasswordLinks, PasswordLinkSettings
 
 HOUR = 3600.0
 

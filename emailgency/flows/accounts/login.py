@@ -18,10 +18,10 @@ from emailgency.model.address import Address
 from emailgency.model.directory import Alias, Mailbox, Operator
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.model.verdict import Verdict
-from emailgency.store.credentials import Credentials
-from emailgency.store.directory import Directory
-from emailgency.store.failures import Failures
-from emailgency.store.last_logins import LastLogin, LastLogins
+from emailgency.store.directory.directory import Directory
+from emailgency.store.logins.credentials import Credentials
+from emailgency.store.logins.failures import Failures
+from emailgency.store.logins.last_logins import LastLogin, LastLogins
 
 WRONG = Verdict(535, "5.7.8", "wrong name or password")
 PATIENCE = 3.0  # seconds; right after a start the directory takes 0.2, and whoever had connected comes back at once

@@ -10,9 +10,9 @@ from emailgency.flows.relaying.incidents import Incidents
 from emailgency.model.directory import Customer, Notice
 from emailgency.model.errors import Temporary
 from emailgency.rules import contacts
-from emailgency.store.directory import Directory
-from emailgency.store.once import Once
-from emailgency.store.tallies import DAY, Tallies, Tally
+from emailgency.store.directory.directory import Directory
+from emailgency.store.experience.once import Once
+from emailgency.store.experience.tallies import DAY, Tallies, Tally
 
 _LATEST = 5  # day of the month: who was down until then writes no report any more
 _REMEMBERED = 40 * DAY  # seconds

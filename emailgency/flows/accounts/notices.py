@@ -13,8 +13,8 @@ from emailgency.model.directory import Customer, Mailbox, Notice, Plan
 from emailgency.model.incident import Incident
 from emailgency.rules import contacts
 from emailgency.rules.expiry import chosen_delay
-from emailgency.store.directory import Directory
-from emailgency.store.once import Once
+from emailgency.store.directory.directory import Directory
+from emailgency.store.experience.once import Once
 
 HOUR = 3600.0
 WEEK = 604_800  # seconds in which nobody is told the same of the same mailbox again

@@ -8,8 +8,8 @@ import msgspec
 from emailgency.flows.accounts.passwords import Passwords
 from emailgency.model.directory import Operator
 from emailgency.model.errors import Invalid
-from emailgency.store.changes import Author, edit
-from emailgency.store.directory import Directory
+from emailgency.store.directory.changes import Author, edit
+from emailgency.store.directory.directory import Directory
 
 _NAME = re.compile(r"[a-z][a-z0-9._-]{0,31}")
 _MOST = 100

@@ -7,9 +7,9 @@ from emailgency.model.address import Address
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.rules.password_policy import password_fault
-from emailgency.store.changes import Author
-from emailgency.store.credentials import Credentials
-from emailgency.store.directory import Directory
+from emailgency.store.directory.changes import Author
+from emailgency.store.directory.directory import Directory
+from emailgency.store.logins.credentials import Credentials
 
 
 class Passwords:

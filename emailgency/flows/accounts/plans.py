@@ -7,8 +7,8 @@ import msgspec
 from emailgency.model.directory import Customer, Plan, Role
 from emailgency.model.errors import Invalid
 from emailgency.rules.plans import check
-from emailgency.store.changes import Author, edit
-from emailgency.store.directory import Directory, Gone
+from emailgency.store.directory.changes import Author, edit
+from emailgency.store.directory.directory import Directory, Gone
 
 _MOST = 1000  # plans
 

@@ -17,8 +17,8 @@ from emailgency.model.bulk import Step
 from emailgency.model.directory import Alias, Banished, DistributionList, Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words
-from emailgency.store.changes import Author
-from emailgency.store.directory import Directory
+from emailgency.store.directory.changes import Author
+from emailgency.store.directory.directory import Directory
 
 KINDS = {"mailbox": Mailbox, "alias": Alias, "list": DistributionList, "banished": Banished}
 CHANGES: dict[str, dict[str, bool]] = {

@@ -13,8 +13,8 @@ from emailgency.model.directory import Alias, Banished, Customer, DistributionLi
 from emailgency.model.errors import Invalid
 from emailgency.rules.rights import domains_of
 from emailgency.rules.routing import POSTMASTER
-from emailgency.store.changes import Author, Edit
-from emailgency.store.directory import Directory
+from emailgency.store.directory.changes import Author, Edit
+from emailgency.store.directory.directory import Directory
 
 CHANGEABLE = frozenset({"administrator", "vip", "smtp_denied", "forwards", "keep_copy", "expiration_delay"})
 

@@ -16,12 +16,12 @@ from emailgency.model.bulk import Results, Row, Step
 from emailgency.model.directory import Alias, DistributionList, Entry, Mailbox
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.model.words import Words
-from emailgency.store.changes import Author, Change, Edit, entry_key, row
+from emailgency.store.directory.changes import Author, Change, Edit, entry_key, row
 
 if TYPE_CHECKING:
     from emailgency.flows.addresses.mail_back import MailBack
-    from emailgency.store.bulk_results import BulkResults
-    from emailgency.store.directory import Directory
+    from emailgency.store.directory.directory import Directory
+    from emailgency.store.experience.bulk_results import BulkResults
 
 MOST = 1000  # in one go
 _AT_ONCE = 8  # while one waits for the disk, others go on

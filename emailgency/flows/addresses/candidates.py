@@ -21,17 +21,17 @@ from emailgency.model.directory import Alias, Banished, Entry, Mailbox
 from emailgency.model.errors import Temporary
 from emailgency.rules.candidates import too_old
 from emailgency.store import layout
-from emailgency.store.catchall import Candidate, beginnings, candidates, customers_with_catchall
-from emailgency.store.directory import Gone
-from emailgency.store.folder import Folder
+from emailgency.store.directory.directory import Gone
+from emailgency.store.mailboxes.catchall import Candidate, beginnings, candidates, customers_with_catchall
+from emailgency.store.mailboxes.folder import Folder
 
 if TYPE_CHECKING:
     from emailgency.flows.addresses.addresses import Addresses
     from emailgency.flows.addresses.drop_for_address import DropForAddress
     from emailgency.flows.relaying.incidents import Incidents
-    from emailgency.store.changes import Author
-    from emailgency.store.directory import Directory
-    from emailgency.store.folders import Folders
+    from emailgency.store.directory.changes import Author
+    from emailgency.store.directory.directory import Directory
+    from emailgency.store.mailboxes.folders import Folders
 
 R = TypeVar("R")
 Moved = tuple[int, tuple[int, ...]]  # UIDVALIDITY of an INBOX, and the UIDs of what came into it

@@ -6,8 +6,8 @@ from emailgency.model.address import Address
 from emailgency.model.directory import Alias, Banished, Customer, DistributionList, Entry, Mailbox, Plan
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words
-from emailgency.store.changes import Edit, edit, entry_key
-from emailgency.store.directory import Directory
+from emailgency.store.directory.changes import Edit, edit, entry_key
+from emailgency.store.directory.directory import Directory
 
 _KINDS: dict[type, Words] = {
     Mailbox: Words("a mailbox"),

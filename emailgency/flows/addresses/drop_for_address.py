@@ -10,8 +10,8 @@ from emailgency.model.errors import Invalid
 
 if TYPE_CHECKING:
     from emailgency.flows.relaying.relay import RelayFlow
-    from emailgency.store.pending import Waiting
-    from emailgency.store.spool import Spool
+    from emailgency.store.spool.pending import Waiting
+    from emailgency.store.spool.spool import Spool
 
 _DROPPED = Outcome(word="dropped", reply="its address was banished")
 

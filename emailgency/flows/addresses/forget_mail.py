@@ -11,9 +11,9 @@ from emailgency.flows.addresses.new_mailbox import furnish
 from emailgency.flows.progress import Progress
 from emailgency.model.directory import Mailbox
 from emailgency.store import layout
-from emailgency.store.backup_files import is_maildir, walk
-from emailgency.store.folder import Folder
-from emailgency.store.folders import Folders
+from emailgency.store.backup.files import is_maildir, walk
+from emailgency.store.mailboxes.folder import Folder
+from emailgency.store.mailboxes.folders import Folders
 
 
 class ForgetMail:

@@ -13,8 +13,8 @@ from emailgency.flows.progress import Progress
 from emailgency.model.address import Address
 from emailgency.model.directory import Alias, Banished, Customer, DistributionList, Entry, Mailbox
 from emailgency.model.errors import Invalid
-from emailgency.store.changes import Author, Edit
-from emailgency.store.directory import Directory
+from emailgency.store.directory.changes import Author, Edit
+from emailgency.store.directory.directory import Directory
 
 
 class Imported(Struct, frozen=True):

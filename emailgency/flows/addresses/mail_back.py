@@ -5,9 +5,9 @@ from emailgency.model.bulk import Step
 from emailgency.model.directory import Alias, Mailbox
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.store import layout
-from emailgency.store.directory import Directory
-from emailgency.store.folder import Folder
-from emailgency.store.folders import Folders
+from emailgency.store.directory.directory import Directory
+from emailgency.store.mailboxes.folder import Folder
+from emailgency.store.mailboxes.folders import Folders
 
 _TRIES = 20  # mail on its way when its address became unknown is there with the storer's next turn
 

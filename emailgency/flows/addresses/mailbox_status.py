@@ -4,9 +4,9 @@ from msgspec import Struct
 
 from emailgency.model.directory import Alias, DistributionList, Mailbox
 from emailgency.store import layout
-from emailgency.store.directory import Directory
-from emailgency.store.folder import Folder
-from emailgency.store.folders import Folders
+from emailgency.store.directory.directory import Directory
+from emailgency.store.mailboxes.folder import Folder
+from emailgency.store.mailboxes.folders import Folders
 
 
 class FolderLine(Struct, frozen=True):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from emailgency.store import layout
-from emailgency.store.folders import Folders
+from emailgency.store.mailboxes.folders import Folders
 
 INBOX = "INBOX"
 

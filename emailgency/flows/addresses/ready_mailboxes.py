@@ -12,12 +12,12 @@ from emailgency.flows.accounts.customer_accounts import new_id
 from emailgency.flows.addresses.deciding import entry_edits
 from emailgency.model.address import Address
 from emailgency.model.directory import Mailbox
-from emailgency.store.changes import Author, Edit
+from emailgency.store.directory.changes import Author, Edit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from emailgency.store.directory import Directory
+    from emailgency.store.directory.directory import Directory
 
 AUTHOR = Author("emailgency", "learned recipients")
 

@@ -19,8 +19,8 @@ from emailgency.model.directory import Customer
 from emailgency.model.domain_check import DnsChange, Finding, Standing
 from emailgency.model.errors import Temporary
 from emailgency.model.words import Words
-from emailgency.store.directory import Directory, Gone
-from emailgency.store.dns_history import DnsHistory
+from emailgency.store.directory.directory import Directory, Gone
+from emailgency.store.experience.dns_history import DnsHistory
 
 TURN = 30.0  # seconds between looks for what is due
 WATCHED = ("mx", "spf", "mta_sts", "alternate")  # what mail depends on; the rest is shown, and never told

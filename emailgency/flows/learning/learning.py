@@ -20,15 +20,15 @@ from emailgency.rules import learning as rule
 from emailgency.rules.health import State
 from emailgency.rules.learning import DAY, HOUR, Known, LearningSettings
 from emailgency.rules.routing import POSTMASTER
-from emailgency.store.pending import Hop
+from emailgency.store.spool.pending import Hop
 
 if TYPE_CHECKING:
     from emailgency.flows.addresses.ready_mailboxes import ReadyMailboxes
     from emailgency.flows.learning.enquiry import Enquiries, Enquiry
     from emailgency.flows.relaying.incidents import Incidents
     from emailgency.flows.relaying.relay import RelayFlow
-    from emailgency.store.directory import Directory
-    from emailgency.store.learned_recipients import LearnedRecipients, Taught
+    from emailgency.store.directory.directory import Directory
+    from emailgency.store.experience.learned_recipients import LearnedRecipients, Taught
 
 LOOK = 60.0  # seconds between two looks at who is to be asked
 MINUTE = 60.0

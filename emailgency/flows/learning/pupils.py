@@ -14,7 +14,7 @@ from emailgency.model.errors import Invalid
 if TYPE_CHECKING:
     from emailgency.flows.relaying.attempts import Attempt
     from emailgency.flows.relaying.incidents import Incidents
-    from emailgency.store.live import Live
+    from emailgency.store.spool.live import Live
 
 NOTED = 1000  # addresses of one customer, of each kind; the rest comes by again
 

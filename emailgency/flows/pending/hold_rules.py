@@ -6,7 +6,7 @@ from emailgency.flows.accounts.customer_accounts import CustomerAccounts
 from emailgency.model.directory import Customer, HoldRule
 from emailgency.model.errors import Invalid
 from emailgency.rules.holds import MOST_RULES, checked
-from emailgency.store.changes import Author
+from emailgency.store.directory.changes import Author
 
 if TYPE_CHECKING:
     from collections.abc import Callable

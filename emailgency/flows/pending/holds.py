@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from emailgency.model.directory import Customer, HoldRule
 from emailgency.model.envelope import Outbound, Relay
 from emailgency.rules.holds import holding
-from emailgency.store.changes import Change, row
-from emailgency.store.pending import Waiting
+from emailgency.store.directory.changes import Change, row
+from emailgency.store.spool.pending import Waiting
 
 if TYPE_CHECKING:
-    from emailgency.store.directory import Directory
+    from emailgency.store.directory.directory import Directory
 
 _decode = msgspec.json.Decoder(Customer).decode
 

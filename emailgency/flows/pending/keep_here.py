@@ -11,7 +11,7 @@ from emailgency.model.errors import Invalid
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from emailgency.store.spool import Live, Spool
+    from emailgency.store.spool.spool import Live, Spool
 
 
 class KeepHere:

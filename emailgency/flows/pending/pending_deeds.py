@@ -12,8 +12,8 @@ from emailgency.flows.relaying.transport_check import TransportCheck
 from emailgency.model.address import Address
 from emailgency.model.bulk import Step
 from emailgency.model.words import Words
-from emailgency.store.changes import Author
-from emailgency.store.directory import Directory
+from emailgency.store.directory.changes import Author
+from emailgency.store.directory.directory import Directory
 
 FOR_GOOD = frozenset({"bounce", "drop", "keep"})  # nothing brings back what they do
 WORDS = {

@@ -20,11 +20,11 @@ from emailgency.flows.relaying.reroute import Reroute
 from emailgency.model.directory import Mailbox
 from emailgency.model.envelope import Outcome
 from emailgency.model.errors import Invalid
-from emailgency.store.pending import HELD, Hop
+from emailgency.store.spool.pending import HELD, Hop
 
 if TYPE_CHECKING:
     from emailgency.flows.relaying.bounce import Bounces
-    from emailgency.store.spool import Spool
+    from emailgency.store.spool.spool import Spool
 
 _GIVEN_UP = Outcome(word="bounced", enhanced="5.0.0", reply="given up by the operator before its server took it")
 _DROPPED = Outcome(word="dropped", reply="dropped by the operator")

@@ -13,8 +13,8 @@ from emailgency.model.envelope import Envelope, Outbound, Relay
 from emailgency.model.errors import Busy, Invalid
 
 if TYPE_CHECKING:
-    from emailgency.store.pending import Waiting
-    from emailgency.store.spool import Spool
+    from emailgency.store.spool.pending import Waiting
+    from emailgency.store.spool.spool import Spool
 
 MOST_READ = 10_000  # messages in one search
 SEARCHES = 3  # for words, of customers, at once; a thread of the pool each

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from emailgency.flows.relaying.lane import Lane
     from emailgency.flows.relaying.outbound import OutboundFlow
     from emailgency.flows.relaying.relay import RelayFlow
-    from emailgency.store.live import Live
-    from emailgency.store.pending import Waiting
-    from emailgency.store.spool import Spool
+    from emailgency.store.spool.live import Live
+    from emailgency.store.spool.pending import Waiting
+    from emailgency.store.spool.spool import Spool
 
 
 class RecipientLine(Struct, frozen=True, kw_only=True):

@@ -7,12 +7,12 @@ from msgspec import Struct
 from emailgency.flows.relaying.lane import Lane
 from emailgency.model.envelope import Outbound, Relay
 from emailgency.model.errors import Invalid
-from emailgency.store.pending import Waiting
+from emailgency.store.spool.pending import Waiting
 
 if TYPE_CHECKING:
     from emailgency.flows.relaying.outbound import OutboundFlow
     from emailgency.flows.relaying.relay import RelayFlow
-    from emailgency.store.spool import Live, Spool
+    from emailgency.store.spool.spool import Live, Spool
 
 
 class Part(Struct, frozen=True):

@@ -12,7 +12,7 @@ from emailgency.flows.relaying.relay import RelayFlow
 from emailgency.model.envelope import Outbound, Relay
 
 if TYPE_CHECKING:
-    from emailgency.store.pending import Waiting
+    from emailgency.store.spool.pending import Waiting
 
 
 class HopLine(Struct, frozen=True, kw_only=True):

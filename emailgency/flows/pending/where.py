@@ -13,12 +13,12 @@ from emailgency.model.directory import Alias, Mailbox
 from emailgency.model.story import Happening, Kind, Story
 from emailgency.rules.story_sight import seen_by
 from emailgency.rules.whereabouts import HELD, State, outline, whereabouts
-from emailgency.store.directory import Gone
+from emailgency.store.directory.directory import Gone
 from emailgency.store.ledger.facts import about, into, sent_by
 from emailgency.store.ledger.search import Query
 
 if TYPE_CHECKING:
-    from emailgency.store.directory import Directory
+    from emailgency.store.directory.directory import Directory
     from emailgency.store.ledger.search import LedgerSearch
 
 _ID = re.compile(r"[0-9a-f]{8}[0-9a-z]{4,32}")

@@ -15,7 +15,7 @@ from emailgency.model.authentication import Findings
 
 if TYPE_CHECKING:
     from emailgency.flows.receiving.examination import Examination
-    from emailgency.store.arrival import Arrival
+    from emailgency.store.spool.arrival import Arrival
 
 
 class Heading:

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from emailgency.flows.receiving.examination import Examiner
     from emailgency.flows.receiving.resolve import Resolver
     from emailgency.flows.receiving.unknown_recipients import Claimed, UnknownRecipients
-    from emailgency.store.arrival import Arrival
-    from emailgency.store.spool import Spool
+    from emailgency.store.spool.arrival import Arrival
+    from emailgency.store.spool.spool import Spool
 
 SENDER_OK = Verdict(250, "2.1.0", "sender ok")
 RECIPIENT_OK = Verdict(250, "2.1.5", "recipient ok")

@@ -5,7 +5,7 @@ nobody could read it: the message goes to the customer's Undelivered.
 """
 
 from emailgency.model.envelope import Deliver, Envelope, Target, Undelivered
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 
 class Relocation:

@@ -14,8 +14,8 @@ from emailgency.model.envelope import Outbound, Recipient
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
 from emailgency.rules.routing import RELAYING_DENIED, STEALTH, Facts, Route, route
-from emailgency.store.candidates import Candidates
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
+from emailgency.store.mailboxes.candidates import Candidates
 
 __all__ = ["Resolver", "Resolves", "Route", "resolve_from_within"]
 

@@ -37,9 +37,9 @@ from emailgency.rules.rights import may_submit_as, sending_denied
 if TYPE_CHECKING:
     from emailgency.flows.accounts.login import Principal
     from emailgency.flows.receiving.resolve import Resolver
-    from emailgency.store.arrival import Arrival
-    from emailgency.store.directory import Directory
-    from emailgency.store.spool import Spool
+    from emailgency.store.directory.directory import Directory
+    from emailgency.store.spool.arrival import Arrival
+    from emailgency.store.spool.spool import Spool
 
 DENIED = Verdict(550, "5.7.1", "sending is switched off for this mailbox")
 CHANGED = Verdict(421, "4.7.0", "your password or rights have changed, log in again")

@@ -18,9 +18,9 @@ from emailgency.rules.room import Count, Room, near
 from emailgency.store import layout
 
 if TYPE_CHECKING:
-    from emailgency.store.candidates import Candidates
-    from emailgency.store.counts import Counts
-    from emailgency.store.directory import Directory
+    from emailgency.store.directory.directory import Directory
+    from emailgency.store.mailboxes.candidates import Candidates
+    from emailgency.store.mailboxes.counts import Counts
 
 TOO_MANY = Verdict(452, "4.7.1", "too many unknown recipients from your network, try again later")
 FULL = Verdict(452, "4.2.2", "no room for mail to unknown recipients now, try again later")

@@ -7,10 +7,10 @@ from msgspec import Struct
 from twisted.logger import Logger
 
 from emailgency.model.envelope import Outcome
-from emailgency.store.pending import Hop
+from emailgency.store.spool.pending import Hop
 
 if TYPE_CHECKING:
-    from emailgency.store.spool import Live
+    from emailgency.store.spool.spool import Live
 
 
 class Attempt(Struct, frozen=True):

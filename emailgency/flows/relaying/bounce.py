@@ -24,7 +24,7 @@ from emailgency.rules.backscatter import Answer, answer
 
 if TYPE_CHECKING:
     from emailgency.flows.receiving.resolve import Resolver
-    from emailgency.store.spool import Live, Spool
+    from emailgency.store.spool.spool import Live, Spool
 
 HOUR = 3600.0
 

@@ -12,7 +12,7 @@ from emailgency.model.envelope import Envelope
 from emailgency.model.errors import Temporary
 
 if TYPE_CHECKING:
-    from emailgency.store.spool import Spool
+    from emailgency.store.spool.spool import Spool
 
 
 async def copied(

@@ -25,13 +25,13 @@ from emailgency.rules.forecast import expires_at
 from emailgency.rules.guard import Identity, stranger
 from emailgency.rules.health import Health, State
 from emailgency.rules.next_hop import Destination
-from emailgency.store.known_recipients import KnownRecipients
-from emailgency.store.pending import Hop, Queue, Waiting
+from emailgency.store.experience.known_recipients import KnownRecipients
+from emailgency.store.spool.pending import Hop, Queue, Waiting
 
 if TYPE_CHECKING:
     from emailgency.flows.relaying.bounce import Bounces
     from emailgency.flows.trust.sealing import Sealing
-    from emailgency.store.last_good import LastGood
+    from emailgency.store.experience.last_good import LastGood
 
 IDENTITIES = 8  # remembered of one next hop: a domain may have several servers
 CANDIDATES = 100  # of the oldest messages one is chosen as canary

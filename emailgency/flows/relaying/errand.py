@@ -12,7 +12,7 @@ from emailgency.net.courier import Courier
 from emailgency.net.parcel import Closure
 from emailgency.rules.health import Health
 from emailgency.rules.next_hop import Destination
-from emailgency.store.pending import Queue, Waiting
+from emailgency.store.spool.pending import Queue, Waiting
 
 if TYPE_CHECKING:
     from emailgency.flows.relaying.bounce import Bounces

@@ -18,7 +18,7 @@ from emailgency.model.verdict import Verdict
 
 if TYPE_CHECKING:
     from emailgency.flows.accounts.login import Principal
-    from emailgency.store.directory import Directory
+    from emailgency.store.directory.directory import Directory
 
 # RFC 1985 section 5.3
 BAD_NODE = Verdict(501, "5.5.4", "ETRN takes one domain")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from emailgency.flows.relaying.bounce import Bounces
     from emailgency.flows.relaying.means import Means
     from emailgency.rules.routing import Route
-    from emailgency.store.spool import Live
+    from emailgency.store.spool.spool import Live
 
 
 class Homecoming:

@@ -16,8 +16,8 @@ from emailgency.model.incident import Incident, Turn
 from emailgency.rules.forecast import Span
 from emailgency.rules.guard import HOUR
 from emailgency.rules.health import Health, State
-from emailgency.store.history import History
-from emailgency.store.pending import Hop
+from emailgency.store.experience.history import History
+from emailgency.store.spool.pending import Hop
 
 
 class Incidents:

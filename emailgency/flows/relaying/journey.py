@@ -19,7 +19,7 @@ from emailgency.model.errors import Invalid, Temporary
 from emailgency.net.courier import Courier
 from emailgency.net.parcel import Closure, Parcel
 from emailgency.rules.next_hop import Destination
-from emailgency.store.pending import Queue, Waiting
+from emailgency.store.spool.pending import Queue, Waiting
 
 ADDRESSES = 6  # tried on one journey; RFC 5321 section 5.1: "the SMTP client SHOULD try at least two"
 CLEAR_FOR = 3600.0  # seconds without TLS for an address whose handshake failed

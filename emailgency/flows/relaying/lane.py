@@ -17,7 +17,7 @@ from emailgency.flows.relaying.settling import Settling
 from emailgency.net.courier import UNRECORDED
 from emailgency.net.parcel import Closure
 from emailgency.rules.health import Health, State
-from emailgency.store.pending import Hop, Queue, Waiting
+from emailgency.store.spool.pending import Hop, Queue, Waiting
 
 SEALED_AHEAD = 8  # messages being sealed at a time
 FULL_WAIT = 1.0  # seconds until the next look for a free place, or for room on the disk

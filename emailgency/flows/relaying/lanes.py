@@ -10,7 +10,7 @@ from emailgency.background import background
 from emailgency.flows.relaying.errand import Errand
 from emailgency.flows.relaying.lane import Lane
 from emailgency.flows.relaying.means import Means
-from emailgency.store.pending import Hop
+from emailgency.store.spool.pending import Hop
 
 
 class Lanes(ABC):

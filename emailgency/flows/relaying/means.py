@@ -15,7 +15,7 @@ from emailgency.rules.guard import GuardSettings
 from emailgency.rules.retry import RetrySettings
 
 if TYPE_CHECKING:
-    from emailgency.store.spool import Spool
+    from emailgency.store.spool.spool import Spool
 
 
 class Places:

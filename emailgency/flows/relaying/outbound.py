@@ -29,13 +29,13 @@ from emailgency.model.verdict import Verdict
 from emailgency.net.parcel import Closure
 from emailgency.net.peer_identity import Fault
 from emailgency.rules.next_hop import Destination
-from emailgency.store.pending import Hop, Waiting, waitings
+from emailgency.store.spool.pending import Hop, Waiting, waitings
 
 if TYPE_CHECKING:
     from emailgency.flows.relaying.bounce import Bounces
     from emailgency.flows.relaying.reverse_path import ReversePaths
     from emailgency.flows.trust.sealing import Sealing
-    from emailgency.store.spool import Live
+    from emailgency.store.spool.spool import Live
 
 _NOT_REQUIRED = re.compile(rb"(?:\A|\r\n)tls-required[ \t]*:[ \t]*no[ \t]*\r\n", re.IGNORECASE)  # section 3
 NO_STARTTLS = "STARTTLS refused"  # how a session ends for which it was a must

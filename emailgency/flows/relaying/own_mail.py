@@ -8,7 +8,7 @@ from emailgency.codec.mime.compose import Letterhead, Written, compose
 from emailgency.model.directory import Customer
 from emailgency.model.envelope import Client, Envelope, Outbound, Recipient
 from emailgency.rules.routing import POSTMASTER
-from emailgency.store.spool import Spool
+from emailgency.store.spool.spool import Spool
 
 
 class OwnMail:

@@ -4,7 +4,7 @@ from emailgency.codec.smtp.client import Mail, Path, Result
 from emailgency.model.envelope import Outbound, Outcome, Relay
 from emailgency.net.courier import Courier
 from emailgency.net.parcel import Parcel
-from emailgency.store.pending import Waiting
+from emailgency.store.spool.pending import Waiting
 
 REPLY_LENGTH = 500  # characters of a remote's words that are kept
 

@@ -23,12 +23,12 @@ from emailgency.flows.relaying.rerouted_errand import ReroutedErrand
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.model.envelope import Outcome, Relay
 from emailgency.model.errors import Temporary
-from emailgency.store.pending import Hop, Waiting, waitings
+from emailgency.store.spool.pending import Hop, Waiting, waitings
 
 if TYPE_CHECKING:
     from emailgency.flows.relaying.bounce import Bounces
     from emailgency.flows.trust.sealing import Sealing
-    from emailgency.store.spool import Live
+    from emailgency.store.spool.spool import Live
 
 
 DROPPED = Outcome(word="dropped", reply="the customer was removed")

@@ -13,7 +13,7 @@ from emailgency.model.envelope import Envelope, Outcome, Relay
 from emailgency.model.errors import Invalid
 
 if TYPE_CHECKING:
-    from emailgency.store.spool import Live, Spool
+    from emailgency.store.spool.spool import Live, Spool
 
 
 class Reroute:

@@ -11,7 +11,7 @@ from emailgency.flows.relaying.errand import Records
 from emailgency.flows.relaying.exchanges import Exchanges, Unroutable
 from emailgency.model.envelope import Outcome
 from emailgency.rules.next_hop import Destination
-from emailgency.store.pending import Waiting
+from emailgency.store.spool.pending import Waiting
 
 if TYPE_CHECKING:
     from emailgency.flows.relaying.bounce import Bounces

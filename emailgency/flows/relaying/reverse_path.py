@@ -12,7 +12,7 @@ from emailgency.model.errors import Invalid
 if TYPE_CHECKING:
     from emailgency.codec.srs import Srs
     from emailgency.model.envelope import Envelope, Outbound
-    from emailgency.store.directory import Directory
+    from emailgency.store.directory.directory import Directory
 
 
 class ReversePaths:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from emailgency.flows.relaying.incidents import Incidents
     from emailgency.flows.relaying.own_mail import OwnMail
     from emailgency.model.incident import Incident
-    from emailgency.store.live import Live
-    from emailgency.store.once import Once
-    from emailgency.store.spool import Spool
+    from emailgency.store.experience.once import Once
+    from emailgency.store.spool.live import Live
+    from emailgency.store.spool.spool import Spool
 
 LOOK = 60.0  # seconds between two looks at who is to be told
 MINUTE = 60.0

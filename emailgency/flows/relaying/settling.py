@@ -23,10 +23,10 @@ from emailgency.net.parcel import Closure, Unsettled
 from emailgency.rules import guard as rule
 from emailgency.rules.guard import Said
 from emailgency.rules.retry import message_wait
-from emailgency.store.pending import Hop, Queue, Waiting
+from emailgency.store.spool.pending import Hop, Queue, Waiting
 
 if TYPE_CHECKING:
-    from emailgency.store.spool import Live
+    from emailgency.store.spool.spool import Live
 
 
 _NONE: dict[int, Outcome] = {}  # nothing failed, as nearly always

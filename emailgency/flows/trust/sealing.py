@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from emailgency.flows.trust.signing import Signing
     from emailgency.model.directory import Customer
     from emailgency.model.envelope import Envelope
-    from emailgency.store.signing_keys import SigningKey
+    from emailgency.store.keys.signing_keys import SigningKey
 
 HEADER = 1 << 18  # octets of a header that are sealed; a longer one is nobody's
 

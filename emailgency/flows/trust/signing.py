@@ -22,8 +22,8 @@ from emailgency.model.errors import Invalid, Temporary
 from emailgency.net.dns import Dns, Status
 
 if TYPE_CHECKING:
-    from emailgency.store.directory import Directory
-    from emailgency.store.signing_keys import SigningKey, SigningKeys
+    from emailgency.store.directory.directory import Directory
+    from emailgency.store.keys.signing_keys import SigningKey, SigningKeys
 
 SIGNED = frozenset({"submit", "bounce", "notice"})  # origins of outbound mail that speaks for us or our users
 HOUR = 3600.0

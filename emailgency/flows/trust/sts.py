@@ -15,10 +15,10 @@ from emailgency.codec import mta_sts
 from emailgency.codec.mta_sts import Mode, Policy
 from emailgency.model.errors import Temporary
 from emailgency.net.dns import Dns
-from emailgency.store.sts_policies import Kept
+from emailgency.store.experience.sts_policies import Kept
 
 if TYPE_CHECKING:
-    from emailgency.store.sts_policies import StsPolicies
+    from emailgency.store.experience.sts_policies import StsPolicies
 
 LONGEST = 31_557_600  # seconds, RFC 8461 section 3.2
 AGAIN = 300.0  # seconds until a fetch that failed is tried again, section 3.3

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from emailgency.flows.trust.signing import Signing
     from emailgency.net.peer_identity import Fault
     from emailgency.rules.next_hop import Destination
-    from emailgency.store.redis import Redis
-    from emailgency.store.spool import Spool
+    from emailgency.store.redis.redis import Redis
+    from emailgency.store.spool.spool import Spool
 
 DOMAINS = 10_000  # counted in a day
 POLICIES = 10  # of one domain in a day

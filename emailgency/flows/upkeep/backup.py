@@ -22,10 +22,10 @@ from msgspec import Struct
 from emailgency.flows.progress import Progress
 from emailgency.model.errors import Invalid
 from emailgency.store import layout
-from emailgency.store.backup_files import FILE_MODE, Copier, names
-from emailgency.store.backup_ledger import copy_ledgers
-from emailgency.store.backup_maildirs import copy_customers
-from emailgency.store.backup_spool import copy_spool
+from emailgency.store.backup.files import FILE_MODE, Copier, names
+from emailgency.store.backup.ledger import copy_ledgers
+from emailgency.store.backup.maildirs import copy_customers
+from emailgency.store.backup.spool import copy_spool
 
 MANIFEST = "backup.json"  # written last: a backup without it is half of one
 VERSION = 1

@@ -19,21 +19,21 @@ from emailgency.model.errors import Invalid, Temporary
 from emailgency.rules.expiry import DAY, FULL, Sweep, came_before, chosen_delay, delay_of, quota_of, roomy, swept
 from emailgency.rules.room import UNLIMITED
 from emailgency.store import layout
-from emailgency.store.by_age import Aged, oldest_first
-from emailgency.store.changes import Author
-from emailgency.store.directory import Gone
-from emailgency.store.folder import UNKNOWN
-from emailgency.store.folders import BATCH
+from emailgency.store.directory.changes import Author
+from emailgency.store.directory.directory import Gone
+from emailgency.store.mailboxes.by_age import Aged, oldest_first
+from emailgency.store.mailboxes.folder import UNKNOWN
+from emailgency.store.mailboxes.folders import BATCH
 from emailgency.store.storing.replies import Refused
 
 if TYPE_CHECKING:
     from emailgency.flows.addresses.addresses import Addresses
     from emailgency.flows.relaying.incidents import Incidents
     from emailgency.flows.upkeep.overflow import Overflow
-    from emailgency.store.counts import Counts
-    from emailgency.store.directory import Directory
-    from emailgency.store.folder import Folder
-    from emailgency.store.folders import Folders
+    from emailgency.store.directory.directory import Directory
+    from emailgency.store.mailboxes.counts import Counts
+    from emailgency.store.mailboxes.folder import Folder
+    from emailgency.store.mailboxes.folders import Folders
 
 PROMPT = 3.0  # seconds until room is made in a mailbox that mail has filled
 _AGAIN = 300.0  # seconds until one in which no room could be made is looked at once more

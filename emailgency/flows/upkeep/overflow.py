@@ -14,12 +14,12 @@ from emailgency.flows.receiving.unknown_recipients import HELD
 from emailgency.model.envelope import Deliver, Target
 from emailgency.model.verdict import Verdict
 from emailgency.rules.expiry import FULL
-from emailgency.store.counts import octets_of
+from emailgency.store.mailboxes.counts import octets_of
 
 if TYPE_CHECKING:
     from emailgency.flows.receiving.unknown_recipients import Release, Settle
-    from emailgency.store.changes import Change
-    from emailgency.store.directory import Directory
+    from emailgency.store.directory.changes import Change
+    from emailgency.store.directory.directory import Directory
     from emailgency.store.storing.replies import Delivered
 
 NO_ROOM = Verdict(452, "4.2.2", "this mailbox is full, and so is the space kept in reserve; try again later")

@@ -9,9 +9,10 @@ from twisted.internet.threads import deferToThreadPool
 from emailgency.flows.progress import Progress
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
-from emailgency.store import layout, summary_rows
-from emailgency.store.folder import Folder
-from emailgency.store.folders import Folders
+from emailgency.store import layout
+from emailgency.store.mailboxes import summary_rows
+from emailgency.store.mailboxes.folder import Folder
+from emailgency.store.mailboxes.folders import Folders
 from emailgency.store.searching import database as search_cache
 from emailgency.store.storing.line import Storer
 from emailgency.store.storing.messages import Reconstruct

@@ -13,12 +13,13 @@ from emailgency.codec import maildir
 from emailgency.flows.progress import Progress
 from emailgency.flows.upkeep.backup import MANIFEST, VERSION, Manifest
 from emailgency.model.errors import Invalid
-from emailgency.store import layout, spool_records
-from emailgency.store.backup_files import Copier, is_maildir, names, private, walk
-from emailgency.store.backup_maildirs import list_once
-from emailgency.store.backup_spool import read_journal
-from emailgency.store.live import deliveries
-from emailgency.store.spool_records import DELIVERED, Finished
+from emailgency.store import layout
+from emailgency.store.backup.files import Copier, is_maildir, names, private, walk
+from emailgency.store.backup.maildirs import list_once
+from emailgency.store.backup.spool import read_journal
+from emailgency.store.spool import records as spool_records
+from emailgency.store.spool.live import deliveries
+from emailgency.store.spool.records import DELIVERED, Finished
 from emailgency.store.storing import files
 from emailgency.store.storing.delivering import token_of
 from emailgency.store.storing.uids import Uids

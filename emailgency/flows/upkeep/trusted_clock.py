@@ -9,7 +9,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from emailgency.rules.expiry import DAY
-from emailgency.store.believed_time import DAMAGED, BelievedTime
+from emailgency.store.experience.believed_time import DAMAGED, BelievedTime
 
 HOUR = 3600.0
 AWAY = 2 * DAY  # seconds for which a server may stand still, so that its start is a usual one

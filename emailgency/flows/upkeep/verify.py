@@ -10,7 +10,7 @@ from msgspec import Struct
 from emailgency.flows.progress import Progress
 from emailgency.model.errors import Temporary
 from emailgency.store import verify
-from emailgency.store.redis_reading import reading_files, reading_url
+from emailgency.store.redis.reading import reading_files, reading_url
 from emailgency.store.verify import Finding
 from emailgency.store.verify_directory import verify_directory
 

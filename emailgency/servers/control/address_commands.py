@@ -12,7 +12,7 @@ from emailgency.model.directory import Alias, Banished, DistributionList, Entry,
 from emailgency.model.errors import Invalid
 from emailgency.servers.control.command import Asker, Command, Commands
 from emailgency.servers.control.mailbox_commands import mailbox_fields
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 
 class Named(Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,8 +6,8 @@ from typing import Any
 from msgspec import Struct
 
 from emailgency.flows.progress import Progress
-from emailgency.store.changes import Author
-from emailgency.store.directory import Directory, Gone
+from emailgency.store.directory.changes import Author
+from emailgency.store.directory.directory import Directory, Gone
 
 SOURCE = "command line"  # in the change journal
 

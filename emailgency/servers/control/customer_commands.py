@@ -13,7 +13,7 @@ from emailgency.flows.relaying.transport_check import TransportCheck
 from emailgency.model.directory import Alias, Banished, Customer, DistributionList, Mailbox, RelayMode, Role
 from emailgency.model.errors import Invalid
 from emailgency.servers.control.command import Asker, Command, Commands, Nothing
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 
 class AddCustomer(Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,7 +8,7 @@ from emailgency.flows.accounts.customer_accounts import CustomerAccounts
 from emailgency.flows.domains.drift_guard import DriftGuard
 from emailgency.model.domain_check import DnsChange, Finding, Standing
 from emailgency.servers.control.command import Asker, Command, Commands, domain_of
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 
 class NamedCustomer(Struct, frozen=True, forbid_unknown_fields=True):

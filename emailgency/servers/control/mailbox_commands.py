@@ -12,7 +12,7 @@ from emailgency.flows.addresses.forget_mail import ForgetMail
 from emailgency.flows.addresses.mailbox_status import MailboxStatus
 from emailgency.model.directory import Mailbox
 from emailgency.servers.control.command import Asker, Command, Commands
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 
 class Named(Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ from emailgency.flows.relaying.flush import Flush
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.servers.control.command import Asker, Command, Commands
-from emailgency.store.directory import Directory, Gone
+from emailgency.store.directory.directory import Directory, Gone
 
 MOST_LISTED = 100_000
 

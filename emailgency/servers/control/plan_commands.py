@@ -9,7 +9,7 @@ from emailgency.flows.accounts.plans import Plans
 from emailgency.model.directory import Plan
 from emailgency.rules.plans import SIZES, limits, octets
 from emailgency.servers.control.command import Asker, Command, Commands, Nothing
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):

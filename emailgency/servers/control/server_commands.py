@@ -8,7 +8,7 @@ from emailgency.flows.accounts.customer_accounts import CustomerAccounts
 from emailgency.flows.pending.server_view import ServerLine, ServerView
 from emailgency.flows.relaying.relay import RelayFlow
 from emailgency.servers.control.command import Asker, Command, Commands, Nothing, domain_of
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 
 class Named(Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ from emailgency.codec.address import parse
 from emailgency.flows.accounts.api_tokens import ApiTokens
 from emailgency.flows.addresses.deciding import mailbox_at
 from emailgency.servers.control.command import Asker, Command, Commands
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 DAYS = 90
 

@@ -11,7 +11,7 @@ from emailgency.flows.addresses.import_addresses import ImportAddresses
 from emailgency.flows.addresses.import_rows import read
 from emailgency.flows.upkeep.reconstruct import Reconstruction
 from emailgency.servers.control.command import Asker, Command, Commands
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 
 class Import(Struct, frozen=True, forbid_unknown_fields=True):

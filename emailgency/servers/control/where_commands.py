@@ -11,7 +11,7 @@ from emailgency.flows.accounts.customer_accounts import CustomerAccounts
 from emailgency.flows.pending.where import Viewer, Where, Whole, query_of
 from emailgency.model.errors import Invalid
 from emailgency.servers.control.command import Asker, Command, Commands, domain_of
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 from emailgency.store.ledger.search import Query
 
 

@@ -12,8 +12,8 @@ from emailgency.codec.mime.eight_bit import HeaderLook
 from emailgency.servers.imap import flags, modseqs
 from emailgency.servers.imap.quota import room_for
 from emailgency.servers.imap.session import Completed, Session, bad, no, no_such_folder
-from emailgency.store.arrival import Arrival
-from emailgency.store.folder import UNKNOWN, Folder
+from emailgency.store.mailboxes.folder import UNKNOWN, Folder
+from emailgency.store.spool.arrival import Arrival
 from emailgency.store.storing.replies import Refused
 
 _READ_ONLY = no("The folder is open for reading only.", b"READ-ONLY")

@@ -14,7 +14,7 @@ from emailgency.servers.imap.previewing import PREVIEWS, prepare
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Completed, Session, bad, no
 from emailgency.servers.imap.summarising import summarise
-from emailgency.store.folder import UNKNOWN
+from emailgency.store.mailboxes.folder import UNKNOWN
 
 _MANY = 1000  # messages answered at once from the snapshot (2 ms, 40 kB), or summarised before they are answered
 _SOME = 100  # messages answered at once with summaries: 2 ms and 100 kB

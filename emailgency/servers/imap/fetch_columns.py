@@ -8,7 +8,7 @@ from emailgency.codec.imap.commands import Attribute
 from emailgency.codec.mime.summary import Summary
 from emailgency.servers.imap import flags
 from emailgency.servers.imap.selected import Selected
-from emailgency.store.folder import Folder
+from emailgency.store.mailboxes.folder import Folder
 
 SUMMARISED: dict[Attribute, Callable[[Summary], bytes]] = {
     Attribute.ENVELOPE: lambda summary: summary.envelope,

@@ -11,7 +11,7 @@ from emailgency.codec.mime.sections import Places
 from emailgency.servers.imap.fetch_columns import maker
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.message_file import READ
-from emailgency.store.folder import UNKNOWN
+from emailgency.store.mailboxes.folder import UNKNOWN
 
 Maker = Callable[[int], bytes | None]  # place in the folder -> the attribute as sent
 

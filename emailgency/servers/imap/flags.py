@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from emailgency.store.folder import MAX_KEYWORDS, Folder
+from emailgency.store.mailboxes.folder import MAX_KEYWORDS, Folder
 
 SYSTEM = {"\\Answered": "R", "\\Flagged": "F", "\\Deleted": "T", "\\Seen": "S", "\\Draft": "D"}
 _SHOWN = frozenset(SYSTEM.values())

@@ -9,7 +9,7 @@ from emailgency.codec.imap.sets import SequenceSet
 from emailgency.servers.imap import flags
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Session
-from emailgency.store.folder import UNKNOWN, Folder
+from emailgency.store.mailboxes.folder import UNKNOWN, Folder
 
 CONDSTORE, QRESYNC = "CONDSTORE", "QRESYNC"
 _MANY = 1000  # messages told at once

@@ -10,7 +10,7 @@ from emailgency.codec.mime.preview import HEAD, preview
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Session
 from emailgency.servers.message_file import MessageFile, open_message
-from emailgency.store.folder import Folder
+from emailgency.store.mailboxes.folder import Folder
 
 PREVIEWS = frozenset({Attribute.PREVIEW, Attribute.PREVIEW_IF_KNOWN})
 

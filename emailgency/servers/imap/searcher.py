@@ -35,7 +35,7 @@ from emailgency.servers.imap.marks import Marks
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Refusal, Session, no
 from emailgency.servers.imap.text_search import TextSearch, fits
-from emailgency.store.folder import UNKNOWN, keyword_letters
+from emailgency.store.mailboxes.folder import UNKNOWN, keyword_letters
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 from emailgency.codec.imap import responses
 from emailgency.codec.imap.sets import SequenceSet
 from emailgency.servers.imap import flags
-from emailgency.store.folder import UNKNOWN, Folder
+from emailgency.store.mailboxes.folder import UNKNOWN, Folder
 
 T = TypeVar("T")
 

@@ -18,12 +18,12 @@ from emailgency.servers.imap.watch import Watches
 from emailgency.servers.line import Transport
 from emailgency.servers.line_protocol import LineFactory
 from emailgency.servers.sessions import GRACE, Sessions
-from emailgency.store.counts import Counts
-from emailgency.store.directory import Directory
-from emailgency.store.folders import Folders
-from emailgency.store.previews import Previews
+from emailgency.store.directory.directory import Directory
+from emailgency.store.mailboxes.counts import Counts
+from emailgency.store.mailboxes.folders import Folders
+from emailgency.store.mailboxes.previews import Previews
+from emailgency.store.mailboxes.summaries import Summaries
 from emailgency.store.searching.index import SearchIndex
-from emailgency.store.summaries import Summaries
 
 LOOK = 10.0  # seconds between looks at folders in use (another Maildir program) and at the rights of who is logged in
 

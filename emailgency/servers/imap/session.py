@@ -20,14 +20,14 @@ from emailgency.servers.imap.line import Line
 from emailgency.servers.imap.selected import Selected, Tone
 from emailgency.servers.imap.tree import Trees
 from emailgency.store import layout
-from emailgency.store.counts import Counts
-from emailgency.store.directory import Directory
-from emailgency.store.folder import Folder
-from emailgency.store.folders import Folders
-from emailgency.store.previews import Previews
+from emailgency.store.directory.directory import Directory
+from emailgency.store.mailboxes.counts import Counts
+from emailgency.store.mailboxes.folder import Folder
+from emailgency.store.mailboxes.folders import Folders
+from emailgency.store.mailboxes.previews import Previews
+from emailgency.store.mailboxes.summaries import Summaries
 from emailgency.store.searching.index import SearchIndex
 from emailgency.store.storing.replies import Refused
-from emailgency.store.summaries import Summaries
 
 
 class State(Enum):

@@ -18,7 +18,7 @@ from emailgency.servers.imap.searcher import Searcher
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Completed, Session
 from emailgency.servers.imap.sort_facts import gather
-from emailgency.store.folder import UNKNOWN
+from emailgency.store.mailboxes.folder import UNKNOWN
 
 _RUN = 1000  # messages sorted at once, 1 ms
 _SOME = 200  # messages of other loops between two breaths

@@ -9,7 +9,7 @@ from emailgency.codec.mime.sort_keys import SortKeys
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Session
 from emailgency.servers.message_file import MessageFile
-from emailgency.store.folder import UNKNOWN
+from emailgency.store.mailboxes.folder import UNKNOWN
 
 _SOME = 200  # messages that are known, between two breaths
 

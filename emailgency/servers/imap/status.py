@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from emailgency.codec.imap import commands, responses
 from emailgency.servers.imap import modseqs
 from emailgency.servers.imap.session import Completed, Session, no_such_folder
-from emailgency.store.folder import UNKNOWN, Folder
+from emailgency.store.mailboxes.folder import UNKNOWN, Folder
 from emailgency.store.storing.replies import Refused
 
 MANY = 20  # folders; 10 ms of the storer, whom others wait for as well

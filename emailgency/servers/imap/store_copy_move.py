@@ -12,7 +12,7 @@ from emailgency.servers.imap import flags, modseqs
 from emailgency.servers.imap.quota import room_for
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Completed, Session, bad, no
-from emailgency.store.folder import UNKNOWN
+from emailgency.store.mailboxes.folder import UNKNOWN
 from emailgency.store.storing.replies import Refused
 
 _READ_ONLY = no("The folder is open for reading only.", b"READ-ONLY")

@@ -6,7 +6,7 @@ from functools import partial
 from emailgency.codec.mime.summary import Summary
 from emailgency.servers.imap.session import Session
 from emailgency.servers.message_file import open_message
-from emailgency.store.folder import Folder
+from emailgency.store.mailboxes.folder import Folder
 
 
 async def summarise(session: Session, folder: Folder, uids: Sequence[int]) -> None:

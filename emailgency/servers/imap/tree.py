@@ -11,7 +11,7 @@ from twisted.internet.defer import DeferredLock
 from emailgency.servers.imap import names
 from emailgency.servers.imap.names import Name
 from emailgency.store import layout
-from emailgency.store.folders import Folders
+from emailgency.store.mailboxes.folders import Folders
 from emailgency.store.storing.replies import FolderList
 
 _TURN = 500  # folders between two chances for others to run, some 3 ms

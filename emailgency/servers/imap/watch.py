@@ -24,7 +24,7 @@ from emailgency.servers.imap.session import Refusal, Session
 from emailgency.servers.imap.status import tell_status
 from emailgency.servers.imap.tree import Tree
 from emailgency.store import layout
-from emailgency.store.folders import Folders
+from emailgency.store.mailboxes.folders import Folders
 
 OWED = 500  # folders with something to tell; a client that lets more come together has to look for itself
 

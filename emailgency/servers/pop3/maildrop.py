@@ -7,7 +7,7 @@ and its size, but can no longer be fetched (RFC 1939 section 8 wants the numbers
 from array import array
 from collections.abc import Collection, Iterator
 
-from emailgency.store.folder import UNKNOWN, Folder
+from emailgency.store.mailboxes.folder import UNKNOWN, Folder
 
 
 class Maildrop:

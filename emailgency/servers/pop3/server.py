@@ -13,7 +13,7 @@ from emailgency.servers.pop3.limits import Pop3
 from emailgency.servers.pop3.line import Line
 from emailgency.servers.pop3.session import Session
 from emailgency.servers.sessions import Sessions
-from emailgency.store.folders import Folders
+from emailgency.store.mailboxes.folders import Folders
 
 LOOK = 10.0  # seconds between looks at the rights of who is logged in
 

@@ -16,7 +16,7 @@ from emailgency.flows.accounts.login import Login, Principal
 from emailgency.servers.pop3.limits import Pop3
 from emailgency.servers.pop3.line import Line
 from emailgency.servers.pop3.maildrop import Maildrop
-from emailgency.store.folders import Folders
+from emailgency.store.mailboxes.folders import Folders
 
 
 class State(Enum):

@@ -10,7 +10,7 @@ from emailgency.model.errors import Temporary
 from emailgency.servers.message_file import READ, MessageFile, open_message
 from emailgency.servers.pop3.maildrop import Maildrop
 from emailgency.servers.pop3.session import Answer, Session, State, err, ok
-from emailgency.store.folder import UNKNOWN
+from emailgency.store.mailboxes.folder import UNKNOWN
 
 _MANY = 1000  # lines of a list written at once: 1 ms and 20 kB
 

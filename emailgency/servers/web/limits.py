@@ -6,9 +6,9 @@ from msgspec import Meta, Struct
 
 from emailgency.servers.connections import ConnectionLimits, Proxies, check_proxies
 from emailgency.servers.web.api.limits import ApiSettings
-from emailgency.store.captchas import CaptchaSettings
-from emailgency.store.password_links import PasswordLinkSettings
-from emailgency.store.web_sessions import WebSessionSettings
+from emailgency.store.logins.captchas import CaptchaSettings
+from emailgency.store.logins.password_links import PasswordLinkSettings
+from emailgency.store.logins.web_sessions import WebSessionSettings
 
 
 class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

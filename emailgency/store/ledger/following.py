@@ -11,8 +11,9 @@ import msgspec
 from msgspec import Struct
 
 from emailgency.codec import records
-from emailgency.store import layout, spool_records
-from emailgency.store.spool_records import Record
+from emailgency.store import layout
+from emailgency.store.spool import records as spool_records
+from emailgency.store.spool.records import Record
 
 _PIECE = 1 << 20
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 from emailgency.model.envelope import Envelope, Outcome
 from emailgency.model.story import Facts, Happening
 from emailgency.store.ledger import facts
-from emailgency.store.spool_records import Accepted, Ended, Finished, Record, Tried, Void
+from emailgency.store.spool.records import Accepted, Ended, Finished, Record, Tried, Void
 
 
 class Rows(Struct):

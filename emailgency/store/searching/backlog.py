@@ -5,7 +5,7 @@ searched quickly by reading, so nobody's mail is decoded for nothing.
 """
 
 from emailgency.background import background
-from emailgency.store.folders import Folders
+from emailgency.store.mailboxes.folders import Folders
 from emailgency.store.searching.index import SearchIndex
 from emailgency.store.storing.replies import Delivered, Refused
 

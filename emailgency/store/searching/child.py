@@ -19,8 +19,9 @@ from emailgency.codec.mime.headers import Octets
 from emailgency.codec.mime.search_extract import Extract, extract
 from emailgency.codec.mime.sort_keys import SortKeys
 from emailgency.codec.mime.summary import Summary, of_tree
-from emailgency.store import layout, summary_rows
-from emailgency.store.cache_file import CacheFile
+from emailgency.store import layout
+from emailgency.store.mailboxes import summary_rows
+from emailgency.store.mailboxes.cache_file import CacheFile
 from emailgency.store.searching import database
 from emailgency.store.searching.blocks import Block, Column, Fields, Texts, reopened
 from emailgency.store.searching.messages import Failed, Forget, Index, Indexed, Reply, Request

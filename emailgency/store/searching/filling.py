@@ -7,7 +7,7 @@ from twisted.logger import Logger
 
 from emailgency.background import background
 from emailgency.model.errors import Temporary
-from emailgency.store.folder import UNKNOWN, Folder
+from emailgency.store.mailboxes.folder import UNKNOWN, Folder
 from emailgency.store.searching import memory
 from emailgency.store.searching.line import IndexerDied, IndexerLine
 from emailgency.store.searching.memory import Known, Memory

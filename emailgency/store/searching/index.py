@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from emailgency.codec.mime.search_extract import FIELDS
 from emailgency.codec.mime.sort_keys import SortKeys
-from emailgency.store.folder import Folder
+from emailgency.store.mailboxes.folder import Folder
 from emailgency.store.searching.blocks import Column, in_named_field
 from emailgency.store.searching.filling import Filling
 from emailgency.store.searching.memory import Memory, worth_it

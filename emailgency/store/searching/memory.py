@@ -8,7 +8,7 @@ from itertools import compress
 
 from emailgency.codec.mime.search_extract import FIELDS
 from emailgency.codec.mime.sort_keys import SortKeys
-from emailgency.store.folder import Folder
+from emailgency.store.mailboxes.folder import Folder
 from emailgency.store.searching.blocks import Column, Fields
 
 FEW = 300  # messages; a smaller folder is read in 5 ms (headers) or 15 ms (all), which no cache of it is worth

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from emailgency.codec.mime.sort_keys import SortKeys
 from emailgency.store import layout
-from emailgency.store.folder import Folder
+from emailgency.store.mailboxes.folder import Folder
 from emailgency.store.searching import database
 from emailgency.store.searching.blocks import Column, Fields
 from emailgency.store.searching.memory import Known, Memory

@@ -9,8 +9,8 @@ import os
 import time
 from collections.abc import Callable
 
-from emailgency.store import spool_records
-from emailgency.store.spool_records import Ended, Finished, Void
+from emailgency.store.spool import records as spool_records
+from emailgency.store.spool.records import Ended, Finished, Void
 from emailgency.store.storing import files
 from emailgency.store.storing.changing import Result
 from emailgency.store.storing.delivering import Arriving, Delivering, Linked, rename_on

@@ -23,7 +23,7 @@ from emailgency.rules.networks import network
 from emailgency.rules.rates import Rates
 from emailgency.servers.web.api.limits import ApiSettings
 from emailgency.servers.web.api.operation import Call, Caller, Created, Missing, Operation, Who
-from emailgency.store.directory import Conflict, Gone
+from emailgency.store.directory.directory import Conflict, Gone
 
 ROOT = "/eg/api/v1"
 _JSON = b"application/json"

@@ -9,7 +9,7 @@ from emailgency.flows.addresses.bulk import MOST, Bulk
 from emailgency.flows.addresses.candidates import CandidateFlow
 from emailgency.model.bulk import Results
 from emailgency.servers.web.api.operation import Call, Caller, Missing, Operation, Paging, Who, cut
-from emailgency.store.catchall import Candidate
+from emailgency.store.mailboxes.catchall import Candidate
 
 _PANELS = {"candidate": "/candidates", "mailbox": "/mailboxes", "alias": "/aliases", "list": "/lists"}
 

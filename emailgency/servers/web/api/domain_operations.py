@@ -8,8 +8,8 @@ from emailgency.flows.accounts.domain_settings import DomainSettings
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.servers.web.api.operation import Call, Caller, Operation, Who
 from emailgency.servers.web.console.audit_panel import Line, line
-from emailgency.store.audit import Audit
-from emailgency.store.directory import Directory
+from emailgency.store.directory.audit import Audit
+from emailgency.store.directory.directory import Directory
 
 
 class DomainShape(Struct, frozen=True, kw_only=True):

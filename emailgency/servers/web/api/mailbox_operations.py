@@ -17,7 +17,7 @@ from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
 from emailgency.servers.web.api.operation import Call, Caller, Created, Missing, Operation, Paging, Who, cut
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 _MOST_INVITED = 1000
 

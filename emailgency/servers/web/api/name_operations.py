@@ -7,7 +7,7 @@ from msgspec import Struct
 from emailgency.flows.addresses.addresses import Addresses
 from emailgency.model.directory import Alias, Banished, DistributionList, Entry, Mailbox
 from emailgency.servers.web.api.operation import Call, Caller, Created, Missing, Operation, Paging, Who, cut
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 
 class AliasShape(Struct, frozen=True, kw_only=True):

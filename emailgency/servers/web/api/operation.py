@@ -9,7 +9,7 @@ from emailgency.flows.addresses.address_deeds import own
 from emailgency.model.address import Address
 from emailgency.model.directory import ApiToken, Mailbox
 from emailgency.servers.web.console.routes import Who
-from emailgency.store.changes import Author
+from emailgency.store.directory.changes import Author
 
 __all__ = ["MOST", "Call", "Caller", "Created", "Missing", "Operation", "Paging", "Who", "cut"]
 

@@ -18,8 +18,8 @@ from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
 from emailgency.servers.web.api.candidate_operations import DeedResults, shape
 from emailgency.servers.web.api.operation import Call, Caller, Created, Missing, Operation, Who
-from emailgency.store.directory import Directory
-from emailgency.store.pending import HELD
+from emailgency.store.directory.directory import Directory
+from emailgency.store.spool.pending import HELD
 
 _MOST_SEARCHED = 10_000
 

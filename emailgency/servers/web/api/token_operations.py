@@ -7,7 +7,7 @@ from msgspec import Struct
 from emailgency.flows.accounts.api_tokens import ApiTokens
 from emailgency.flows.accounts.api_tokens import Line as TokenLine
 from emailgency.servers.web.api.operation import Call, Caller, Missing, Operation, Who
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 
 class Me(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from emailgency.model.domain_check import Standing
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words
 from emailgency.servers.web.console.routes import Answer, Asked, Octets, Page, Route, Visitor, Who
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 ROLES = {"backup": (Role.BACKUP, True), "primary": (Role.PRIMARY, True), "none": (Role.BACKUP, False)}
 

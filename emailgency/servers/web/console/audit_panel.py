@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from emailgency.model.directory import Plan
 from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Visitor, Who
-from emailgency.store.audit import Audit
-from emailgency.store.changes import Change, Edit, row
-from emailgency.store.directory import Directory
+from emailgency.store.directory.audit import Audit
+from emailgency.store.directory.changes import Change, Edit, row
+from emailgency.store.directory.directory import Directory
 
 _PAGE = 50  # changes
 _VALUE = 120  # characters of one value, or of one side of a change

@@ -8,7 +8,7 @@ from emailgency.flows.addresses.candidates import CandidateFlow
 from emailgency.servers.web.console.deeds import on_ticked, own, ticked
 from emailgency.servers.web.console.listing import listed
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
-from emailgency.store.catchall import Candidate
+from emailgency.store.mailboxes.catchall import Candidate
 
 
 class Row(Struct, frozen=True):

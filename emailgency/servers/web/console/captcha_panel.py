@@ -12,7 +12,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from emailgency.model.errors import Busy
 from emailgency.servers.web.console.routes import Answer, Asked, Octets, Page, Route, Visitor, Who
-from emailgency.store.captchas import Captchas
+from emailgency.store.logins.captchas import Captchas
 
 _WIDTH, _HEIGHT = 320, 96  # pixels: narrower, and digits lie upon each other
 _WAIT_FOR_PICTURE, _WAIT_FOR_SOUND = 60, 6  # visitors: 2 s

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from emailgency.store.tallies import DAY, Bucket
+from emailgency.store.experience.tallies import DAY, Bucket
 
 WIDTH, HEIGHT = 600, 64  # of the drawing, in its own units
 _GAP = 0.25  # of a bar's place

@@ -23,8 +23,8 @@ from emailgency.servers.web.console.languages import chosen
 from emailgency.servers.web.console.pages import Pages
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Octets, Page, Route, Visitor, Who
 from emailgency.servers.web.console.static_files import StaticFiles
-from emailgency.store.directory import Directory, Gone
-from emailgency.store.web_sessions import WebSession, WebSessions
+from emailgency.store.directory.directory import Directory, Gone
+from emailgency.store.logins.web_sessions import WebSession, WebSessions
 
 COOKIE = "__Host-emailgency"
 CHALLENGE = "__Host-emailgency-challenge"

@@ -5,7 +5,7 @@ from emailgency.model.directory import Notice
 from emailgency.model.errors import Invalid
 from emailgency.rules.contacts import is_outside, reachable
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 
 class ContactsPanel:

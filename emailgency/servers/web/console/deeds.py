@@ -9,7 +9,7 @@ from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words
 from emailgency.servers.web.console.routes import Asked, Away, Page, Visitor
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 _SHOWN = 10  # addresses that are told one by one
 

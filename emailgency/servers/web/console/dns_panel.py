@@ -6,7 +6,7 @@ from emailgency.flows.trust.signing import Signing
 from emailgency.model.domain_check import DnsChange, Finding, Standing
 from emailgency.rules.domain_records import dkim
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 
 class DnsPanel:

@@ -3,7 +3,7 @@
 from emailgency.flows.accounts.domain_claims import DomainClaims, Proof
 from emailgency.model.words import Words
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 
 class DomainNamesPanel:

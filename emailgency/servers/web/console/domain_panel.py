@@ -7,7 +7,7 @@ from emailgency.model.directory import RelayMode
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 
 class DomainPanel:

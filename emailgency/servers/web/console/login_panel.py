@@ -7,9 +7,9 @@ from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.servers.web.console.languages import LANGUAGES
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
-from emailgency.store.captchas import Captchas
-from emailgency.store.directory import Directory
-from emailgency.store.web_sessions import WebSessions
+from emailgency.store.directory.directory import Directory
+from emailgency.store.logins.captchas import Captchas
+from emailgency.store.logins.web_sessions import WebSessions
 
 LOGIN = "login"  # what digits are typed for
 

@@ -11,8 +11,8 @@ from emailgency.model.verdict import Verdict
 from emailgency.rules.expiry import delay_of, quota_of
 from emailgency.servers.web.console.deeds import seen_mailbox
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
-from emailgency.store.directory import Directory
-from emailgency.store.web_sessions import WebSessions
+from emailgency.store.directory.directory import Directory
+from emailgency.store.logins.web_sessions import WebSessions
 
 
 class MailboxPanel:

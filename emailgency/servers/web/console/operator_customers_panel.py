@@ -24,8 +24,8 @@ from emailgency.model.errors import Invalid
 from emailgency.rules.contacts import reachable
 from emailgency.servers.web.console.listing import listed
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
-from emailgency.store.directory import Directory
-from emailgency.store.web_sessions import WebSessions
+from emailgency.store.directory.directory import Directory
+from emailgency.store.logins.web_sessions import WebSessions
 
 _KINDS = {"mailboxes": Mailbox, "aliases": Alias, "lists": DistributionList, "banished": Banished}
 

@@ -6,7 +6,7 @@ from emailgency.flows.accounts.plans import Plans
 from emailgency.model.errors import Invalid
 from emailgency.rules.plans import COUNTS, DAYS, SIZES, SWITCHES, octets, title, written
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 
 class OperatorPlansPanel:

@@ -10,11 +10,11 @@ from emailgency.flows.pending.pending_view import HopLine, PendingView
 from emailgency.model.errors import Temporary
 from emailgency.servers.web.console.listing import listed
 from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Visitor, Who
-from emailgency.store.certificates import Certificates
-from emailgency.store.directory import Directory
-from emailgency.store.recent_errors import RecentErrors
-from emailgency.store.redis import Redis
-from emailgency.store.spool import Spool
+from emailgency.store.directory.directory import Directory
+from emailgency.store.experience.recent_errors import RecentErrors
+from emailgency.store.keys.certificates import Certificates
+from emailgency.store.redis.redis import Redis
+from emailgency.store.spool.spool import Spool
 
 SOON = 21 * 86_400.0  # seconds before its end at which a certificate is worth a look
 _ERRORS = 50

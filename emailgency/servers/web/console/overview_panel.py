@@ -7,8 +7,8 @@ from emailgency.rules.contacts import reachable
 from emailgency.servers.web.console.charts import Chart, chart
 from emailgency.servers.web.console.dns_panel import troubles
 from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Visitor, Who
-from emailgency.store.directory import Directory
-from emailgency.store.tallies import DAY, HOUR, Tallies, Tally
+from emailgency.store.directory.directory import Directory
+from emailgency.store.experience.tallies import DAY, HOUR, Tallies, Tally
 
 SHOWN = (Tally.RECEIVED, Tally.PENDING, Tally.REFUSED)
 PERIODS = (("day", HOUR, 24), ("month", DAY, 30))

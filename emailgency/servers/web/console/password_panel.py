@@ -11,7 +11,7 @@ from emailgency.flows.accounts.invitations import Invitations
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Visitor, Who
-from emailgency.store.captchas import Captchas
+from emailgency.store.logins.captchas import Captchas
 
 RESET = "reset"  # what digits are typed for
 _NAME = 320  # characters of an address

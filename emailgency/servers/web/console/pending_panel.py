@@ -12,7 +12,7 @@ from emailgency.model.words import Words
 from emailgency.servers.web.console.deeds import on_ticked, own, ticked
 from emailgency.servers.web.console.listing import listed
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 MOST = 10_000  # messages that can be looked through; who has more pending looks at the first of them
 _INCIDENTS = 5

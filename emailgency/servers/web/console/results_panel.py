@@ -3,7 +3,7 @@
 from emailgency.flows.addresses.bulk import Bulk
 from emailgency.model.words import Words
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
-from emailgency.store.directory import Gone
+from emailgency.store.directory.directory import Gone
 
 
 class ResultsPanel:

@@ -7,8 +7,8 @@ from msgspec import Struct
 
 from emailgency.model.address import Address
 from emailgency.model.words import Words
-from emailgency.store.changes import Author
-from emailgency.store.web_sessions import WebSession
+from emailgency.store.directory.changes import Author
+from emailgency.store.logins.web_sessions import WebSession
 
 
 class Who(Enum):

@@ -7,7 +7,7 @@ from emailgency.model.errors import Invalid
 from emailgency.model.words import Words
 from emailgency.servers.web.console.deeds import seen_mailbox
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 DAYS = ("30", "90", "365")
 

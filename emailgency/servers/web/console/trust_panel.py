@@ -3,7 +3,7 @@
 from emailgency.flows.relaying.relay import RelayFlow
 from emailgency.flows.trust.trust_test import Tested, TrustTest
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
-from emailgency.store.directory import Directory
+from emailgency.store.directory.directory import Directory
 
 
 class TrustPanel:

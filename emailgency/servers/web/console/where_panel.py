@@ -16,7 +16,7 @@ from emailgency.flows.pending.where import Viewer, Where, Whole, query_of
 from emailgency.model.words import Words
 from emailgency.servers.web.console.languages import translations
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Octets, Page, Route, Visitor, Who
-from emailgency.store.directory import Directory, Gone
+from emailgency.store.directory.directory import Directory, Gone
 from emailgency.store.ledger.search import Query
 
 _PAGE = 50  # messages

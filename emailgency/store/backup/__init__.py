@@ -1,0 +1,1 @@
+"""Copies of a data folder while a server works in it."""

@@ -1,0 +1,1 @@
+"""What only this installation holds: certificates, signing keys, the secret."""

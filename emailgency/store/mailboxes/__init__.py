@@ -1,0 +1,1 @@
+"""Folders and their messages as readers share them, and the catchall."""

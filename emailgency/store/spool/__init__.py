@@ -1,0 +1,1 @@
+"""Mail that is accepted and not done yet: its records, what is live, what waits for a next hop."""
