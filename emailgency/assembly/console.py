@@ -33,6 +33,7 @@ from emailgency.servers.web.console.contacts_panel import ContactsPanel
 from emailgency.servers.web.console.dns_panel import DnsPanel
 from emailgency.servers.web.console.domain_names_panel import DomainNamesPanel
 from emailgency.servers.web.console.domain_panel import DomainPanel
+from emailgency.servers.web.console.help_panel import HelpPanel
 from emailgency.servers.web.console.login_panel import LoginPanel
 from emailgency.servers.web.console.mailbox_panel import MailboxPanel
 from emailgency.servers.web.console.mailboxes_panel import MailboxesPanel
@@ -101,6 +102,7 @@ def console(
     panels = (
         WherePanel(reactor, directory, shared.where, parts.clock),
         OperatorWherePanel(reactor, directory, shared.where, parts.clock),
+        HelpPanel(),
         LoginPanel(directory, login, sessions, captchas),
         CaptchaPanel(captchas, reactor),
         OverviewPanel(directory, shared.view, parts.drift, parts.tallies),

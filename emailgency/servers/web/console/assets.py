@@ -10,5 +10,5 @@ _INSTALLED = os.path.join(sysconfig.get_path("data"), "share", "emailgency", "we
 
 
 def folder(name: str) -> str:
-    """`name` is "templates", "static" or "locale"."""
+    """`name` is "templates", "static", "locale" or "help"."""
     return os.path.join(_TREE if os.path.isdir(_TREE) else _INSTALLED, name)

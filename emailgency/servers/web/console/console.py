@@ -19,6 +19,7 @@ from twisted.web.http import Request
 from emailgency.flows.accounts.login import Login, Principal
 from emailgency.model.errors import Busy, Invalid, Temporary
 from emailgency.model.words import Words
+from emailgency.servers.web.console.help_topics import paragraph
 from emailgency.servers.web.console.languages import chosen
 from emailgency.servers.web.console.pages import Pages
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Octets, Page, Route, Visitor, Who
@@ -174,6 +175,7 @@ class Console:
             "csrf": visitor.session.csrf if visitor.session else "",
             "host": visitor.host,
             "told": told,
+            "help": paragraph(page.template),
             **page.facts,
         }
         html = self._pages.html(page.template, visitor.language, facts)
@@ -220,7 +222,7 @@ class Console:
         request.setHeader(b"Content-Type", found.content_type)
         request.setHeader(b"Cache-Control", _YEAR + b", immutable")
         request.setHeader(b"Vary", b"Accept-Encoding")
-        if not _takes_gzip(request):
+        if found.zipped is None or not _takes_gzip(request):
             return found.octets
         request.setHeader(b"Content-Encoding", b"gzip")
         return found.zipped

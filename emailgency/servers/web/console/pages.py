@@ -26,7 +26,7 @@ class Pages:
         found = self._environments.get(language)
         if found is None:
             found = Environment(
-                loader=FileSystemLoader(assets.folder("templates")),
+                loader=FileSystemLoader([assets.folder("templates"), assets.folder("help")]),
                 autoescape=True,
                 undefined=StrictUndefined,
                 trim_blocks=True,
