@@ -78,6 +78,7 @@ from emailgency.store.storing.line import Storer
 if TYPE_CHECKING:
     from emailgency.assembly.shared_deeds import SharedDeeds
     from emailgency.assembly.web import PublicSite
+    from emailgency.flows.addresses.bulk import Bulk
     from emailgency.flows.addresses.candidates import CandidateFlow
     from emailgency.flows.domains.domain_look import DomainLook
     from emailgency.flows.domains.drift_guard import DriftGuard
@@ -200,6 +201,7 @@ class App:
         self.pop3: Pop3Server | None = None
         self.web: PublicSite | None = None
         self.candidates: CandidateFlow | None = None
+        self.bulk: Bulk | None = None
         self.learning: RecipientLearning | None = None
         self.sender_notices: SenderNotices | None = None
         self.look: DomainLook | None = None
@@ -239,6 +241,7 @@ class App:
             return
         self._load_certificates()
         self._watch()
+        from emailgency.assembly.catchall import TIDY, candidate_flow
         from emailgency.assembly.commands import commands
         from emailgency.assembly.domains import TURN, domain_look, drift_guard
         from emailgency.assembly.mailboxes import ImapFactory, Pop3Factory, imap_server, pop3_server
@@ -248,7 +251,10 @@ class App:
         self.drift = drift_guard(self, self.look, self._reactor, self._settings)
         self.drift.stopping = self.stopping
         self.loops.append(Periodic(self._reactor, "watching the DNS of customers", TURN, self.drift.turn))
+        self.candidates = candidate_flow(self, self._reactor, self._settings)
+        self.loops.append(Periodic(self._reactor, "tidying the catchall", TIDY, self.candidates.tidy_all))
         shared = shared_deeds(self, self._reactor, self._settings)
+        self.bulk = shared.bulk
         self.control.commands.update(commands(self, self._reactor, self._settings, shared))
         self.control.start(self._reactor)
         self.imap = imap_server(self, self._reactor, self._settings)
@@ -257,14 +263,11 @@ class App:
         self.pop3 = pop3_server(self, self._reactor, self._settings)
         for service, secure in (("pop3", False), ("pop3s", True)):
             self._serve(service, Pop3Factory(self.pop3, secure))
-        from emailgency.assembly.catchall import TIDY, candidate_flow
         from emailgency.assembly.counting import counting
         from emailgency.assembly.expiry import expiry_loops
         from emailgency.assembly.learning import LOOK, recipient_learning
         from emailgency.assembly.sender_notices import sender_notices
 
-        self.candidates = candidate_flow(self, self._reactor, self._settings)
-        self.loops.append(Periodic(self._reactor, "tidying the catchall", TIDY, self.candidates.tidy_all))
         self.learning = recipient_learning(self, self._settings)
         self.loops.append(Periodic(self._reactor, "learning recipients", LOOK, self.learning.look))
         self.sender_notices = sender_notices(self, self._settings)
@@ -323,7 +326,7 @@ class App:
                 *(Deferred.fromCoroutine(server.drain(grace)) for server in (self.imap, self.pop3) if server),
                 Deferred.fromCoroutine(self.relay.stop()),
                 Deferred.fromCoroutine(self.outbound.stop()),
-                *(Deferred.fromCoroutine(loop.stop(grace)) for loop in self.loops),
+                *(Deferred.fromCoroutine(one.stop(grace)) for one in (*self.loops, self.bulk) if one),
             ],
             consumeErrors=True,
         )

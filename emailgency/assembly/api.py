@@ -1,14 +1,11 @@
 """The API, put together. `python -m emailgency.assembly.api` prints its OpenAPI document."""
 
-import os
 import sys
 from typing import Any
 
 from emailgency.assembly.console import ConsoleParts
 from emailgency.assembly.live_web import LiveWeb
 from emailgency.assembly.shared_deeds import SharedDeeds
-from emailgency.flows.accounts.domain_settings import DomainSettings
-from emailgency.flows.addresses.address_deeds import AddressDeeds
 from emailgency.servers.web.api.api import Api
 from emailgency.servers.web.api.candidate_operations import CandidateOperations
 from emailgency.servers.web.api.document import document
@@ -19,7 +16,6 @@ from emailgency.servers.web.api.operation import Operation
 from emailgency.servers.web.api.pending_operations import PendingOperations
 from emailgency.servers.web.api.token_operations import TokenOperations
 from emailgency.settings import Settings
-from emailgency.store.directory.audit import Audit
 
 SUBJECTS: tuple[Any, ...] = (
     TokenOperations,
@@ -48,9 +44,7 @@ def api(parts: ConsoleParts, reactor: Any, settings: Settings, shared: SharedDee
             clock,
         ),
         NameOperations(directory, shared.addresses),
-        CandidateOperations(
-            parts.candidates, AddressDeeds(directory, shared.addresses, parts.candidates, shared.forget), shared.bulk
-        ),
+        CandidateOperations(parts.candidates, shared.address_deeds, shared.bulk),
         PendingOperations(
             directory,
             shared.servers,
@@ -63,8 +57,8 @@ def api(parts: ConsoleParts, reactor: Any, settings: Settings, shared: SharedDee
         ),
         DomainOperations(
             directory,
-            DomainSettings(directory, shared.accounts, shared.transports),
-            Audit(reactor, os.path.join(settings.data, "journal")),
+            shared.domain_settings,
+            shared.audit,
         ),
     )
     operations: list[Operation] = [one for subject in subjects for one in subject.operations()]

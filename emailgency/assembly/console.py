@@ -1,6 +1,5 @@
 """The console, put together: each panel's routes, in one."""
 
-import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -9,9 +8,7 @@ from emailgency.assembly.notices import contacts
 from emailgency.assembly.operator_panels import operator_panels
 from emailgency.assembly.shared_deeds import SharedDeeds
 from emailgency.flows.accounts.access import MailAccess
-from emailgency.flows.accounts.domain_settings import DomainSettings
 from emailgency.flows.accounts.login import Login
-from emailgency.flows.addresses.address_deeds import AddressDeeds
 from emailgency.flows.addresses.candidates import CandidateFlow
 from emailgency.flows.domains.dns_assistant import DnsAssistant
 from emailgency.flows.domains.domain_look import DomainLook
@@ -47,7 +44,6 @@ from emailgency.servers.web.console.token_panel import TokenPanel
 from emailgency.servers.web.console.trust_panel import TrustPanel
 from emailgency.servers.web.console.where_panel import OperatorWherePanel, WherePanel
 from emailgency.settings import Settings
-from emailgency.store.directory.audit import Audit
 from emailgency.store.directory.directory import Directory
 from emailgency.store.experience.recent_errors import RecentErrors
 from emailgency.store.experience.tallies import Tallies
@@ -93,8 +89,6 @@ def console(
     assert parts.look is not None
     assert parts.candidates is not None  # awake before the web
     sessions, captchas, invitations = live.sessions, live.captchas, live.invitations
-    deeds = AddressDeeds(directory, shared.addresses, parts.candidates, shared.forget)
-    own_settings = DomainSettings(directory, shared.accounts, shared.transports)
     assistant = DnsAssistant(parts.look, settings.service_domain, reactor, settings.assistant)
     pages = Pages(SERVICE)
     hand_over = HandOver(parts.exchanges, parts.relay, parts.means, parts.signing)
@@ -106,14 +100,14 @@ def console(
         LoginPanel(directory, login, sessions, captchas),
         CaptchaPanel(captchas, reactor),
         OverviewPanel(directory, shared.view, parts.drift, parts.tallies),
-        CandidatePanel(parts.candidates, deeds, shared.bulk),
-        MailboxesPanel(directory, shared.addresses, invitations, deeds, shared.bulk, parts.clock),
+        CandidatePanel(parts.candidates, shared.address_deeds, shared.bulk),
+        MailboxesPanel(directory, shared.addresses, invitations, shared.address_deeds, shared.bulk, parts.clock),
         MailboxPanel(directory, shared.addresses, shared.passwords, shared.status, access, login, sessions),
         TokenPanel(directory, shared.tokens),
         PasswordPanel(invitations, captchas, parts.clock),
-        NamesPanel(directory, shared.addresses, deeds, shared.bulk),
+        NamesPanel(directory, shared.addresses, shared.address_deeds, shared.bulk),
         ResultsPanel(shared.bulk),
-        DomainPanel(directory, own_settings, parts.flush, shared.view),
+        DomainPanel(directory, shared.domain_settings, parts.flush, shared.view),
         PendingPanel(
             directory,
             shared.servers,
@@ -129,7 +123,7 @@ def console(
         AssistantPanel(directory, assistant, access, SERVICE, https_port),
         ContactsPanel(directory, contacts(parts, shared.accounts, pages, settings, https_port)),
         *operator_panels(parts, settings, shared.accounts, shared.transports, shared.view, sessions),
-        AuditPanel(Audit(reactor, os.path.join(settings.data, "journal")), directory),
+        AuditPanel(shared.audit, directory),
     )
     routes = [route for panel in panels for route in panel.routes()]
     own = {settings.host_name, settings.service_domain, "localhost"}

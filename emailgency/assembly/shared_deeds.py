@@ -1,5 +1,6 @@
 """Deeds that the command line, the console and the API have in common, made once for all of them."""
 
+import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -10,13 +11,18 @@ from emailgency.assembly.mailboxes import folders_of_now
 from emailgency.flows.accounts.api_tokens import ApiTokens
 from emailgency.flows.accounts.customer_accounts import CustomerAccounts
 from emailgency.flows.accounts.domain_claims import DomainClaims
+from emailgency.flows.accounts.domain_settings import DomainSettings
 from emailgency.flows.accounts.login import Login
 from emailgency.flows.accounts.passwords import Passwords
+from emailgency.flows.addresses.address_deeds import AddressDeeds
 from emailgency.flows.addresses.addresses import Addresses
+from emailgency.flows.addresses.broken_off import BrokenOff
 from emailgency.flows.addresses.bulk import Bulk
+from emailgency.flows.addresses.candidates import CandidateFlow
 from emailgency.flows.addresses.forget_mail import ForgetMail
 from emailgency.flows.addresses.mail_back import MailBack
 from emailgency.flows.addresses.mailbox_status import MailboxStatus
+from emailgency.flows.addresses.turning_back import TurningBack
 from emailgency.flows.pending.hold_rules import HoldRules
 from emailgency.flows.pending.pending_deeds import PendingDeeds
 from emailgency.flows.pending.pending_letters import PendingLetters
@@ -35,6 +41,7 @@ from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
 from emailgency.servers.imap.server import ImapServer
 from emailgency.settings import Settings
+from emailgency.store.directory.audit import Audit
 from emailgency.store.directory.directory import Directory
 from emailgency.store.disk import room
 from emailgency.store.experience.bulk_results import BulkResults
@@ -52,6 +59,7 @@ class Parts(Protocol):
     """What they work on."""
 
     bounces: Bounces
+    candidates: CandidateFlow | None
     clock: Callable[[], float]
     credentials: Credentials
     directory: Directory
@@ -75,8 +83,11 @@ class SharedDeeds(Struct, frozen=True, kw_only=True):
 
     accounts: CustomerAccounts
     addresses: Addresses
+    address_deeds: AddressDeeds
+    audit: Audit
     bulk: Bulk
     claims: DomainClaims
+    domain_settings: DomainSettings
     forget: ForgetMail
     passwords: Passwords
     status: MailboxStatus
@@ -98,12 +109,19 @@ def shared_deeds(parts: Parts, reactor: Any, settings: Settings) -> SharedDeeds:
     transports = TransportCheck(parts.exchanges, parts.egress)
     view = PendingView(parts.relay, parts.outbound)
     letters = PendingLetters(reactor, parts.spool, view)
+    audit = Audit(reactor, os.path.join(settings.data, "journal"))
+    addresses = Addresses(directory, settings.operator)
+    assert parts.candidates is not None  # awake before what is shared
+    turning_back = TurningBack(directory, MailBack(directory, parts.folders, forget))
     pending = PendingMessages(parts.relay, parts.outbound, parts.spool, letters)
     return SharedDeeds(
         accounts=accounts,
-        addresses=Addresses(directory, settings.operator),
-        bulk=Bulk(directory, MailBack(directory, parts.folders, forget), BulkResults(parts.redis), clock),
+        addresses=addresses,
+        address_deeds=AddressDeeds(directory, addresses, parts.candidates, forget),
+        audit=audit,
+        bulk=Bulk(reactor, turning_back, BrokenOff(audit, turning_back), BulkResults(parts.redis), clock),
         claims=DomainClaims(accounts, parts.dns, Secret(settings.data).key("domain claims"), reactor),
+        domain_settings=DomainSettings(directory, accounts, transports),
         forget=forget,
         passwords=Passwords(directory, parts.credentials),
         status=MailboxStatus(directory, parts.folders),

@@ -24,32 +24,42 @@ class Step(Struct, frozen=True):
 
 
 class Row(Struct, frozen=True):
-    """`fault` None: it is done. `step` None: nothing turns it back. `back`: what became of the undo."""
+    """`fault` None: it is done. `step` None: nothing turns it back. `back`: what became of the undo.
+
+    `waiting`: its turn, of the deed or of the undo, has not come or is not over.
+    """
 
     subject: str  # an address, or the id of a pending message
     fault: Words | None = None
     step: Step | None = None
     turned_back: bool = False
     back: Words | None = None
+    waiting: bool = False
 
 
 class Results(Struct, frozen=True, kw_only=True):
-    """Of one deed."""
+    """Of one deed. `finished` False: it is under way, or, while `undoing`, its undo is."""
 
     customer: str
     deed: Words
     panel: str  # where in the console it began: a path
     at: float  # seconds since the epoch
     rows: tuple[Row, ...]
+    finished: bool = True
+    undoing: bool = False
 
     @property
     def can_turn_back(self) -> bool:
-        return any(row.step is not None and not row.turned_back for row in self.rows)
+        return self.finished and any(row.step is not None and not row.turned_back for row in self.rows)
+
+    @property
+    def waiting(self) -> int:
+        return sum(row.waiting for row in self.rows)
 
     @property
     def done(self) -> int:
-        return sum(row.fault is None for row in self.rows)
+        return sum(row.fault is None and (self.undoing or not row.waiting) for row in self.rows)
 
     @property
     def refused(self) -> int:
-        return len(self.rows) - self.done
+        return sum(row.fault is not None for row in self.rows)

@@ -9,14 +9,18 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.address import parse
+from emailgency.flows.addresses.broken_off import BrokenOff
 from emailgency.flows.addresses.bulk import Bulk
 from emailgency.flows.addresses.candidates import CandidateFlow
 from emailgency.flows.addresses.forget_mail import ForgetMail
 from emailgency.flows.addresses.mail_back import MailBack
+from emailgency.flows.addresses.turning_back import TurningBack
 from emailgency.model.bulk import Results
 from emailgency.model.errors import Temporary
 from emailgency.model.words import Words
 from emailgency.store import layout
+from emailgency.store.directory.audit import Audit
+from emailgency.store.directory.changes import Author
 from emailgency.store.experience.bulk_results import BulkResults
 from emailgency.store.mailboxes.folder import Folder
 from emailgency.store.mailboxes.folders import Folders
@@ -91,7 +95,9 @@ class Undone(TestCase):
         )
         self.forget = ForgetMail(reactor, self.folders, lambda: [("Sent",)])
         mail = MailBack(directory, self.folders, self.forget)
-        self.bulk = Bulk(directory, mail, BulkResults(self.real.connection), time.time)
+        turning_back = TurningBack(directory, mail)
+        broken_off = BrokenOff(Audit(reactor, os.path.join(self.real.folder, "journal")), turning_back)
+        self.bulk = Bulk(reactor, turning_back, broken_off, BulkResults(self.real.connection), time.time)
 
     async def tearDown(self) -> None:
         await self.storer.stop()
@@ -102,17 +108,20 @@ class Undone(TestCase):
         """The id of the results. Anna had one message."""
         await self.folders.fill(self.catchall, str(ANNA))
 
-        async def deed(subject: str) -> Any:
+        async def deed(author: Author, subject: str) -> Any:
             if alias:
-                return await self.candidates.to_alias(AUTHOR, ANNA, PAUL)
-            return await self.candidates.to_mailbox(AUTHOR, ANNA)
+                return await self.candidates.to_alias(author, ANNA, PAUL)
+            return await self.candidates.to_mailbox(author, ANNA)
 
-        id, results = await self.bulk.run(self.customer, [str(ANNA)], deed, Words("Mailbox"), "/candidates")
-        assert results.done == 1
+        id = await self.bulk.begin(AUTHOR, self.customer, [str(ANNA)], deed, Words("Mailbox"), "/candidates")
+        results = await self.bulk.find(self.customer, id)
+        assert results is not None
+        assert (results.done, results.finished) == (1, True)
         return id
 
     async def undo(self, id: str) -> Results:
-        results = await self.bulk.turn_back(AUTHOR, self.customer, id)
+        assert await self.bulk.turn_back(AUTHOR, self.customer, id)
+        results = await self.bulk.find(self.customer, id)
         assert results is not None
         return results
 

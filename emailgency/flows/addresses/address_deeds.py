@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from emailgency.codec.address import parse
 from emailgency.flows.addresses.addresses import Addresses
-from emailgency.flows.addresses.bulk import step_of
+from emailgency.flows.addresses.bulk import Deed, step_of
 from emailgency.flows.addresses.candidates import CandidateFlow
 from emailgency.flows.addresses.deciding import mailbox_at
 from emailgency.flows.addresses.forget_mail import ForgetMail
@@ -48,7 +48,6 @@ WORDS = {
     ("banished", "remove"): Words("Addresses are unknown again"),
 }
 FOR_GOOD = frozenset({("candidate", "banish"), ("mailbox", "remove")})  # mail is destroyed
-Deed = Callable[[str], Awaitable[Step | None]]
 
 
 class Choice(Struct, frozen=True):
@@ -91,13 +90,13 @@ class AddressDeeds:
         self._candidates = candidates
         self._forget_mail = forget_mail
 
-    def deed(self, author: Author, customer: str, domain: str, choice: Choice) -> Deed:
+    def deed(self, customer: str, domain: str, choice: Choice) -> Deed:
         """For one address after the other. Raises Invalid when there is no such deed."""
         assert choice.words
         members = [own(domain, text) for text in choice.members]
         mailbox = own(domain, choice.mailbox) if (choice.kind, choice.deed) == ("candidate", "alias") else None
 
-        async def done(text: str) -> Step | None:
+        async def done(author: Author, text: str) -> Step | None:
             address = own(domain, text)
             if choice.kind == "candidate":
                 return await self._on_candidate(author, address, choice.deed, mailbox, members)

@@ -1,83 +1,236 @@
 """One deed on many, with a result for each, and the way back of what can be turned back (rows A4, F1).
 
-The way back is the row of the directory as it was before. It is gone as soon as anybody has changed the address
-again: then undoing says so and leaves it alone.
+A few are done while the caller waits; many go on behind him, and he asks `find` how far they are. A customer has one
+such deed under way at a time. What a kill leaves behind is settled as soon as somebody looks (`broken_off`).
 """
 
+import contextlib
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-from twisted.internet.defer import Deferred, gatherResults
+from msgspec.structs import replace
+from twisted.internet.defer import Deferred, TimeoutError, gatherResults
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from emailgency.flows.addresses.deciding import check_plan, entry_edits
+from emailgency.background import background
+from emailgency.flows.addresses.broken_off import NOT_DONE, NOT_UNDONE, entry_of, marked
 from emailgency.model.bulk import Results, Row, Step
-from emailgency.model.directory import Alias, DistributionList, Entry, Mailbox
-from emailgency.model.errors import Invalid, Temporary
+from emailgency.model.errors import Busy, Invalid, Temporary
 from emailgency.model.words import Words
-from emailgency.store.directory.changes import Author, Change, Edit, entry_key, row
+from emailgency.store.directory.changes import Author, Change, Edit, entry_key
 
 if TYPE_CHECKING:
-    from emailgency.flows.addresses.mail_back import MailBack
+    from emailgency.flows.addresses.broken_off import BrokenOff
+    from emailgency.flows.addresses.turning_back import TurningBack
     from emailgency.store.directory.directory import Directory
     from emailgency.store.experience.bulk_results import BulkResults
 
 MOST = 1000  # in one go
+FEW = 20  # half a second: so long a page may take
 _AT_ONCE = 8  # while one waits for the disk, others go on
+_SAVED = 100  # rows between two looks at how far it is that outlive us: 0.1 MB for Redis each
 TROUBLE = Words("We have trouble of our own, try again in a moment.")
-OUTRUN = Words("It was changed again since, and stays as it is.")
+
+Deed = Callable[[Author, str], Awaitable[Step | None]]  # on one subject
+
+
+class _Run:
+    """A deed, or its undo, under way; or over, and its results not in Redis yet."""
+
+    def __init__(self, id: str, results: Results) -> None:
+        self.id = id
+        self.rows = list(results.rows)
+        self.over = False
+        self._results = results
+        self._waiting: list[Deferred[None]] = []
+
+    @property
+    def results(self) -> Results:
+        return replace(self._results, rows=tuple(self.rows))
+
+    def end(self, results: Results) -> None:
+        """These are the results."""
+        self._results, self.rows, self.over = results, list(results.rows), True
+
+    def until_over(self) -> Deferred[None]:
+        """Cancelling it leaves the deed alone: it goes on whoever has gone away."""
+        self._waiting.append(Deferred())
+        return self._waiting[-1]
+
+    def tell(self) -> None:
+        """All who wait."""
+        for one in self._waiting:
+            if not one.called:
+                one.callback(None)
 
 
 class Bulk:
-    """What becomes of one is told in its row, and keeps none of the others."""
+    """What becomes of one is told in its row, and keeps none of the others. Raises Temporary while Redis is away."""
 
     _log = Logger()
 
     def __init__(
         self,
-        directory: "Directory",
-        mail: "MailBack",
+        reactor: IReactorTime,
+        turning_back: "TurningBack",
+        broken_off: "BrokenOff",
         results: "BulkResults",
         clock: Callable[[], float],
     ) -> None:
-        self._directory = directory
-        self._mail = mail
+        self._reactor = reactor
+        self._turning_back = turning_back
+        self._broken_off = broken_off
         self._results = results
         self._clock = clock
+        self._runs: dict[str, _Run] = {}  # by customer
+        self._ends = 0  # of runs, so far
+        self._stopping = False
 
-    async def run(
-        self,
-        customer: str,
-        subjects: Sequence[str],
-        deed: Callable[[str], Awaitable[Step | None]],
-        words: Words,
-        panel: str,
-    ) -> tuple[str, Results]:
-        """The results, kept under an id; "" when they could not be kept. Raises Invalid: nothing was done."""
+    async def begin(
+        self, author: Author, customer: str, subjects: Sequence[str], deed: Deed, words: Words, panel: str
+    ) -> str:
+        """The id of its results. Up to FEW are done when it returns. Raises Invalid, Busy: nothing was done."""
         subjects = list(dict.fromkeys(subjects))
         if not subjects:
             raise Invalid("Nothing is ticked.")
         if len(subjects) > MOST:
             raise Invalid("At most %(count)s in one go.", count=MOST)
-        rows: dict[str, Row] = {}
-        waiting = iter(subjects)
+        id = secrets.token_hex(16)
+        rows = tuple(Row(subject, waiting=True) for subject in subjects)
+        results = Results(customer=customer, deed=words, panel=panel, at=self._clock(), rows=rows, finished=False)
+        by = marked(author, id)
 
-        async def work() -> None:
-            for subject in waiting:
-                rows[subject] = await self._done(subject, deed)
+        async def done(row: Row) -> Row:
+            return await self._done(by, row.subject, deed)
 
-        await gatherResults([Deferred.fromCoroutine(work()) for _ in range(_AT_ONCE)], consumeErrors=True)
-        found = tuple(rows[subject] for subject in subjects)
-        results = Results(customer=customer, deed=words, panel=panel, at=self._clock(), rows=found)
+        await self._go(id, results, range(len(rows)), done)
+        return id
+
+    async def turn_back(self, author: Author, customer: str, id: str) -> bool:
+        """Undo what can be undone, the last first; rows tell what became of it. False: nothing is known of it.
+
+        Raises Invalid, Busy: nothing was done.
+        """
+        results = await self.find(customer, id)
+        if results is None:
+            return False
+        if not results.finished:
+            raise Busy("It is still under way.")
+        rows = [replace(row, waiting=row.step is not None and not row.turned_back) for row in results.rows]
+        places = [place for place in reversed(range(len(rows))) if rows[place].waiting]
+        results = replace(results, rows=tuple(rows), finished=False, undoing=True)
+        by = marked(author, id)
+
+        async def undone(row: Row) -> Row:
+            return await self._turned_back(by, row)
+
+        await self._go(id, results, places, undone)
+        return True
+
+    async def find(self, customer: str, id: str) -> Results | None:
+        """How far it is, or what became of it. None: nothing is known of it (any more)."""
+        while True:
+            run, ends = self._runs.get(customer), self._ends
+            if run is not None and run.id == id:
+                return run.results
+            results = await self._results.find(customer, id)
+            if results is None or results.finished:
+                return results
+            if self._ends == ends and (customer not in self._runs or self._runs[customer].id != id):
+                break
+        if customer in self._runs and not self._runs[customer].over:
+            return results  # another one is under way: this one is settled after it
+        return await self._settled(id, results)
+
+    async def stop(self, grace: float) -> None:
+        """No more rows are begun; returns when those under way have their results, or after `grace` seconds: then they
+        are settled after the next start.
+        """
+        self._stopping = True
+        under_way = gatherResults([run.until_over() for run in self._runs.values() if not run.over])
+        with contextlib.suppress(TimeoutError):
+            await under_way.addTimeout(grace, self._reactor)
+
+    # ---- under way -----------------------------------------------------------------------------------------
+
+    async def _go(
+        self, id: str, results: Results, places: Sequence[int], work: Callable[[Row], Awaitable[Row]]
+    ) -> None:
+        """One row after the other, in the order of `places`."""
+        run = self._taken(id, results)
         try:
-            return await self._results.keep(results), results
-        except Temporary:  # what is done is done
-            return "", results
+            await self._results.keep(results, id)
+        except Temporary:
+            del self._runs[results.customer]
+            run.tell()
+            raise
 
-    async def _done(self, subject: str, deed: Callable[[str], Awaitable[Step | None]]) -> Row:
+        async def through() -> None:
+            try:
+                await self._through(run, places, work)
+            finally:
+                await self._end(run, _stopped(run.results))
+
+        background(f"the deed {id} on many", through())
+        if len(places) <= FEW and not run.over:
+            await run.until_over()
+
+    def _taken(self, id: str, results: Results) -> _Run:
+        """The customer's place. Raises Busy."""
+        before = self._runs.get(results.customer)
+        if self._stopping or (before is not None and not before.over):
+            raise Busy("A deed on many addresses is under way. Wait until it is over.")
+        run = self._runs[results.customer] = _Run(id, results)
+        return run
+
+    async def _through(self, run: _Run, places: Sequence[int], work: Callable[[Row], Awaitable[Row]]) -> None:
+        turns = iter(enumerate(places, 1))
+
+        async def some() -> None:
+            for number, place in turns:
+                if self._stopping:
+                    return
+                run.rows[place] = await work(run.rows[place])
+                if number % _SAVED == 0:
+                    await self._kept(run)
+
+        await gatherResults([Deferred.fromCoroutine(some()) for _ in range(_AT_ONCE)], consumeErrors=True)
+
+    async def _end(self, run: _Run, results: Results) -> None:
+        """Whom Redis keeps waiting is told what we know ourselves, until the customer does something else."""
+        run.end(results)
+        self._ends += 1
+        if await self._kept(run) and self._runs.get(results.customer) is run:
+            del self._runs[results.customer]
+        run.tell()
+
+    async def _kept(self, run: _Run) -> bool:
         try:
-            return Row(subject, step=await deed(subject))
+            await self._results.keep(run.results, run.id)
+        except Temporary as error:  # what is done is done
+            self._log.warn("results of {id} are not kept now: {error}", id=run.id, error=str(error))
+            return False
+        return True
+
+    async def _settled(self, id: str, results: Results) -> Results:
+        """Of what nobody is at any more."""
+        run = self._taken(id, results)
+        try:
+            results = await self._broken_off.settled(id, results)
+        except Temporary:
+            del self._runs[results.customer]
+            run.tell()
+            raise
+        await self._end(run, results)
+        return results
+
+    # ---- one row -------------------------------------------------------------------------------------------
+
+    async def _done(self, author: Author, subject: str, deed: Deed) -> Row:
+        try:
+            return Row(subject, step=await deed(author, subject))
         except Invalid as error:
             return Row(subject, error.words)
         except Temporary as error:
@@ -86,73 +239,30 @@ class Bulk:
             self._log.failure("bulk deed: {subject}", subject=repr(subject))
         return Row(subject, TROUBLE)
 
-    async def find(self, customer: str, id: str) -> Results | None:
-        return await self._results.find(customer, id)
-
-    async def turn_back(self, author: Author, customer: str, id: str) -> Results | None:
-        """Undo what can be undone, the last first; rows tell what became of it. None: nothing is known of it."""
-        results = await self._results.find(customer, id)
-        if results is None:
-            return None
-        rows = [await self._turned_back(author, row) for row in reversed(results.rows)]
-        results = msgspec.structs.replace(results, rows=tuple(reversed(rows)))
-        await self._results.keep(results, id)
-        return results
-
     async def _turned_back(self, author: Author, row: Row) -> Row:
-        if row.step is None or row.turned_back:
-            return row
+        assert row.step is not None
         try:
-            await self._undo(author, row.step)
+            await self._turning_back.undo(author, row.step)
         except Invalid as error:
-            return msgspec.structs.replace(row, back=error.words)
+            return replace(row, back=error.words, waiting=False)
         except Temporary as error:
             self._log.warn("undo of {subject}: {error}", subject=repr(row.subject), error=str(error))
-            return msgspec.structs.replace(row, back=TROUBLE)
+            return replace(row, back=TROUBLE, waiting=False)
+        except Exception:
+            self._log.failure("undo of {subject}", subject=repr(row.subject))
+            return replace(row, back=TROUBLE, waiting=False)
         lost = Words("It is as before, but for the mail that was destroyed.") if row.step.lost else None
-        return msgspec.structs.replace(row, turned_back=True, back=lost)
+        return replace(row, turned_back=True, back=lost, waiting=False)
 
-    async def _undo(self, author: Author, step: Step) -> None:
-        """Mail goes back first: until the directory follows, the next tidying would move it on again."""
-        if await self._directory_is_back(step):  # trouble, or a kill, kept the mail from following
-            await self._mail.take_away(step)
-            return
-        await self._before(step)
-        await self._mail.bring(step)
-        async with self._directory.deciding:
-            now, before = await self._before(step)
-            entry = before or now
-            assert entry is not None
-            what = f"undone: {entry.address} is as it was"
-            await self._directory.change(author, what, entry_edits(now, before), step.customer)
-        if before is None and isinstance(now, Mailbox):
-            await self._mail.take_away(step)
 
-    async def _directory_is_back(self, step: Step) -> bool:
-        """Of a mailbox that was made: whether the address is unknown again already."""
-        if step.before is not None or not isinstance(step.after, Mailbox):
-            return False
-        known = await self._directory.entry(step.customer, step.local)
-        return known is None and await self._directory.mailbox(step.after.id) is None
+def _stopped(results: Results) -> Results:
+    """Whose turn did not come before we stopped."""
+    rows = tuple(_not_begun(row, results.undoing) if row.waiting else row for row in results.rows)
+    return replace(results, rows=rows, finished=True, undoing=False)
 
-    async def _before(self, step: Step) -> tuple[Entry | None, Entry | None]:
-        """What the address is, and what it would be again. Raises Invalid."""
-        now = await self._directory.entry(step.customer, step.local)
-        if now != step.after:
-            raise Invalid(OUTRUN)
-        before = _later(step.before, now)
-        entries = await self._directory.entries(step.customer)
-        mailboxes = {entry.id for entry in entries if isinstance(entry, Mailbox)}
-        if not set(_leads_to(before)) <= mailboxes:
-            raise Invalid("A mailbox that it leads to is no longer there.")
-        if before is not None and now is None:
-            plan = await self._directory.plan((await self._directory.customer(step.customer)).plan)
-            check_plan(plan, [*entries, before])
-        if before is None and isinstance(now, Mailbox):
-            for entry in entries:
-                if now.id in _leads_to(entry):
-                    raise Invalid("%(address)s leads to it by now.", address=str(entry.address))
-        return now, before
+
+def _not_begun(row: Row, undoing: bool) -> Row:
+    return replace(row, waiting=False, back=NOT_UNDONE) if undoing else replace(row, waiting=False, fault=NOT_DONE)
 
 
 async def step_of(
@@ -171,23 +281,4 @@ async def step_of(
         directory.listeners.remove(listen)
     if len(found) != 1:
         return None
-    before, after = (_entry(row(raw)) for raw in (found[0].before, found[0].after))
-    return Step(customer, local, before, after)
-
-
-def _entry(octets: bytes | None) -> Entry | None:
-    return None if octets is None else msgspec.json.decode(octets, type=Entry)
-
-
-def _leads_to(entry: Entry | None) -> tuple[str, ...]:
-    """Ids of mailboxes."""
-    if isinstance(entry, Alias):
-        return (entry.mailbox,)
-    return entry.members if isinstance(entry, DistributionList) else ()
-
-
-def _later(before: Entry | None, now: Entry | None) -> Entry | None:
-    """A generation never comes back: whoever was logged in by it would be again."""
-    if isinstance(before, Mailbox) and isinstance(now, Mailbox) and before.generation != now.generation:
-        return msgspec.structs.replace(before, generation=now.generation + 1)
-    return before
+    return Step(customer, local, entry_of(found[0].before), entry_of(found[0].after))

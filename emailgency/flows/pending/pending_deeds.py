@@ -83,8 +83,8 @@ class PendingDeeds:
         return after
 
     def deed(
-        self, author: Author, customer: str, chosen: str, mailbox: Address | None, host: str = ""
-    ) -> Callable[[str], Awaitable[Step | None]]:
+        self, customer: str, chosen: str, mailbox: Address | None, host: str = ""
+    ) -> Callable[[Author, str], Awaitable[Step | None]]:
         """One named in WORDS, for one message after the other."""
         plain: dict[str, Callable[[Author, str | None, str], Awaitable[object]]] = {
             "hold": self.hold,
@@ -94,7 +94,7 @@ class PendingDeeds:
             "drop": self.drop,
         }
 
-        async def done(id: str) -> None:
+        async def done(author: Author, id: str) -> None:
             if chosen == "keep":
                 await self.keep(author, customer, id, mailbox)
             elif chosen == "reroute":

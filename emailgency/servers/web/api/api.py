@@ -22,7 +22,7 @@ from emailgency.model.errors import Busy, Invalid, Temporary
 from emailgency.rules.networks import network
 from emailgency.rules.rates import Rates
 from emailgency.servers.web.api.limits import ApiSettings
-from emailgency.servers.web.api.operation import Call, Caller, Created, Missing, Operation, Who
+from emailgency.servers.web.api.operation import Accepted, Call, Caller, Created, Missing, Operation, Who
 from emailgency.store.directory.directory import Conflict, Gone
 
 ROOT = "/eg/api/v1"
@@ -134,12 +134,12 @@ class Api:
 
     # ---- answers -----------------------------------------------------------------------------------------
 
-    def _answer(self, request: Request, found: Struct | Created | None) -> bytes:
+    def _answer(self, request: Request, found: Struct | Created | Accepted | None) -> bytes:
         if found is None:
             request.setResponseCode(204)
             return b""
-        if isinstance(found, Created):
-            request.setResponseCode(201)
+        if isinstance(found, Created | Accepted):
+            request.setResponseCode(201 if isinstance(found, Created) else 202)
             request.setHeader(b"Location", (ROOT + found.location).encode())
             found = found.body
         request.setHeader(b"Content-Type", _JSON)

@@ -8,7 +8,7 @@ from emailgency.flows.addresses.address_deeds import AddressDeeds, Choice
 from emailgency.flows.addresses.bulk import MOST, Bulk
 from emailgency.flows.addresses.candidates import CandidateFlow
 from emailgency.model.bulk import Results
-from emailgency.servers.web.api.operation import Call, Caller, Missing, Operation, Paging, Who, cut
+from emailgency.servers.web.api.operation import Accepted, Call, Caller, Missing, Operation, Paging, Who, cut
 from emailgency.store.mailboxes.catchall import Candidate
 
 _PANELS = {"candidate": "/candidates", "mailbox": "/mailboxes", "alias": "/aliases", "list": "/lists"}
@@ -63,20 +63,24 @@ class AddressDeed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class DeedRow(Struct, frozen=True, kw_only=True):
-    """`fault` "": done. `undo`: what an undo could not do, or could not bring back."""
+    """`fault` "": done, unless it is `waiting` for the deed or its undo. `undo`: what an undo could not do, or could
+    not bring back."""
 
     subject: str
+    waiting: bool
     fault: str
     undone: bool
     undo: str
 
 
 class DeedResults(Struct, frozen=True, kw_only=True):
-    """`id` names them for a day; "" when they could not be kept."""
+    """`id` names them for a day. Not `finished`: it is under way, and so many are `waiting`."""
 
     id: str
     at: float
     deed: str
+    finished: bool
+    waiting: int
     can_undo: bool
     items: list[DeedRow]
 
@@ -122,6 +126,7 @@ class CandidateOperations:
                 deed=self.do_to_addresses,
                 summary="Do one thing to many addresses",
                 body=AddressDeed,
+                later=True,
                 **many,
             ),
             Operation(method="GET", path="/deeds/<id>", deed=self.show_results, summary="What became of each", **many),
@@ -130,6 +135,7 @@ class CandidateOperations:
                 path="/deeds/<id>/undo",
                 deed=self.undo,
                 summary="Undo what nobody has changed since",
+                later=True,
                 **many,
             ),
         ]
@@ -163,13 +169,13 @@ class CandidateOperations:
             ]
         )
 
-    async def do_to_addresses(self, caller: Caller, call: Call) -> DeedResults:
+    async def do_to_addresses(self, caller: Caller, call: Call) -> DeedResults | Accepted:
         asked: AddressDeed = call.body
         choice = Choice(asked.kind, asked.deed, asked.mailbox, tuple(asked.members))
-        deed = self._deeds.deed(caller.author, caller.customer, caller.domain, choice)
+        deed = self._deeds.deed(caller.customer, caller.domain, choice)
         panel = _PANELS.get(asked.kind, "/banished")
-        id, results = await self._bulk.run(caller.customer, asked.addresses, deed, choice.words, panel)
-        return shape(id, results)
+        id = await self._bulk.begin(caller.author, caller.customer, asked.addresses, deed, choice.words, panel)
+        return await under_way(self._bulk, caller, id)
 
     async def show_results(self, caller: Caller, call: Call) -> DeedResults:
         results = await self._bulk.find(caller.customer, call.path["id"])
@@ -177,11 +183,18 @@ class CandidateOperations:
             raise Missing
         return shape(call.path["id"], results)
 
-    async def undo(self, caller: Caller, call: Call) -> DeedResults:
-        results = await self._bulk.turn_back(caller.author, caller.customer, call.path["id"])
-        if results is None:
+    async def undo(self, caller: Caller, call: Call) -> DeedResults | Accepted:
+        if not await self._bulk.turn_back(caller.author, caller.customer, call.path["id"]):
             raise Missing
-        return shape(call.path["id"], results)
+        return await under_way(self._bulk, caller, call.path["id"])
+
+
+async def under_way(bulk: Bulk, caller: Caller, id: str) -> DeedResults | Accepted:
+    """What became of each; while it goes on, where that can be asked."""
+    results = await bulk.find(caller.customer, id)
+    if results is None:
+        raise Missing
+    return shape(id, results) if results.finished else Accepted(shape(id, results), f"/deeds/{id}")
 
 
 def shape(id: str, results: Results) -> DeedResults:
@@ -189,10 +202,13 @@ def shape(id: str, results: Results) -> DeedResults:
         id=id,
         at=results.at,
         deed=str(results.deed),
-        can_undo=bool(id) and results.can_turn_back,
+        finished=results.finished,
+        waiting=results.waiting,
+        can_undo=results.can_turn_back,
         items=[
             DeedRow(
                 subject=row.subject,
+                waiting=row.waiting,
                 fault=str(row.fault or ""),
                 undone=row.turned_back,
                 undo=str(row.back or ""),

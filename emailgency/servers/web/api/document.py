@@ -71,6 +71,8 @@ def _operation(one: Operation) -> dict[str, Any]:
             responses["200"] = _response("Done.", one.answer)
         if one.makes:
             responses["201"] = _response("Made.", one.answer)
+        if one.later:
+            responses["202"] = _response("It goes on; Location says where to ask.", one.answer)
     responses |= {status: {"$ref": f"#/components/responses/{status}"} for status in _PROBLEMS}
     return found | {"responses": responses}
 

@@ -11,7 +11,7 @@ from emailgency.model.directory import ApiToken, Mailbox
 from emailgency.servers.web.console.routes import Who
 from emailgency.store.directory.changes import Author
 
-__all__ = ["MOST", "Call", "Caller", "Created", "Missing", "Operation", "Paging", "Who", "cut"]
+__all__ = ["MOST", "Accepted", "Call", "Caller", "Created", "Missing", "Operation", "Paging", "Who", "cut"]
 
 MOST = 1000  # rows of a page
 
@@ -61,13 +61,21 @@ class Created(Struct, frozen=True):
     location: str
 
 
-Deed = Callable[[Caller, Call], Awaitable[Struct | Created | None]]
+class Accepted(Struct, frozen=True):
+    """Answered with 202: it goes on. `location`: where to ask how far it is, below the root of the API."""
+
+    body: Struct
+    location: str
+
+
+Deed = Callable[[Caller, Call], Awaitable[Struct | Created | Accepted | None]]
 
 
 class Operation(Struct, frozen=True, kw_only=True):
     """`path` as Klein writes it, below the root of the API. GET changes nothing; PUT and DELETE may be repeated.
 
-    `answer` None: 204, without a body. `makes`: it may answer 201 with `answer`.
+    `answer` None: 204, without a body. `makes`: it may answer 201 with `answer`;
+    `later`: 202 with it.
     """
 
     method: str
@@ -80,6 +88,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     body: Any = None
     query: Any = None
     makes: bool = False
+    later: bool = False
 
 
 class Paging(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -16,8 +16,8 @@ from emailgency.flows.relaying.flush import Flush
 from emailgency.model.directory import HoldRule
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
-from emailgency.servers.web.api.candidate_operations import DeedResults, shape
-from emailgency.servers.web.api.operation import Call, Caller, Created, Missing, Operation, Who
+from emailgency.servers.web.api.candidate_operations import DeedResults, under_way
+from emailgency.servers.web.api.operation import Accepted, Call, Caller, Created, Missing, Operation, Who
 from emailgency.store.directory.directory import Directory
 from emailgency.store.spool.pending import HELD
 
@@ -179,6 +179,7 @@ class PendingOperations:
                 summary="Hold, release, try now, give up, drop, or keep here",
                 answer=DeedResults,
                 body=PendingDeed,
+                later=True,
                 **same,
             ),
             Operation(
@@ -254,11 +255,13 @@ class PendingOperations:
             cut=letter.cut,
         )
 
-    async def do_to_pending(self, caller: Caller, call: Call) -> DeedResults:
+    async def do_to_pending(self, caller: Caller, call: Call) -> DeedResults | Accepted:
         asked: PendingDeed = call.body
         mailbox = caller.own(asked.mailbox) if asked.mailbox else None
-        deed = self._deeds.deed(caller.author, caller.customer, asked.deed, mailbox, asked.host)
-        return shape(*await self._bulk.run(caller.customer, asked.ids, deed, WORDS[asked.deed], "/pending"))
+        deed = self._deeds.deed(caller.customer, asked.deed, mailbox, asked.host)
+        words = WORDS[asked.deed]
+        id = await self._bulk.begin(caller.author, caller.customer, asked.ids, deed, words, "/pending")
+        return await under_way(self._bulk, caller, id)
 
     async def flush(self, caller: Caller, call: Call) -> Flushed:
         done = self._flush.flush(caller.customer, caller.author.who)

@@ -61,5 +61,5 @@ class CandidatePanel:
         addresses, words = ticked(asked), choice.words
         if (choice.kind, choice.deed) in FOR_GOOD and not asked.one("sure"):
             return Page("sure.html", {"addresses": addresses, "deed": choice.deed, "path": "/candidates"})
-        deed = self._deeds.deed(visitor.author, visitor.known.customer, visitor.address.domain, choice)
+        deed = self._deeds.deed(visitor.known.customer, visitor.address.domain, choice)
         return await on_ticked(visitor, addresses, self._bulk, deed, words, "/candidates")

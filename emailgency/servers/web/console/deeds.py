@@ -1,25 +1,22 @@
 """Which addresses a visitor means and may touch; one deed on many ticked ones, with a row of each result (row F1)."""
 
 from emailgency.flows.addresses import address_deeds
-from emailgency.flows.addresses.address_deeds import Deed
-from emailgency.flows.addresses.bulk import Bulk
+from emailgency.flows.addresses.bulk import Bulk, Deed
 from emailgency.flows.addresses.deciding import mailbox_at
 from emailgency.model.address import Address
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words
-from emailgency.servers.web.console.routes import Asked, Away, Page, Visitor
+from emailgency.servers.web.console.routes import Asked, Away, Visitor
 from emailgency.store.directory.directory import Directory
 
 _SHOWN = 10  # addresses that are told one by one
 
 
-async def on_ticked(
-    visitor: Visitor, subjects: list[str], bulk: Bulk, deed: Deed, words: Words, panel: str
-) -> Page | Away:
-    """Do it to each; the page of the results, which are kept."""
-    id, results = await bulk.run(visitor.known.customer, subjects, deed, words, panel)
-    return Away(f"/results/{id}") if id else Page("results.html", {"results": results, "id": ""})
+async def on_ticked(visitor: Visitor, subjects: list[str], bulk: Bulk, deed: Deed, words: Words, panel: str) -> Away:
+    """Do it to each; the page of the results, or of how far it is."""
+    id = await bulk.begin(visitor.author, visitor.known.customer, subjects, deed, words, panel)
+    return Away(f"/results/{id}")
 
 
 def own(visitor: Visitor, text: str) -> Address:

@@ -75,7 +75,7 @@ class MailboxesPanel:
         words = choice.words
         if (choice.kind, choice.deed) in FOR_GOOD and not asked.one("sure"):
             return Page("sure.html", {"addresses": addresses, "deed": choice.deed, "path": "/mailboxes"})
-        deed = self._deeds.deed(visitor.author, visitor.known.customer, visitor.address.domain, choice)
+        deed = self._deeds.deed(visitor.known.customer, visitor.address.domain, choice)
         return await on_ticked(visitor, addresses, self._bulk, deed, words, "/mailboxes")
 
     async def _invite(self, visitor: Visitor, ticked: list[str]) -> Answer:

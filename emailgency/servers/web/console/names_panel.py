@@ -108,7 +108,7 @@ class NamesPanel:
 
     async def _act(self, visitor: Visitor, asked: Asked, kind: str, panel: str) -> Answer:
         choice = Choice(kind, asked.one("deed"))
-        deed = self._deeds.deed(visitor.author, visitor.known.customer, visitor.address.domain, choice)
+        deed = self._deeds.deed(visitor.known.customer, visitor.address.domain, choice)
         return await on_ticked(visitor, ticked(asked), self._bulk, deed, choice.words, panel)
 
 

@@ -96,9 +96,9 @@ class PendingPanel:
             return Page("pending_sure.html", facts)
         mailbox = own(visitor, asked.one("mailbox")) if chosen == "keep" and asked.one("mailbox").strip() else None
         host = asked.one("host").strip()
-        deed = self._deeds.deed(visitor.author, visitor.known.customer, chosen, mailbox, host)
+        deed = self._deeds.deed(visitor.known.customer, chosen, mailbox, host)
         if len(ids) == 1:
-            await deed(ids[0])
+            await deed(visitor.author, ids[0])
             visitor.tell("success", WORDS[chosen])
             return Away(f"/pending/{ids[0]}" if chosen in _STAY else "/pending")
         return await on_ticked(visitor, ids, self._bulk, deed, WORDS[chosen], "/pending")

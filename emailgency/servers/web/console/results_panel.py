@@ -23,11 +23,13 @@ class ResultsPanel:
         return Page("results.html", {"results": results, "id": asked.path["id"]})
 
     async def undo(self, visitor: Visitor, asked: Asked) -> Answer:
-        results = await self._bulk.turn_back(visitor.author, visitor.known.customer, asked.path["id"])
-        if results is None:
+        customer, id = visitor.known.customer, asked.path["id"]
+        if not await self._bulk.turn_back(visitor.author, customer, id):
             raise Gone("results")
-        if any(row.back is not None and not row.turned_back for row in results.rows):
-            visitor.tell("warning", Words("Not everything could be undone: see the rows."))
-        else:
-            visitor.tell("success", Words("It is as before."))
-        return Away(f"/results/{asked.path['id']}")
+        results = await self._bulk.find(customer, id)
+        if results is not None and results.finished:
+            if any(row.back is not None and not row.turned_back for row in results.rows):
+                visitor.tell("warning", Words("Not everything could be undone: see the rows."))
+            else:
+                visitor.tell("success", Words("It is as before."))
+        return Away(f"/results/{id}")
