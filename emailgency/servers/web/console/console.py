@@ -29,6 +29,7 @@ from emailgency.store.logins.web_sessions import WebSession, WebSessions
 
 COOKIE = "__Host-emailgency"
 CHALLENGE = "__Host-emailgency-challenge"
+PASSKEY = "__Host-emailgency-passkey"
 ROOT = "/eg"
 _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -72,7 +73,7 @@ class Console:
         """Answer for every path below /eg/."""
         app.route(f"{ROOT}/static/<name>", methods=["GET"])(self._static_file)
         for number, route in enumerate(self.routes):
-            path = ROOT + route.path
+            path = ROOT + route.path.replace("<address>", "<path:address>")  # a slash is as good as any letter in one
             app.route(path, methods=[route.method], endpoint=f"console {number}")(self._serving(route))
 
     def _serving(self, route: Route) -> Callable[..., "Deferred[bytes]"]:
@@ -142,8 +143,15 @@ class Console:
         session = await self._session(token)
         language = chosen(accepted, session.language if session else "")
         ip = str(request.getClientAddress().host)
-        challenge = _cookie(request, CHALLENGE)
-        return Visitor(ip=ip, host=host, language=language, token=token, session=session, challenge=challenge)
+        return Visitor(
+            ip=ip,
+            host=host,
+            language=language,
+            token=token,
+            session=session,
+            challenge=_cookie(request, CHALLENGE),
+            passkey=_cookie(request, PASSKEY),
+        )
 
     async def _session(self, token: str) -> WebSession | None:
         """Looked at anew at each request: who lost his rights has lost them now."""
@@ -193,6 +201,8 @@ class Console:
     def _octets(self, request: Request, answer: Octets) -> bytes:
         request.setHeader(b"Content-Type", answer.content_type.encode("ascii"))
         request.setHeader(b"X-Content-Type-Options", b"nosniff")
+        if answer.passkey:
+            self._set_cookie(request, PASSKEY, answer.passkey, "Strict")
         if answer.file_name:
             request.setHeader(b"Content-Disposition", b'attachment; filename="%b"' % answer.file_name.encode("ascii"))
         return answer.octets

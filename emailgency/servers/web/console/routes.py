@@ -29,6 +29,7 @@ class Visitor(Struct, kw_only=True):
     token: str = ""
     session: WebSession | None = None
     challenge: str = ""  # the token of the CAPTCHA that this browser was shown last
+    passkey: str = ""  # the token of what its passkey is to sign for a login
 
     @property
     def known(self) -> WebSession:
@@ -83,11 +84,14 @@ class Page(Struct, frozen=True):
 
 
 class Octets(Struct, frozen=True):
-    """Something that is no page: a picture, say. With `file_name` the browser keeps it as a file."""
+    """Something that is no page: a picture, say. With `file_name` the browser keeps it as a file. `passkey`: the token
+    of what a passkey is to sign, which the browser is to keep.
+    """
 
     content_type: str
     octets: bytes
     file_name: str = ""
+    passkey: str = ""
 
 
 class Away(Struct, frozen=True):
