@@ -116,6 +116,27 @@ class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sender_notices: bool = False  # one word to each sender and incident; else none while mail can be read here
     suspended: bool = False  # by the operator: nobody logs in or sends, mail stays with its senders, nothing is lost
     contacts: tuple[Contact, ...] = ()  # who is told what happens here (row E4)
+    second_factor_required: bool = False  # of his administrators, in the console
+
+
+class SecondFactor(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is asked beside the password in the browser: codes of a phone (RFC 6238), or one for who has lost it."""
+
+    secret: str  # of the phone's codes, sealed (store.keys.sealing): as worthy of care as a password
+    since: float  # seconds since the epoch
+    recovery: tuple[str, ...] = ()  # hashes of the codes that are left (rules.spoken_secrets)
+
+
+class Passkey(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Logs its mailbox or operator in to the console, in place of password and second factor (WebAuthn level 2)."""
+
+    id: str
+    name: str  # what its maker calls it
+    credential: str  # its id to authenticators, in base64url
+    key: str  # the public key in COSE form, in base64url
+    host: str  # the name of ours that it was made at and is good for
+    made_at: float  # seconds since the epoch
+    counter: int = 0  # signatures it has told of; 0: it does not count them
 
 
 class Operator(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -124,6 +145,8 @@ class Operator(Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     password: str | None = None
     generation: int = 0
+    second_factor: SecondFactor | None = None
+    passkeys: tuple[Passkey, ...] = ()
 
 
 class DomainKind(Enum):
@@ -154,8 +177,19 @@ class ApiToken(Struct, frozen=True, kw_only=True, omit_defaults=True):
     read_only: bool = False
 
 
+class AppPassword(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Opens the mailbox to one mail program, and nothing in the browser. Of the secret only the hash is kept."""
+
+    id: str
+    name: str  # what its maker calls it
+    hash: str  # rules.spoken_secrets
+    made_at: float  # seconds since the epoch
+
+
 class Mailbox(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="mailbox"):
-    """Row A1. `generation` grows with every change of password or rights, so that open sessions can notice."""
+    """Row A1. `generation` grows with every change of password, second factor or rights, so that open sessions can
+    notice. With a second factor its mail programs need app passwords.
+    """
 
     id: str
     customer: str
@@ -170,6 +204,9 @@ class Mailbox(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="mailbo
     expiration_delay: int | None = None  # days that mail is kept (row B5); None: the plan's
     shortened_to: int | None = None  # days to which we have shortened it for want of room; None: we have not
     tokens: tuple[ApiToken, ...] = ()
+    second_factor: SecondFactor | None = None
+    app_passwords: tuple[AppPassword, ...] = ()
+    passkeys: tuple[Passkey, ...] = ()
 
 
 class Alias(Struct, frozen=True, kw_only=True, tag="alias"):

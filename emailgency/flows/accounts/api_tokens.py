@@ -15,7 +15,7 @@ from hashlib import sha256
 import msgspec
 from msgspec import Struct
 
-from emailgency.flows.accounts.login import Login, Principal
+from emailgency.flows.accounts.login import Login, principal
 from emailgency.flows.addresses.deciding import entry_edits, mailbox_at
 from emailgency.model.address import Address
 from emailgency.model.directory import ApiToken, Mailbox
@@ -110,7 +110,7 @@ class ApiTokens:
             return None
         given, now = _hash(fields[2]), self._clock()
         found = [one for one in mailbox.tokens if hmac.compare_digest(one.hash, given) and one.expires_at > now]
-        if not found or not await self._login.still_valid(_principal(mailbox)):
+        if not found or not await self._login.still_valid(principal(mailbox)):
             return None
         with contextlib.suppress(Temporary):  # nobody waits for what may be lost
             await self._uses.used(mailbox.id, found[0].id, ip)
@@ -124,13 +124,3 @@ class ApiTokens:
 def _hash(secret: str) -> str:
     """256 random bits need no slow hash: nobody guesses them."""
     return sha256(secret.encode()).hexdigest()
-
-
-def _principal(mailbox: Mailbox) -> Principal:
-    return Principal(
-        customer=mailbox.customer,
-        mailbox=mailbox.id,
-        address=mailbox.address,
-        administrator=mailbox.administrator,
-        generation=mailbox.generation,
-    )

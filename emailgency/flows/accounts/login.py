@@ -15,18 +15,21 @@ from twisted.logger import Logger
 
 from emailgency.codec.address import parse, parse_domain
 from emailgency.model.address import Address
-from emailgency.model.directory import Alias, Mailbox, Operator
+from emailgency.model.directory import Alias, AppPassword, Mailbox, Operator
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.model.verdict import Verdict
+from emailgency.rules import spoken_secrets
 from emailgency.store.directory.directory import Directory
 from emailgency.store.logins.credentials import Credentials
 from emailgency.store.logins.failures import Failures
 from emailgency.store.logins.last_logins import LastLogin, LastLogins
+from emailgency.store.logins.token_uses import TokenUses
 
 WRONG = Verdict(535, "5.7.8", "wrong name or password")
 PATIENCE = 3.0  # seconds; right after a start the directory takes 0.2, and whoever had connected comes back at once
 SUSPENDED = Verdict(535, "5.7.8", "the service for this domain is suspended")
 TOO_MANY = Verdict(454, "4.7.0", "too many failed logins, try again later")
+MAIL_PROGRAMS = frozenset({"imap", "pop3", "smtp"})  # services that can ask for nothing beside a password
 
 
 class LoginSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,6 +42,10 @@ class LoginSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         float, Meta(ge=0, description="Seconds before the first failed login is answered; doubled at each.")
     ] = 0.25
     delay_max: Annotated[float, Meta(ge=0, le=60, description="Most seconds before a failed login is answered.")] = 8.0
+    require_second_factor: Annotated[
+        bool,
+        Meta(description="Operators and administrators need a second factor in the console."),
+    ] = False
 
     def __post_init__(self) -> None:
         if self.default_domain:
@@ -63,6 +70,26 @@ class Principal(Struct, frozen=True):
     address: Address
     administrator: bool
     generation: int
+    app_password: str = ""  # id of the one that was given in place of the account's password
+    half: bool = False  # the password was right, and the second factor is still to come
+
+    def holds(self, mailbox: Mailbox) -> bool:
+        """Whether what he has logged in with would still open it."""
+        if mailbox.generation != self.generation:
+            return False
+        return not self.app_password or any(one.id == self.app_password for one in mailbox.app_passwords)
+
+
+def principal(mailbox: Mailbox, *, app_password: str = "", half: bool = False) -> Principal:
+    return Principal(
+        customer=mailbox.customer,
+        mailbox=mailbox.id,
+        address=mailbox.address,
+        administrator=mailbox.administrator,
+        generation=mailbox.generation,
+        app_password=app_password,
+        half=half,
+    )
 
 
 class Login:
@@ -84,32 +111,40 @@ class Login:
         self._reactor = reactor
         self._settings = settings
         self.logins: LastLogins | None = None  # who remembers them; None: nobody does
+        self.uses: TokenUses | None = None  # and those of app passwords
 
     async def authenticate(self, name: str, password: str, source: Source) -> Principal | Verdict:
-        """`name`: the mailbox's address or an alias of it, in any domain of the customer, or a bare name."""
+        """`name`: the mailbox's address or an alias of it, in any domain of the customer, or a bare name.
+
+        A mail program may give an app password, and must when there is a second factor. The browser must give the
+        account's, and what it gets then is only half a login.
+        """
         address = self._address(name)
         mailbox = None if address is None else await self._patiently(address)
         account = mailbox.id if mailbox is not None else str(address or name)
-        refusal = await self._proven(account, mailbox, name, password, source)
+        program = source.service in MAIL_PROGRAMS
+        given = _app_password(mailbox, password) if program else None
+        guarded = mailbox is not None and mailbox.second_factor is not None
+        # With a second factor a program hears nothing of the account's password: it is compared with nobody's
+        holder = None if program and guarded else mailbox
+        refusal = await self._proven(account, holder, name, password, source, known=given is not None)
         if refusal is not None:
             return refusal
         assert mailbox is not None
-        return await self.welcome(mailbox, source)
+        if given is not None and self.uses is not None:
+            self.uses.note(mailbox.id, given.id, source.ip)
+        return await self.welcome(mailbox, source, app_password=given.id if given else "", half=guarded and not program)
 
-    async def welcome(self, mailbox: Mailbox, source: Source) -> Principal | Verdict:
-        """For who has proven that the mailbox is his, by its password or otherwise."""
+    async def welcome(
+        self, mailbox: Mailbox, source: Source, *, app_password: str = "", half: bool = False
+    ) -> Principal | Verdict:
+        """For who has proven that the mailbox is his, by its password or otherwise; `half`: not yet quite."""
         if (await self._directory.customer(mailbox.customer)).suspended:
             self._tell("refused, suspended", str(mailbox.address), source)
             return SUSPENDED
-        if self.logins is not None:
+        if self.logins is not None and not half:
             self.logins.note(mailbox.id, source.service)
-        return Principal(
-            customer=mailbox.customer,
-            mailbox=mailbox.id,
-            address=mailbox.address,
-            administrator=mailbox.administrator,
-            generation=mailbox.generation,
-        )
+        return principal(mailbox, app_password=app_password, half=half)
 
     async def last_login(self, mailbox: str) -> LastLogin | None:
         """None: nobody was, or nobody knows now."""
@@ -121,14 +156,18 @@ class Login:
             return None
 
     async def still_valid(self, principal: Principal) -> bool:
-        """False when the mailbox has gone, its password or rights have changed since, or its customer is suspended."""
+        """False when the mailbox has gone, its password, second factor or rights have changed since, the app password
+        was removed, or its customer is suspended.
+        """
         mailbox = await self._directory.mailbox(principal.mailbox)
-        if mailbox is None or mailbox.generation != principal.generation:
+        if mailbox is None or not principal.holds(mailbox):
             return False
         return not (await self._directory.customer(mailbox.customer)).suspended
 
     async def authenticate_operator(self, name: str, password: str, source: Source) -> Operator | Verdict:
-        """As `authenticate`, for whoever runs the server: by the console only, since he has no mailbox."""
+        """As `authenticate`, for whoever runs the server: by the console only, since he has no mailbox. Where he has a
+        second factor, it is still to come.
+        """
         operator = await self._directory.operator(name)
         refusal = await self._proven(f"operator {name}", operator, name, password, source)
         if refusal is not None:
@@ -136,16 +175,30 @@ class Login:
         assert operator is not None
         return operator
 
+    async def needs_second_factor(self, customer: str, *, administrator: bool, operator: bool) -> bool:
+        """Whether these rights in the console want one. `customer`: whom he looks after, or OPERATOR."""
+        if not (administrator or operator):
+            return False
+        if self._settings.require_second_factor:
+            return True
+        return administrator and (await self._directory.customer(customer)).second_factor_required
+
     async def _proven(
-        self, account: str, holder: Mailbox | Operator | None, name: str, password: str, source: Source
+        self,
+        account: str,
+        holder: Mailbox | Operator | None,
+        name: str,
+        password: str,
+        source: Source,
+        known: bool = False,
     ) -> Verdict | None:
-        """None: it is the holder's password. `account` is whom failures are counted for."""
+        """None: it is the holder's password, or `known` to be good. `account` is whom failures are counted for."""
         generation = holder.generation if holder is not None else 0
         attempt = await self._failures.take(account, source.ip, f"{generation} {password}")
         if attempt is None:
             self._tell("refused, too many failures", name, source)
             return TOO_MANY
-        if attempt.repeated or not await self._credentials.right(holder, password):
+        if not known and (attempt.repeated or not await self._credentials.right(holder, password)):
             self._failures.failed(attempt)
             self._tell("failed", name, source)
             await self._wait(attempt.failures)
@@ -196,3 +249,11 @@ class Login:
             service=source.service,
             ip=source.ip,
         )
+
+
+def _app_password(mailbox: Mailbox | None, password: str) -> AppPassword | None:
+    """Which of the mailbox's it is; some microseconds for all of them."""
+    if mailbox is None or not mailbox.app_passwords:
+        return None
+    place = spoken_secrets.found(password, mailbox.id, (one.hash for one in mailbox.app_passwords))
+    return None if place is None else mailbox.app_passwords[place]

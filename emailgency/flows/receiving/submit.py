@@ -101,9 +101,9 @@ class Submission(Reception):
         customer = await self.directory.customer(mailbox.customer)
         if sending_denied(mailbox, customer):
             return DENIED
-        if mailbox.generation != principal.generation:
+        if not principal.holds(mailbox):
             return CHANGED
-        user = User(mailbox, customer, self.directory)
+        user = User(mailbox, customer, self.directory, principal)
         # RFC 8098 section 3: a mail program sends its notices of reading with the null sender
         if mail.sender and not await user.may_send_as(mail.sender):
             return NOT_YOURS
@@ -117,15 +117,16 @@ class Submission(Reception):
 class User:
     """Who sends, and as whom he may."""
 
-    def __init__(self, mailbox: Mailbox, customer: Customer, directory: "Directory") -> None:
+    def __init__(self, mailbox: Mailbox, customer: Customer, directory: "Directory", principal: "Principal") -> None:
         self.mailbox = mailbox
         self.customer = customer
         self._directory = directory
+        self._principal = principal
 
     async def may_still_send(self) -> bool:
-        """Not when sending has been denied, or his password or rights have changed, since he was looked up."""
+        """Not when sending has been denied since he was looked up, or what he logged in with opens nothing any more."""
         mailbox = await self._directory.mailbox(self.mailbox.id)
-        if mailbox is None or mailbox.generation != self.mailbox.generation:
+        if mailbox is None or not self._principal.holds(mailbox):
             return False
         return not sending_denied(mailbox, await self._directory.customer(mailbox.customer))
 

@@ -1,10 +1,11 @@
-"""When each token of the API was last used, and from where; may be lost without harm."""
+"""When each token of the API, app password and passkey was last used, and from where; may be lost without harm."""
 
 from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec import Struct
 
+from emailgency.background import background
 from emailgency.store.redis.redis import Redis
 
 _KEPT = 400 * 86_400  # seconds
@@ -33,6 +34,11 @@ class TokenUses:
             self._written.clear()
         self._written[key] = now
         await self._redis.execute("SET", key, msgspec.json.encode(TokenUse(now, ip)), "EX", _KEPT)
+
+    def note(self, mailbox: str, token: str, ip: str) -> None:
+        """As `used`. Nobody waits for it."""
+        if self._redis.connected:
+            background("noting a use", self.used(mailbox, token, ip))
 
     async def of(self, mailbox: str, tokens: Sequence[str]) -> list[TokenUse | None]:
         """None: never, as far as we know."""
