@@ -38,26 +38,26 @@ class LoginPanel:
     async def show(self, visitor: Visitor, asked: Asked) -> Answer:
         if visitor.session is not None:
             return Away("/")
-        return await self._form(visitor)
+        return await self.form(visitor)
 
     async def log_in(self, visitor: Visitor, asked: Asked) -> Answer:
         name = asked.one("name").strip()
         if await self._captchas.wanted(name, visitor.ip) and not await self._captchas.solved(
             visitor.challenge, LOGIN, asked.one("digits")
         ):
-            return await self._form(visitor, name, "digits", 401)
+            return await self.form(visitor, name, "digits", 401)
         try:
             found = await self._proven(name, asked.one("password"), Source("web", visitor.ip))
         except Temporary:
-            return await self._form(visitor, name, "trouble", 503)
+            return await self.form(visitor, name, "trouble", 503)
         if isinstance(found, Verdict):
             await self._captchas.failed(name, visitor.ip)
-            return await self._form(
+            return await self.form(
                 visitor, name, "many" if found.temporary else "wrong", 429 if found.temporary else 401
             )
         if visitor.token:
             await self._sessions.end(visitor.token)  # a new one for whoever logs in (attack row 39)
-        return Away("/", await self._begin(found))
+        return Away("/", await self.begin(found))
 
     async def _proven(self, name: str, password: str, source: Source) -> Principal | Operator | Verdict:
         """A bare name is an operator's, where there is one; else it is a user's of the default domain."""
@@ -65,7 +65,8 @@ class LoginPanel:
             return await self._login.authenticate_operator(name, password, source)
         return await self._login.authenticate(name, password, source)
 
-    async def _begin(self, found: Principal | Operator) -> str:
+    async def begin(self, found: Principal | Operator, language: str = "") -> str:
+        """A new session; what the browser keeps."""
         if isinstance(found, Operator):
             return await self._sessions.begin(
                 customer=OPERATOR,
@@ -73,7 +74,7 @@ class LoginPanel:
                 address=Address(found.id, OPERATOR),
                 administrator=False,
                 generation=found.generation,
-                language="",
+                language=language,
                 operator=found.id,
             )
         return await self._sessions.begin(
@@ -82,7 +83,7 @@ class LoginPanel:
             address=found.address,
             administrator=found.administrator,
             generation=found.generation,
-            language="",
+            language=language,
         )
 
     async def log_out(self, visitor: Visitor, asked: Asked) -> Answer:
@@ -95,7 +96,7 @@ class LoginPanel:
             await self._sessions.keep(visitor.token, visitor.known)
         return Away("/")
 
-    async def _form(self, visitor: Visitor, name: str = "", fault: str = "", status: int = 200) -> Answer:
+    async def form(self, visitor: Visitor, name: str = "", fault: str = "", status: int = 200) -> Answer:
         domain = await self._directory.domain(visitor.host) if "." in visitor.host else None
         customer = await self._directory.customer(domain.customer) if domain else None
         challenge = ""
