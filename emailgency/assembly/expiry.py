@@ -7,6 +7,7 @@ from emailgency.assembly.notices import notices
 from emailgency.background import background
 from emailgency.flows.accounts.monthly_report import MonthlyReport
 from emailgency.flows.addresses.addresses import Addresses
+from emailgency.flows.domains.drift_guard import DriftGuard
 from emailgency.flows.relaying.incidents import Incidents
 from emailgency.flows.upkeep.expire import PROMPT, Expiry
 from emailgency.flows.upkeep.overflow import Overflow
@@ -29,6 +30,7 @@ class Parts(Protocol):
     clock: Callable[[], float]
     counts: Counts
     directory: Directory
+    drift: DriftGuard | None
     folders: Folders
     incidents: Incidents
     overflow: Overflow
@@ -65,6 +67,8 @@ def expiry_loops(parts: Parts, reactor: Any, settings: Settings, https: Bound) -
     expiry.listeners.append(told.of_mailbox)
     expiry.stopping = parts.stopping
     parts.incidents.watchers.append(told.of_incident)
+    assert parts.drift is not None  # awake before
+    parts.drift.listeners.append(told.of_drift)
     background("remembering the time", expiry.trusted.remember())
     once = Once(parts.redis)
     report = MonthlyReport(parts.directory, parts.tallies, parts.incidents, told, once, parts.clock)

@@ -72,6 +72,7 @@ class Notice(Enum):
     QUOTA = "quota"  # a mailbox is full
     SHORTENED = "shortened"  # the expiration delay of a mailbox was shortened
     SERVER = "server"  # his server does not answer, and is back
+    DNS = "dns"  # what the DNS says of his domains has changed for the worse
 
 
 class Contact(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -13,8 +13,10 @@ from emailgency.flows.accounts.notices import Notices
 from emailgency.flows.relaying.incidents import Incidents
 from emailgency.flows.relaying.own_mail import OwnMail
 from emailgency.model.directory import Contact, Customer, Notice
+from emailgency.model.domain_check import DnsChange, Standing
 from emailgency.model.envelope import Outbound
 from emailgency.model.incident import Incident
+from emailgency.model.words import Words
 from emailgency.rules.contacts import reachable
 from emailgency.servers.web.console.letters import NoticeLetters
 from emailgency.servers.web.console.pages import Pages
@@ -104,6 +106,37 @@ class NoticeTests(TestCase):
             self.incidents._open("c1", "mydomain.zz", "x")
             self.incidents.close("c1")
         assert len(self.letters()) == 2
+
+    def drift(self, **changes: Any) -> DnsChange:
+        change = DnsChange(
+            customer="c1",
+            domain="alias.zz",
+            kind="mx",
+            at=MARCH,
+            before=("20 mydomainzz.emailgency.zz",),
+            after=("5 <elsewhere>.zz",),
+            standing=Standing.WRONG,
+            words=Words("We are not among the MX records: nothing reaches us while your server is down."),
+            worse=True,
+        )
+        return replace(change, **changes)
+
+    async def test_contacts_hear_once_that_a_record_has_changed_for_the_worse(self) -> None:
+        self.notices.of_drift(self.drift(worse=False))
+        for _ in range(3):
+            self.notices.of_drift(self.drift())
+        (letter,) = self.letters()
+        assert letter["Subject"] == "A DNS record of alias.zz is no longer in order"
+        text, html = (letter.get_body((kind,)).get_content() for kind in ("plain", "html"))
+        for words in ("Where mail goes", "We are not among the MX records", "2027-03-02 12:00 UTC", "/eg/domain/dns"):
+            assert words in text
+            assert words in html
+        assert "  5 <elsewhere>.zz" in text.splitlines()
+        assert "5 &lt;elsewhere&gt;.zz" in html
+        self.notices.of_drift(self.drift(kind="spf"))
+        self.world.customer_ = replace(CUSTOMER, language="fr")
+        self.notices.of_drift(self.drift(domain="mydomain.zz"))
+        assert self.letters()[2]["Subject"] == "Un enregistrement DNS de mydomain.zz n'est plus en ordre"
 
     async def test_of_a_suspended_customer_nobody_is_told(self) -> None:
         self.world.customer_ = replace(CUSTOMER, suspended=True)

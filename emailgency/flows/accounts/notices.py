@@ -1,4 +1,4 @@
-"""Telling the contacts of a customer what happens here, and a user what happens to his mailbox (rows B5, E4)."""
+"""Telling the contacts of a customer what happens here, and a user what happens to his mailbox (rows B5, E4, G7)."""
 
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from emailgency.codec.mime.compose import Written
 from emailgency.flows.relaying.own_mail import OwnMail
 from emailgency.flows.upkeep.expire import Told
 from emailgency.model.directory import Customer, Mailbox, Notice, Plan
+from emailgency.model.domain_check import DnsChange
 from emailgency.model.incident import Incident
 from emailgency.rules import contacts
 from emailgency.rules.expiry import chosen_delay
@@ -65,6 +66,25 @@ class Notices:
             "ended_at": incident.ended_at,
         }
         await self.tell(await self._directory.customer(incident.customer), Notice.SERVER, facts)
+
+    def of_drift(self, change: DnsChange) -> None:
+        """What the DNS says of one of his domains is no longer in order (row G7)."""
+        if change.worse:
+            background("telling of a change in the DNS", self._of_drift(change))
+
+    async def _of_drift(self, change: DnsChange) -> None:
+        """A record that comes and goes all the time is told of once an hour."""
+        if not await self._once.first(f"dns:{change.customer}:{change.domain}:{change.kind}", int(HOUR)):
+            return
+        facts: dict[str, object] = {
+            "name": change.domain,
+            "kind": change.kind,
+            "at": change.at,
+            "words": change.words,
+            "before": change.before or (),
+            "after": change.after,
+        }
+        await self.tell(await self._directory.customer(change.customer), Notice.DNS, facts)
 
     async def of_mailbox(self, mailbox: Mailbox, plan: Plan, told: Told) -> None:
         """It is full, or its delay was shortened: once a week is enough."""
