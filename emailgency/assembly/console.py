@@ -9,6 +9,7 @@ from emailgency.assembly.operator_panels import operator_panels
 from emailgency.assembly.shared_deeds import SharedDeeds
 from emailgency.flows.accounts.access import MailAccess
 from emailgency.flows.accounts.login import Login
+from emailgency.flows.accounts.passkeys import Passkeys
 from emailgency.flows.addresses.candidates import CandidateFlow
 from emailgency.flows.domains.dns_assistant import DnsAssistant
 from emailgency.flows.domains.domain_look import DomainLook
@@ -37,6 +38,7 @@ from emailgency.servers.web.console.mailboxes_panel import MailboxesPanel
 from emailgency.servers.web.console.names_panel import NamesPanel
 from emailgency.servers.web.console.overview_panel import OverviewPanel
 from emailgency.servers.web.console.pages import Pages
+from emailgency.servers.web.console.passkey_panel import PasskeyPanel
 from emailgency.servers.web.console.password_panel import PasswordPanel
 from emailgency.servers.web.console.pending_panel import PendingPanel
 from emailgency.servers.web.console.results_panel import ResultsPanel
@@ -48,6 +50,7 @@ from emailgency.store.directory.directory import Directory
 from emailgency.store.experience.recent_errors import RecentErrors
 from emailgency.store.experience.tallies import Tallies
 from emailgency.store.keys.certificates import Certificates
+from emailgency.store.logins.token_uses import TokenUses
 from emailgency.store.redis.redis import Redis
 from emailgency.store.spool.spool import Spool
 
@@ -91,13 +94,18 @@ def console(
     sessions, captchas, invitations = live.sessions, live.captchas, live.invitations
     assistant = DnsAssistant(parts.look, settings.service_domain, reactor, settings.assistant)
     pages = Pages(SERVICE)
+    login_panel = LoginPanel(directory, login, sessions, captchas)
+    passkeys = Passkeys(
+        directory, login, live.challenges, TokenUses(parts.redis, parts.clock), reactor, parts.clock, SERVICE
+    )
     hand_over = HandOver(parts.exchanges, parts.relay, parts.means, parts.signing)
     trust = TrustTest(parts.look, hand_over, parts.signing, parts.clock, reactor)
     panels = (
         WherePanel(reactor, directory, shared.where, parts.clock),
         OperatorWherePanel(reactor, directory, shared.where, parts.clock),
         HelpPanel(),
-        LoginPanel(directory, login, sessions, captchas),
+        login_panel,
+        PasskeyPanel(directory, passkeys, login_panel, sessions, parts.clock, https_port),
         CaptchaPanel(captchas, reactor),
         OverviewPanel(directory, shared.view, parts.drift, parts.tallies),
         CandidatePanel(parts.candidates, shared.address_deeds, shared.bulk),

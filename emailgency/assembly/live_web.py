@@ -19,6 +19,7 @@ from emailgency.servers.web.limits import Web
 from emailgency.settings import Settings
 from emailgency.store.directory.directory import Directory
 from emailgency.store.logins.captchas import Captchas
+from emailgency.store.logins.passkey_challenges import PasskeyChallenges
 from emailgency.store.logins.password_links import PasswordLinks
 from emailgency.store.logins.web_sessions import WebSessions
 from emailgency.store.redis.redis import Redis
@@ -39,16 +40,18 @@ class Parts(Protocol):
 
 
 class LiveWeb(Struct, frozen=True):
-    """Sessions, digits and password links."""
+    """Sessions, digits, what passkeys sign, and password links."""
 
     sessions: WebSessions
     captchas: Captchas
+    challenges: PasskeyChallenges
     invitations: Invitations
 
     def adopt(self, settings: Web) -> None:
         """These settings from now on."""
         self.sessions.settings = settings.session
         self.captchas.settings = settings.captcha
+        self.challenges.settings = settings.passkey
         self.invitations.adopt(settings.password_links)
 
 
@@ -57,6 +60,7 @@ def live_web(parts: Parts, settings: Settings, passwords: Passwords, https_port:
     return LiveWeb(
         WebSessions(parts.redis, parts.clock, web.session),
         Captchas(parts.redis, web.captcha),
+        PasskeyChallenges(parts.redis, web.passkey),
         Invitations(
             parts.directory,
             passwords,

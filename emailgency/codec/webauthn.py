@@ -21,7 +21,6 @@ LONGEST = 16_384  # characters of an answer: one with RSA keys and an attestatio
 _CREDENTIAL = 1023  # octets, section 5.8.3
 _KEY = 1024  # octets of a public key: one of RSA with 4,096 bits takes 530
 _ALGORITHMS = (-7, -8, -257)  # ES256, EdDSA (RFC 9053), RS256 (RFC 8812): what authenticators make
-_UNUSABLE = "What the browser answered about the passkey cannot be used. Try again."
 
 
 class Asking(Struct, frozen=True):
@@ -100,7 +99,7 @@ def claimed(answer: str) -> Claimed:
         found = msgspec.json.decode(answer[:LONGEST], type=_Assertion)
         return Claimed(text(octets(found.raw_id)), octets(found.response.user_handle))
     except ValueError as error:
-        raise Invalid(_UNUSABLE) from error
+        raise Invalid("What the browser answered about the passkey cannot be used. Try again.") from error
 
 
 def asserted(answer: str, asking: Asking, key: str) -> int:
@@ -133,7 +132,7 @@ def _checked(check: Callable[..., R], answer: str, *facts: object) -> R:
             raise ValueError("too long")
         return check(answer, *facts)
     except Exception as error:  # strangers' octets: KeyError, TypeError and others come out of that library, too
-        raise Invalid(_UNUSABLE) from error
+        raise Invalid("What the browser answered about the passkey cannot be used. Try again.") from error
 
 
 def _registered(answer: str, asking: Asking) -> Registered:

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 from emailgency.servers.connections import ConnectionLimits, Proxies, check_proxies
 from emailgency.servers.web.api.limits import ApiSettings
 from emailgency.store.logins.captchas import CaptchaSettings
+from emailgency.store.logins.passkey_challenges import PasskeySettings
 from emailgency.store.logins.password_links import PasswordLinkSettings
 from emailgency.store.logins.web_sessions import WebSessionSettings
 
@@ -25,6 +26,7 @@ class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session: WebSessionSettings = WebSessionSettings()
     password_links: PasswordLinkSettings = PasswordLinkSettings()
     captcha: CaptchaSettings = CaptchaSettings()
+    passkey: PasskeySettings = PasskeySettings()
     api: ApiSettings = ApiSettings()
     body_octets: Annotated[
         int, Meta(ge=0, le=1 << 30, description="Longest body of a request; a longer one is refused with 413.")

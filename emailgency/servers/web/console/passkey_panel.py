@@ -1,0 +1,146 @@
+"""Passkeys: logging in by one, and those of who has logged in (WebAuthn level 2).
+
+The RP ID is the name that the page was served at: by then a name of ours, whoever asked. Each customer has another, and
+a page at one can use nothing that was made at another.
+"""
+
+from collections.abc import Callable
+
+from emailgency.codec.webauthn import may_host
+from emailgency.flows.accounts.holders import Holder, called
+from emailgency.flows.accounts.login import Source, principal
+from emailgency.flows.accounts.passkeys import MOST, Passkeys, Place
+from emailgency.model.directory import Operator
+from emailgency.model.errors import Invalid, Temporary
+from emailgency.model.verdict import Verdict
+from emailgency.model.words import Words
+from emailgency.servers.web.console.deeds import seen_mailbox
+from emailgency.servers.web.console.login_panel import LoginPanel
+from emailgency.servers.web.console.routes import Answer, Asked, Away, Octets, Page, Route, Visitor, Who
+from emailgency.store.directory.directory import Directory, Gone
+from emailgency.store.logins.web_sessions import WebSessions
+
+_FRESH = 900.0  # seconds after a login in which passkeys can be added: an open window is not enough
+_JSON = "application/json"
+
+
+class PasskeyPanel:
+    def __init__(
+        self,
+        directory: Directory,
+        passkeys: Passkeys,
+        login: LoginPanel,
+        sessions: WebSessions,
+        clock: Callable[[], float],
+        https_port: int,
+    ) -> None:
+        self._directory = directory
+        self._passkeys = passkeys
+        self._login = login
+        self._sessions = sessions
+        self._clock = clock
+        self._port = https_port
+
+    def routes(self) -> list[Route]:
+        others = "/mailboxes/<address>/passkeys"
+        return [
+            Route("POST", "/login/passkey/options", Who.ANYBODY, self.begin_login),
+            Route("POST", "/login/passkey", Who.ANYBODY, self.log_in),
+            Route("POST", "/security/passkeys/options", Who.USER, self.begin_adding),
+            Route("POST", "/security/passkeys", Who.USER, self.add),
+            Route("POST", "/security/passkeys/remove", Who.USER, self.remove_own),
+            Route("GET", others, Who.USER, self.show),
+            Route("POST", f"{others}/remove", Who.USER, self.remove),
+        ]
+
+    # ---- the login ---------------------------------------------------------------------------------------
+
+    async def begin_login(self, visitor: Visitor, asked: Asked) -> Answer:
+        browser, options = await self._passkeys.begin_login(self._place(visitor), visitor.ip)
+        return Octets(_JSON, options, passkey=browser)
+
+    async def log_in(self, visitor: Visitor, asked: Asked) -> Answer:
+        source = Source("web", visitor.ip)
+        try:
+            found = await self._passkeys.log_in(visitor.passkey, self._place(visitor), asked.one("answer"), source)
+        except Temporary:
+            return await self._login.form(visitor, "", "trouble", 503)
+        if isinstance(found, Verdict):
+            return await self._login.form(visitor, "", "passkey", 401)
+        if visitor.token:
+            await self._sessions.end(visitor.token)  # a new one for whoever logs in (attack row 39)
+        return Away("/", await self._login.begin(found))
+
+    # ---- one's own ---------------------------------------------------------------------------------------
+
+    async def facts(self, visitor: Visitor) -> dict[str, object]:
+        """What `passkey_section` shows on the page of who has logged in."""
+        holder = await self._holder(visitor)
+        return {"passkeys": await self._passkeys.of(holder), "why_no_passkey": self._why_not(visitor, holder)}
+
+    async def begin_adding(self, visitor: Visitor, asked: Asked) -> Answer:
+        holder = await self._holder(visitor)
+        why_not = self._why_not(visitor, holder)
+        if why_not is not None:
+            raise Invalid(why_not)
+        return Octets(_JSON, await self._passkeys.begin_adding(holder, visitor.token, self._place(visitor)))
+
+    async def add(self, visitor: Visitor, asked: Asked) -> Answer:
+        holder, name, answer = await self._holder(visitor), asked.one("name"), asked.one("answer")
+        place = self._place(visitor)
+        added = await self._passkeys.add(visitor.author, holder, visitor.token, place, name, answer)
+        visitor.tell("success", Words("The passkey %(name)s logs you in from now on.", {"name": added.name}))
+        return Away("/security")
+
+    async def remove_own(self, visitor: Visitor, asked: Asked) -> Answer:
+        return await self._remove(visitor, await self._holder(visitor), asked.one("passkey"))
+
+    # ---- a mailbox's, for its administrator --------------------------------------------------------------
+
+    async def show(self, visitor: Visitor, asked: Asked) -> Answer:
+        mailbox = await seen_mailbox(self._directory, visitor, asked)
+        if self._is_own(visitor, mailbox):
+            return Away("/security")
+        return Page("passkeys.html", {"mailbox": mailbox, "lines": await self._passkeys.of(mailbox)})
+
+    async def remove(self, visitor: Visitor, asked: Asked) -> Answer:
+        return await self._remove(visitor, await seen_mailbox(self._directory, visitor, asked), asked.one("passkey"))
+
+    async def _remove(self, visitor: Visitor, holder: Holder, id: str) -> Answer:
+        after = await self._passkeys.remove(visitor.author, holder, id)
+        if self._is_own(visitor, after):
+            await self._sessions.end(visitor.token)
+            found = after if isinstance(after, Operator) else principal(after)
+            return Away("/security", await self._login.begin(found, visitor.known.language))
+        visitor.tell("success", Words("The passkey opens nothing any more."))
+        return Away(f"/mailboxes/{called(after)}/passkeys")
+
+    # ---- whose, and where --------------------------------------------------------------------------------
+
+    async def _holder(self, visitor: Visitor) -> Holder:
+        """Who has logged in; an operator is himself, whomever he looks after."""
+        session = visitor.known
+        if session.operator:
+            found: Holder | None = await self._directory.operator(session.operator)
+        else:
+            found = await self._directory.mailbox(session.mailbox)
+        if found is None:
+            raise Gone("account")
+        return found
+
+    def _is_own(self, visitor: Visitor, holder: Holder) -> bool:
+        return holder.id == (visitor.known.operator or visitor.known.mailbox)
+
+    def _why_not(self, visitor: Visitor, holder: Holder) -> Words | None:
+        """None: he can add one now."""
+        if not may_host(visitor.host):
+            return Words("Passkeys are made for a name: open the console by its name, not by an address of numbers.")
+        if len(holder.passkeys) >= MOST:
+            return Words("There are at most %(count)s passkeys. Remove one first.", {"count": MOST})
+        if self._clock() - visitor.known.begun_at > _FRESH:
+            return Words("To add a passkey, log out and in again: your login is more than 15 minutes old.")
+        return None
+
+    def _place(self, visitor: Visitor) -> Place:
+        """Origins of pages of ours at that host: at our port, or at that of a proxy in front."""
+        return Place(visitor.host, (f"https://{visitor.host}", f"https://{visitor.host}:{self._port}"))
