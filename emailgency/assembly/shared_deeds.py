@@ -9,11 +9,13 @@ from msgspec import Struct
 from emailgency.assembly.in_hand import pending_in_hand
 from emailgency.assembly.mailboxes import folders_of_now
 from emailgency.flows.accounts.api_tokens import ApiTokens
+from emailgency.flows.accounts.app_passwords import AppPasswords
 from emailgency.flows.accounts.customer_accounts import CustomerAccounts
 from emailgency.flows.accounts.domain_claims import DomainClaims
 from emailgency.flows.accounts.domain_settings import DomainSettings
 from emailgency.flows.accounts.login import Login
 from emailgency.flows.accounts.passwords import Passwords
+from emailgency.flows.accounts.second_factors import SecondFactors
 from emailgency.flows.addresses.address_deeds import AddressDeeds
 from emailgency.flows.addresses.addresses import Addresses
 from emailgency.flows.addresses.broken_off import BrokenOff
@@ -45,11 +47,14 @@ from emailgency.store.directory.audit import Audit
 from emailgency.store.directory.directory import Directory
 from emailgency.store.disk import room
 from emailgency.store.experience.bulk_results import BulkResults
+from emailgency.store.keys.sealing import Sealing
 from emailgency.store.keys.secret import Secret
 from emailgency.store.ledger.ledger import Ledger
 from emailgency.store.ledger.search import LedgerSearch
 from emailgency.store.logins.credentials import Credentials
+from emailgency.store.logins.failures import Failures
 from emailgency.store.logins.token_uses import TokenUses
+from emailgency.store.logins.used_codes import UsedCodes
 from emailgency.store.mailboxes.folders import Folders
 from emailgency.store.redis.redis import Redis
 from emailgency.store.spool.spool import Spool
@@ -66,6 +71,7 @@ class Parts(Protocol):
     dns: Dns
     egress: Egress
     exchanges: Exchanges
+    failures: Failures
     folders: Folders
     imap: ImapServer | None
     incidents: Incidents
@@ -83,6 +89,7 @@ class SharedDeeds(Struct, frozen=True, kw_only=True):
 
     accounts: CustomerAccounts
     addresses: Addresses
+    app_passwords: AppPasswords
     address_deeds: AddressDeeds
     audit: Audit
     bulk: Bulk
@@ -90,6 +97,7 @@ class SharedDeeds(Struct, frozen=True, kw_only=True):
     domain_settings: DomainSettings
     forget: ForgetMail
     passwords: Passwords
+    second_factors: SecondFactors
     status: MailboxStatus
     tokens: ApiTokens
     transports: TransportCheck
@@ -117,6 +125,7 @@ def shared_deeds(parts: Parts, reactor: Any, settings: Settings) -> SharedDeeds:
     return SharedDeeds(
         accounts=accounts,
         addresses=addresses,
+        app_passwords=AppPasswords(directory, TokenUses(parts.redis, clock), clock),
         address_deeds=AddressDeeds(directory, addresses, parts.candidates, forget),
         audit=audit,
         bulk=Bulk(reactor, turning_back, BrokenOff(audit, turning_back), BulkResults(parts.redis), clock),
@@ -124,6 +133,14 @@ def shared_deeds(parts: Parts, reactor: Any, settings: Settings) -> SharedDeeds:
         domain_settings=DomainSettings(directory, accounts, transports),
         forget=forget,
         passwords=Passwords(directory, parts.credentials),
+        second_factors=SecondFactors(
+            directory,
+            Sealing(Secret(settings.data).key("second factors")),
+            UsedCodes(parts.redis),
+            parts.failures,
+            clock,
+            f"Emailgency {settings.service_domain}",
+        ),
         status=MailboxStatus(directory, parts.folders),
         tokens=ApiTokens(directory, TokenUses(parts.redis, clock), parts.login, clock),
         transports=transports,

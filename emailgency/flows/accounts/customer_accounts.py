@@ -36,6 +36,7 @@ CHANGEABLE = frozenset(
         "language",
         "suspended",
         "contacts",
+        "second_factor_required",
     }
 )
 

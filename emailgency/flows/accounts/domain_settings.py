@@ -21,6 +21,7 @@ HIS_OWN = frozenset(
         "authentication",
         "pending_lifetime",
         "language",
+        "second_factor_required",
     }
 )
 

@@ -31,6 +31,9 @@ class WebSession(Struct, kw_only=True, omit_defaults=True):
 
     `operator` is the name of one who runs the server, else "". He is nobody's user; while he looks after a customer he
     has that customer's id and the administrator right, else the id OPERATOR and no right but his own.
+
+    `strong`: more than a password was given, a second factor or a passkey. `proposed`: the sealed secret that he is
+    putting into his phone, "" when he is not.
     """
 
     customer: str
@@ -43,6 +46,8 @@ class WebSession(Struct, kw_only=True, omit_defaults=True):
     seen_at: float
     language: str = ""
     operator: str = ""
+    strong: bool = False
+    proposed: str = ""
     told: list[tuple[str, str | Words]] = []  # kind ("success", "warning", "danger") and words
 
 
@@ -64,6 +69,7 @@ class WebSessions:
         generation: int,
         language: str,
         operator: str = "",
+        strong: bool = False,
     ) -> str:
         """A new one for who has just logged in; returns what the browser keeps."""
         token, now = secrets.token_urlsafe(32), self._clock()
@@ -78,6 +84,7 @@ class WebSessions:
             seen_at=now,
             language=language,
             operator=operator,
+            strong=strong,
         )
         await self.keep(token, session)
         return token

@@ -13,6 +13,7 @@ from emailgency.model.directory import Customer, DomainKind, Role
 from emailgency.model.domain_check import Standing
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words
+from emailgency.servers.web.console.qr_code import qr_code
 from emailgency.servers.web.console.routes import Answer, Asked, Octets, Page, Route, Visitor, Who
 from emailgency.store.directory.directory import Directory
 
@@ -116,12 +117,7 @@ class AssistantPanel:
         return _drawn(f"https://{doors[0].host}{self._port}/eg/assistant/mail")
 
 
-@lru_cache(maxsize=256)
-def _drawn(place: str) -> Markup:
-    import segno
-
-    code = segno.make(place, error="m")
-    return Markup(code.svg_inline(scale=4, border=3, light="#fff", dark="#14233a", omitsize=True))  # noqa: S704
+_drawn = lru_cache(maxsize=256)(qr_code)
 
 
 def _best(access: Access) -> tuple[Door, ...]:

@@ -34,6 +34,7 @@ _SHOWN = {
         "pending_lifetime",
         "language",
         "suspended",
+        "second_factor_required",
     ),
     "plan": tuple(Plan.__struct_fields__),
     "entry": (

@@ -29,6 +29,7 @@ from emailgency.store.logins.web_sessions import WebSession, WebSessions
 
 COOKIE = "__Host-emailgency"
 CHALLENGE = "__Host-emailgency-challenge"
+HALF = "__Host-emailgency-half"
 PASSKEY = "__Host-emailgency-passkey"
 ROOT = "/eg"
 _POLICY = (
@@ -105,6 +106,9 @@ class Console:
             return self._go(request, visitor, Away("/login"))
         if not _may(route.who, visitor):
             return self._page(request, visitor, Page("forbidden.html", status=403))
+        visitor.unfinished = await self._is_unfinished(visitor.session)
+        if visitor.unfinished and route.who is not Who.ANYBODY and not route.unfinished:
+            return self._go(request, visitor, Away("/security"))
         asked = Asked(_query(request), _fields(request.args or {}), path)
         if route.method == "POST" and not route.proof and not _is_meant(request, visitor, asked):
             return self._page(request, visitor, Page("not_meant.html", status=403))
@@ -116,7 +120,7 @@ class Console:
         except Gone:
             answer = Page("missing.html", status=404)
         if isinstance(answer, Away):
-            if visitor.session is not None and visitor.session.told != before and answer.token is None:
+            if visitor.session is not None and visitor.session.told != before and answer.token != "":
                 await self._sessions.keep(visitor.token, visitor.session)
             return self._go(request, visitor, answer)
         if isinstance(answer, Octets):
@@ -150,6 +154,7 @@ class Console:
             token=token,
             session=session,
             challenge=_cookie(request, CHALLENGE),
+            half=_cookie(request, HALF),
             passkey=_cookie(request, PASSKEY),
         )
 
@@ -170,6 +175,14 @@ class Console:
             Principal(session.customer, session.mailbox, session.address, session.administrator, session.generation)
         )
 
+    async def _is_unfinished(self, session: WebSession | None) -> bool:
+        """Whether his rights want more than the password he has given. Looked at anew at each request, too."""
+        if session is None or session.strong:
+            return False
+        return await self._login.needs_second_factor(
+            session.customer, administrator=session.administrator, operator=bool(session.operator)
+        )
+
     # ---- answers -----------------------------------------------------------------------------------------
 
     def _page(
@@ -183,12 +196,15 @@ class Console:
             "csrf": visitor.session.csrf if visitor.session else "",
             "host": visitor.host,
             "told": told,
+            "unfinished": visitor.unfinished,
             "help": paragraph(page.template),
             **page.facts,
         }
         html = self._pages.html(page.template, visitor.language, facts)
         if page.challenge:
             self._set_cookie(request, CHALLENGE, page.challenge, "Strict")
+        if page.token:
+            self._set_cookie(request, COOKIE, page.token, "Lax")
         if page.secret:
             request.setHeader(b"Referrer-Policy", b"no-referrer")
         request.setHeader(b"Content-Type", b"text/html; charset=utf-8")
@@ -212,6 +228,8 @@ class Console:
         request.setHeader(b"Location", (ROOT + away.path).encode())
         if away.token is not None:
             self._set_cookie(request, COOKIE, away.token, "Lax")
+        if away.half is not None:
+            self._set_cookie(request, HALF, away.half, "Strict")
         return b""
 
     def _set_cookie(self, request: Request, name: str, value: str, same_site: str) -> None:

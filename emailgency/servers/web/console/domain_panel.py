@@ -23,6 +23,7 @@ class DomainPanel:
             Route("POST", "/domain/relay", Who.ADMINISTRATOR, self.set_relay),
             Route("POST", "/domain/door", Who.ADMINISTRATOR, self.set_door),
             Route("POST", "/domain/outage", Who.ADMINISTRATOR, self.set_outage),
+            Route("POST", "/domain/security", Who.ADMINISTRATOR, self.set_security),
             Route("POST", "/domain/language", Who.ADMINISTRATOR, self.set_language),
             Route("POST", "/domain/flush", Who.ADMINISTRATOR, self.flush),
         ]
@@ -70,6 +71,12 @@ class DomainPanel:
             learn_recipients=asked.one("learn_recipients") == "yes",
             sender_notices=asked.one("sender_notices") == "yes",
         )
+        return self._saved(visitor)
+
+    async def set_security(self, visitor: Visitor, asked: Asked) -> Answer:
+        """Attack row 39; at once, for all who are logged in as well."""
+        required = asked.one("second_factor_required") == "yes"
+        await self._settings.set(visitor.author, visitor.known.customer, second_factor_required=required)
         return self._saved(visitor)
 
     async def set_language(self, visitor: Visitor, asked: Asked) -> Answer:

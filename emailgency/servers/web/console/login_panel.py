@@ -5,29 +5,41 @@ from emailgency.model.address import Address
 from emailgency.model.directory import OPERATOR, Operator
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
+from emailgency.servers.web.console.entrance import Entrance
 from emailgency.servers.web.console.languages import LANGUAGES
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory.directory import Directory
 from emailgency.store.logins.captchas import Captchas
+from emailgency.store.logins.half_logins import HalfLogins
 from emailgency.store.logins.web_sessions import WebSessions
 
 LOGIN = "login"  # what digits are typed for
 
 
 class LoginPanel:
-    def __init__(self, directory: Directory, login: Login, sessions: WebSessions, captchas: Captchas) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        login: Login,
+        sessions: WebSessions,
+        captchas: Captchas,
+        entrance: Entrance,
+        half_logins: HalfLogins,
+    ) -> None:
         self._directory = directory
         self._login = login
         self._sessions = sessions
         self._captchas = captchas
+        self._entrance = entrance
+        self._half_logins = half_logins
 
     def routes(self) -> list[Route]:
         return [
             Route("GET", "/", Who.USER, self.home),
             Route("GET", "/login", Who.ANYBODY, self.show),
             Route("POST", "/login", Who.ANYBODY, self.log_in),
-            Route("POST", "/logout", Who.USER, self.log_out),
-            Route("POST", "/language", Who.USER, self.speak),
+            Route("POST", "/logout", Who.USER, self.log_out, unfinished=True),
+            Route("POST", "/language", Who.USER, self.speak, unfinished=True),
         ]
 
     async def home(self, visitor: Visitor, asked: Asked) -> Answer:
@@ -55,9 +67,15 @@ class LoginPanel:
             return await self.form(
                 visitor, name, "many" if found.temporary else "wrong", 429 if found.temporary else 401
             )
-        if visitor.token:
-            await self._sessions.end(visitor.token)  # a new one for whoever logs in (attack row 39)
-        return Away("/", await self.begin(found))
+        if isinstance(found, Operator):
+            half, holder = found.second_factor is not None, found.id
+        else:
+            half, holder = found.half, found.mailbox
+        if half:
+            operator = isinstance(found, Operator)
+            token = await self._half_logins.begin(holder, operator=operator, generation=found.generation)
+            return Away("/login/code", half=token)
+        return Away("/", await self._entrance.let_in(visitor, found, strong=False))
 
     async def _proven(self, name: str, password: str, source: Source) -> Principal | Operator | Verdict:
         """A bare name is an operator's, where there is one; else it is a user's of the default domain."""
@@ -76,6 +94,7 @@ class LoginPanel:
                 generation=found.generation,
                 language=language,
                 operator=found.id,
+                strong=True,
             )
         return await self._sessions.begin(
             customer=found.customer,
@@ -84,6 +103,7 @@ class LoginPanel:
             administrator=found.administrator,
             generation=found.generation,
             language=language,
+            strong=True,
         )
 
     async def log_out(self, visitor: Visitor, asked: Asked) -> Answer:

@@ -1,18 +1,17 @@
 """One mailbox: status, password, forwarding, aliases, lists, hints. Its user sees the same page (row B4)."""
 
 from emailgency.flows.accounts.access import MailAccess
-from emailgency.flows.accounts.login import Login, Source
+from emailgency.flows.accounts.login import Login, Source, principal
 from emailgency.flows.accounts.passwords import Passwords
 from emailgency.flows.addresses.addresses import Addresses
 from emailgency.flows.addresses.mailbox_status import MailboxStatus
-from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
 from emailgency.rules.expiry import delay_of, quota_of
 from emailgency.servers.web.console.deeds import seen_mailbox
+from emailgency.servers.web.console.entrance import Entrance
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory.directory import Directory
-from emailgency.store.logins.web_sessions import WebSessions
 
 
 class MailboxPanel:
@@ -24,7 +23,7 @@ class MailboxPanel:
         status: MailboxStatus,
         access: MailAccess,
         login: Login,
-        sessions: WebSessions,
+        entrance: Entrance,
     ) -> None:
         self._directory = directory
         self._addresses = addresses
@@ -32,7 +31,7 @@ class MailboxPanel:
         self._status = status
         self._access = access
         self._login = login
-        self._sessions = sessions
+        self._entrance = entrance
 
     def routes(self) -> list[Route]:
         return [
@@ -77,7 +76,7 @@ class MailboxPanel:
                 raise Invalid("The present password is wrong.")
         changed = await self._passwords.set(visitor.author, mailbox.address, new)
         if mailbox.id == visitor.known.mailbox:
-            return Away("/", await self._renewed(visitor, changed))
+            return Away("/", await self._entrance.let_in(visitor, principal(changed), strong=visitor.known.strong))
         visitor.tell("success", str(mailbox.address))
         return Away(f"/mailboxes/{mailbox.address}")
 
@@ -98,15 +97,3 @@ class MailboxPanel:
         await self._addresses.set_mailbox(visitor.author, mailbox.address, expiration_delay=int(days) if days else None)
         visitor.tell("success", str(mailbox.address))
         return Away(f"/mailboxes/{mailbox.address}")
-
-    async def _renewed(self, visitor: Visitor, mailbox: Mailbox) -> str:
-        """A new session for who has just changed his own password; all others of the mailbox have ended."""
-        await self._sessions.end(visitor.token)
-        return await self._sessions.begin(
-            customer=mailbox.customer,
-            mailbox=mailbox.id,
-            address=mailbox.address,
-            administrator=mailbox.administrator,
-            generation=mailbox.generation,
-            language=visitor.known.language,
-        )

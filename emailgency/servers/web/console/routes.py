@@ -29,6 +29,8 @@ class Visitor(Struct, kw_only=True):
     token: str = ""
     session: WebSession | None = None
     challenge: str = ""  # the token of the CAPTCHA that this browser was shown last
+    half: str = ""  # the token of a login whose second factor is still to come
+    unfinished: bool = False  # he needs a second factor before he gets any further
     passkey: str = ""  # the token of what its passkey is to sign for a login
 
     @property
@@ -73,7 +75,7 @@ class Asked(Struct, frozen=True):
 
 class Page(Struct, frozen=True):
     """A template with what it shows. `secret`: its address is nobody else's to know. `challenge`: the token of a
-    CAPTCHA that the browser is to keep.
+    CAPTCHA that the browser is to keep; `token`: that of the session that began with this.
     """
 
     template: str
@@ -81,6 +83,7 @@ class Page(Struct, frozen=True):
     status: int = 200
     secret: bool = False
     challenge: str = ""
+    token: str = ""
 
 
 class Octets(Struct, frozen=True):
@@ -95,10 +98,13 @@ class Octets(Struct, frozen=True):
 
 
 class Away(Struct, frozen=True):
-    """Go on at another page (303), a path of ours. `token`: a session that begins, "" one that ends."""
+    """Go on at another page (303), a path of ours. `token`: a session that begins, "" one that ends; `half`: as well,
+    of a login whose second factor is still to come.
+    """
 
     path: str
     token: str | None = None
+    half: str | None = None
 
 
 Answer = Page | Octets | Away
@@ -109,7 +115,8 @@ class Route(Struct, frozen=True):
     """`method` is GET (changes nothing) or POST. `path` as Klein writes it, below /eg.
 
     `proof`: what is posted holds a secret from a mail, without which it does nothing. It needs no other token, and
-    comes from a page that browsers do not name.
+    comes from a page that browsers do not name. `unfinished`: it is there for who needs a second factor before he gets
+    any further.
     """
 
     method: str
@@ -117,3 +124,4 @@ class Route(Struct, frozen=True):
     who: Who
     deed: Deed
     proof: bool = False
+    unfinished: bool = False
