@@ -1,6 +1,7 @@
 """A start after a crash, with the real spool in a real reactor; its storer is a fork instead of a new interpreter.
 
-To be called in a fork of a process that has not imported the reactor.
+To be called in a fork of a process that has not imported the reactor; all that it imports has been, which is most of
+the time of a start.
 """
 
 import os
@@ -12,6 +13,7 @@ from typing import Any
 from zlib import crc32
 
 import msgspec
+import twisted.internet.epollreactor  # noqa: F401
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 
