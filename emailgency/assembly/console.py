@@ -105,6 +105,7 @@ def console(
     passkeys = Passkeys(
         directory, login, live.challenges, TokenUses(parts.redis, parts.clock), reactor, parts.clock, SERVICE
     )
+    passkey_panel = PasskeyPanel(directory, passkeys, login_panel, entrance, parts.clock, https_port)
     hand_over = HandOver(parts.exchanges, parts.relay, parts.means, parts.signing)
     trust = TrustTest(parts.look, hand_over, parts.signing, parts.clock, reactor)
     panels = (
@@ -112,7 +113,7 @@ def console(
         OperatorWherePanel(reactor, directory, shared.where, parts.clock),
         HelpPanel(),
         login_panel,
-        PasskeyPanel(directory, passkeys, login_panel, sessions, parts.clock, https_port),
+        passkey_panel,
         CaptchaPanel(captchas, reactor),
         OverviewPanel(directory, shared.view, parts.drift, parts.tallies),
         CandidatePanel(parts.candidates, shared.address_deeds, shared.bulk),
@@ -120,7 +121,13 @@ def console(
         MailboxPanel(directory, shared.addresses, shared.passwords, shared.status, access, login, entrance),
         SecondStepPanel(directory, login, shared.second_factors, half_logins, captchas, entrance),
         SecurityPanel(
-            directory, login, shared.second_factors, Operators(directory, shared.passwords), sessions, entrance
+            directory,
+            login,
+            shared.second_factors,
+            Operators(directory, shared.passwords),
+            sessions,
+            entrance,
+            passkey_panel,
         ),
         AppPasswordPanel(directory, shared.app_passwords, shared.second_factors),
         TokenPanel(directory, shared.tokens),

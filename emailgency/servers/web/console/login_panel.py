@@ -1,8 +1,7 @@
 """Logging in and out (row F3)."""
 
 from emailgency.flows.accounts.login import Login, Principal, Source
-from emailgency.model.address import Address
-from emailgency.model.directory import OPERATOR, Operator
+from emailgency.model.directory import Operator
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.servers.web.console.entrance import Entrance
@@ -82,29 +81,6 @@ class LoginPanel:
         if "@" not in name and await self._directory.operator(name) is not None:
             return await self._login.authenticate_operator(name, password, source)
         return await self._login.authenticate(name, password, source)
-
-    async def begin(self, found: Principal | Operator, language: str = "") -> str:
-        """A new session; what the browser keeps."""
-        if isinstance(found, Operator):
-            return await self._sessions.begin(
-                customer=OPERATOR,
-                mailbox="",
-                address=Address(found.id, OPERATOR),
-                administrator=False,
-                generation=found.generation,
-                language=language,
-                operator=found.id,
-                strong=True,
-            )
-        return await self._sessions.begin(
-            customer=found.customer,
-            mailbox=found.mailbox,
-            address=found.address,
-            administrator=found.administrator,
-            generation=found.generation,
-            language=language,
-            strong=True,
-        )
 
     async def log_out(self, visitor: Visitor, asked: Asked) -> Answer:
         await self._sessions.end(visitor.token)

@@ -15,10 +15,10 @@ from emailgency.model.errors import Invalid, Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.model.words import Words
 from emailgency.servers.web.console.deeds import seen_mailbox
+from emailgency.servers.web.console.entrance import Entrance
 from emailgency.servers.web.console.login_panel import LoginPanel
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Octets, Page, Route, Visitor, Who
 from emailgency.store.directory.directory import Directory, Gone
-from emailgency.store.logins.web_sessions import WebSessions
 
 _FRESH = 900.0  # seconds after a login in which passkeys can be added: an open window is not enough
 _JSON = "application/json"
@@ -30,14 +30,14 @@ class PasskeyPanel:
         directory: Directory,
         passkeys: Passkeys,
         login: LoginPanel,
-        sessions: WebSessions,
+        entrance: Entrance,
         clock: Callable[[], float],
         https_port: int,
     ) -> None:
         self._directory = directory
         self._passkeys = passkeys
         self._login = login
-        self._sessions = sessions
+        self._entrance = entrance
         self._clock = clock
         self._port = https_port
 
@@ -46,8 +46,8 @@ class PasskeyPanel:
         return [
             Route("POST", "/login/passkey/options", Who.ANYBODY, self.begin_login),
             Route("POST", "/login/passkey", Who.ANYBODY, self.log_in),
-            Route("POST", "/security/passkeys/options", Who.USER, self.begin_adding),
-            Route("POST", "/security/passkeys", Who.USER, self.add),
+            Route("POST", "/security/passkeys/options", Who.USER, self.begin_adding, unfinished=True),
+            Route("POST", "/security/passkeys", Who.USER, self.add, unfinished=True),
             Route("POST", "/security/passkeys/remove", Who.USER, self.remove_own),
             Route("GET", others, Who.USER, self.show),
             Route("POST", f"{others}/remove", Who.USER, self.remove),
@@ -67,9 +67,7 @@ class PasskeyPanel:
             return await self._login.form(visitor, "", "trouble", 503)
         if isinstance(found, Verdict):
             return await self._login.form(visitor, "", "passkey", 401)
-        if visitor.token:
-            await self._sessions.end(visitor.token)  # a new one for whoever logs in (attack row 39)
-        return Away("/", await self._login.begin(found))
+        return Away("/", await self._entrance.let_in(visitor, found, strong=True))
 
     # ---- one's own ---------------------------------------------------------------------------------------
 
@@ -89,8 +87,9 @@ class PasskeyPanel:
         holder, name, answer = await self._holder(visitor), asked.one("name"), asked.one("answer")
         place = self._place(visitor)
         added = await self._passkeys.add(visitor.author, holder, visitor.token, place, name, answer)
+        token = await self._renewed(visitor, holder, strong=True)  # his device has just recognised him
         visitor.tell("success", Words("The passkey %(name)s logs you in from now on.", {"name": added.name}))
-        return Away("/security")
+        return Away("/security", token)
 
     async def remove_own(self, visitor: Visitor, asked: Asked) -> Answer:
         return await self._remove(visitor, await self._holder(visitor), asked.one("passkey"))
@@ -108,12 +107,17 @@ class PasskeyPanel:
 
     async def _remove(self, visitor: Visitor, holder: Holder, id: str) -> Answer:
         after = await self._passkeys.remove(visitor.author, holder, id)
+        words = Words("The passkey opens nothing any more.")
         if self._is_own(visitor, after):
-            await self._sessions.end(visitor.token)
-            found = after if isinstance(after, Operator) else principal(after)
-            return Away("/security", await self._login.begin(found, visitor.known.language))
-        visitor.tell("success", Words("The passkey opens nothing any more."))
+            token = await self._renewed(visitor, after, strong=visitor.known.strong)
+            visitor.tell("success", words)
+            return Away("/security", token)
+        visitor.tell("success", words)
         return Away(f"/mailboxes/{called(after)}/passkeys")
+
+    async def _renewed(self, visitor: Visitor, holder: Holder, *, strong: bool) -> str:
+        who = holder if isinstance(holder, Operator) else principal(holder)
+        return await self._entrance.let_in(visitor, who, strong=strong)
 
     # ---- whose, and where --------------------------------------------------------------------------------
 

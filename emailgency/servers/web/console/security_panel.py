@@ -11,6 +11,7 @@ from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
 from emailgency.model.words import Words
 from emailgency.servers.web.console.entrance import Entrance
+from emailgency.servers.web.console.passkey_panel import PasskeyPanel
 from emailgency.servers.web.console.qr_code import qr_code
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory.directory import Directory, Gone
@@ -26,6 +27,7 @@ class SecurityPanel:
         operators: Operators,
         sessions: WebSessions,
         entrance: Entrance,
+        passkeys: PasskeyPanel,
     ) -> None:
         self._directory = directory
         self._login = login
@@ -33,6 +35,7 @@ class SecurityPanel:
         self._operators = operators
         self._sessions = sessions
         self._entrance = entrance
+        self._passkeys = passkeys
 
     def routes(self) -> list[Route]:
         return [
@@ -53,6 +56,7 @@ class SecurityPanel:
             "factor": factor,
             "left": len(factor.recovery) if factor else 0,
             "required": await self._is_required(visitor),
+            **await self._passkeys.facts(visitor),
         }
         return Page("security.html", facts)
 
