@@ -14,7 +14,7 @@ import unicodedata
 from base64 import b32encode
 from hashlib import sha256
 
-from emailgency.model.address import Address
+from emailgency.model.address import DOT_STRING, Address, quoted
 from emailgency.model.errors import Invalid
 
 LOCAL_OCTETS = 64  # RFC 5321 section 4.5.3.1.1
@@ -24,16 +24,12 @@ LABEL_OCTETS = 63  # RFC 1035 section 2.3.4
 _LONGEST = 1024  # of any text looked at: a path of 256 octets with room for a source route and quoting
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-# Told by what is not in them: classes that name all of Unicode would take 26 ms to compile at each start.
-_UTF8_ATOM = r'[^\x00-\x20\x7f"(),.:;<>@\[\\\]]+'
 # Underscores are no part of RFC 5321's Domain, but of many senders' host names; `parse_domain` refuses them.
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 _PLAIN = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@({_DOMAIN})")
-_DOT_STRING = re.compile(rf"{_UTF8_ATOM}(?:\.{_UTF8_ATOM})*")
 _QUOTED = re.compile(r'"((?:[^\x00-\x1f\x7f"\\]|\\[ -~])*)"')
 _QUOTED_PAIR = re.compile(r"\\(.)")
-_NEEDS_BACKSLASH = re.compile(r'(["\\])')
 _ASCII_DOMAIN = re.compile(_DOMAIN)
 _ROUTE = re.compile(rf"@{_DOMAIN}(?:,@{_DOMAIN})*:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -75,7 +71,7 @@ def parse_domain(text: str) -> str:
 
 def wire(address: Address) -> str:
     """The RFC 5321 form, with the local part quoted when it is no Dot-string."""
-    return f"{_quoted(address.local)}@{address.domain}"
+    return str(address)
 
 
 def as_addressed(text: str, domain: str | None = None) -> str:
@@ -84,12 +80,12 @@ def as_addressed(text: str, domain: str | None = None) -> str:
     if plain is not None:
         return f"{plain[1]}@{domain or plain[2].lower()}"
     local, addressed = _parts(text)
-    return f"{_quoted(local)}@{domain or addressed}"
+    return f"{quoted(local)}@{domain or addressed}"
 
 
 def opaque(address: Address) -> str:
     """A file-system name that tells nothing of its address and cannot leave its folder: 32 characters a-z2-7."""
-    return b32encode(sha256(str(address).encode()).digest()[:20]).decode().lower()
+    return b32encode(sha256(f"{address.local}@{address.domain}".encode()).digest()[:20]).decode().lower()
 
 
 def _parts(text: str) -> tuple[str, str]:
@@ -110,10 +106,10 @@ def _parts(text: str) -> tuple[str, str]:
 
 
 def _local(text: str) -> str:
-    quoted = _QUOTED.fullmatch(text)
-    if quoted is not None:
-        text = _QUOTED_PAIR.sub(r"\1", quoted[1])
-    elif not _DOT_STRING.fullmatch(text):
+    in_quotes = _QUOTED.fullmatch(text)
+    if in_quotes is not None:
+        text = _QUOTED_PAIR.sub(r"\1", in_quotes[1])
+    elif not DOT_STRING.fullmatch(text):
         raise Invalid("the part before the @, %(text)s, is malformed", text=repr(text))
     if not text:
         raise Invalid("there is nothing before the @")
@@ -180,10 +176,3 @@ def _literal(text: str) -> str:
         return f"[{IPv4Address(text[1:-1])}]"
     except ValueError:
         raise Invalid("%(text)s is not an address literal", text=repr(text)) from None
-
-
-def _quoted(local: str) -> str:
-    if _DOT_STRING.fullmatch(local):
-        return local
-    escaped = _NEEDS_BACKSLASH.sub(r"\\\1", local)
-    return f'"{escaped}"'

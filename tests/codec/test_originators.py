@@ -17,7 +17,7 @@ GOOD = [
     (b" =?utf-8?q?P=C3=A4ul?= <A@B.zz>,\r\n\tc@d.zz", ["a@b.zz", "c@d.zz"]),
     (b" (a comment (nested \\) ) here) a@b.zz (another <c@d.zz>)", ["a@b.zz"]),
     (b" Team: a@b.zz, Paul <c@d.zz>;", ["a@b.zz", "c@d.zz"]),
-    (b' "a b"@b.zz', ["a b@b.zz"]),
+    (b' "a b"@b.zz', ['"a b"@b.zz']),
     ("Zoë <zoë@b.zz>".encode(), ["zoë@b.zz"]),
     (b" J. Doe <a@b.zz>", ["a@b.zz"]),
     (b" ,a@b.zz,,", ["a@b.zz"]),
