@@ -13,7 +13,11 @@ from emailgency.servers.imap.marks import Marks
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Session
 from emailgency.servers.message_file import MessageFile, open_message
+from emailgency.store.mailboxes.folder import UNKNOWN
 from emailgency.store.searching.index import Answer
+
+_DEAR = 12  # a message that is looked up costs as much as so many that are gone through
+_TURN = 4000  # summaries looked through in one go, 1 ms
 
 
 class TextSearch:
@@ -30,14 +34,17 @@ class TextSearch:
         self._session.server.search_index.want(self._view.folder)
         view = self._view
         found = marks.both(asked, self._marked(answer.found))
-        unread = marks.both(asked, self._marked(answer.unread))
+        unread = marks.both(asked, self._marked(answer.unread)) if answer.unread else b""
         if 1 not in unread:
             return found
         more = await self._by_reading(key, marks.positions(unread))
         return marks.either(found, marks.at(more, view.count))
 
     def _marked(self, uids: AbstractSet[int]) -> Marks:
-        return bytes(map(uids.__contains__, self._view.known_uids)) if uids else marks.none(self._view.count)
+        view = self._view
+        if len(uids) * _DEAR > view.count:
+            return bytes(map(uids.__contains__, view.known_uids))
+        return marks.at((at for at in map(view.position, uids) if at != UNKNOWN), view.count)
 
     async def _known(self, key: SearchKey) -> Answer:
         """What the index knows."""
@@ -54,23 +61,33 @@ class TextSearch:
 
     async def _by_reading(self, key: SearchKey, positions: Sequence[int]) -> list[int]:
         needle = Needle(key.text) if isinstance(key, Header | Body) else Needle("")
-        found = []
-        for position in positions:
-            known = self._summarised(key, needle, position)
-            if await self._read(key, needle, position) if known is None else known:
+        found: list[int] = []
+        left = positions
+        if isinstance(key, Header) and key.field in FIELDS:
+            found, left = await self._among_summaries(FIELDS.index(key.field), needle.octets, positions)
+        for position in left:
+            if await self._read(key, needle, position):
                 found.append(position)
             await self._session.line.breathe()
         return found
 
-    def _summarised(self, key: SearchKey, needle: Needle, position: int) -> bool | None:
-        """From memory, when FETCH has just asked for the message's ENVELOPE; None: it has to be read."""
-        if not isinstance(key, Header) or key.field not in FIELDS:
-            return None
-        summary = self._view.folder.summaries.get(self._view.uid(position))
-        if summary is None or not summary.texts:
-            return None
-        text = summary.texts[FIELDS.index(key.field)]
-        return needle.octets in text if needle.octets else bool(text)
+    async def _among_summaries(
+        self, field: int, needle: bytes, positions: Sequence[int]
+    ) -> tuple[list[int], list[int]]:
+        """Which hold it, and which have to be read: of the others FETCH has just asked for the ENVELOPE."""
+        view = self._view
+        found: list[int] = []
+        left: list[int] = []
+        for start in range(0, len(positions), _TURN):
+            summaries = view.folder.summaries
+            for position in positions[start : start + _TURN]:
+                summary = summaries.get(view.uid(position))
+                if summary is None or not summary.texts:
+                    left.append(position)
+                elif needle in summary.texts[field] if needle else summary.texts[field]:
+                    found.append(position)
+            await self._session.line.breathe()
+        return found, left
 
     async def _read(self, key: SearchKey, needle: Needle, position: int) -> bool:
         view = self._view
