@@ -24,12 +24,12 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
-    """The browser."""
+def chromium(*arguments: str) -> Iterator[Any]:
+    """The browser; `arguments` of its command line."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=[*ARGUMENTS, *arguments])
         yield browser
         browser.close()
 

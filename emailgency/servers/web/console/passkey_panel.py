@@ -22,6 +22,7 @@ from emailgency.store.directory.directory import Directory, Gone
 
 _FRESH = 900.0  # seconds after a login in which passkeys can be added: an open window is not enough
 _JSON = "application/json"
+USE_PASSKEY = Words("You have a passkey: log out, and log in with it.")
 
 
 class PasskeyPanel:
@@ -88,7 +89,7 @@ class PasskeyPanel:
         place = self._place(visitor)
         added = await self._passkeys.add(visitor.author, holder, visitor.token, place, name, answer)
         token = await self._renewed(visitor, holder, strong=True)  # his device has just recognised him
-        visitor.tell("success", Words("The passkey %(name)s logs you in from now on.", {"name": added.name}))
+        visitor.tell("success", Words("The passkey “%(name)s” logs you in from now on.", {"name": added.name}))
         return Away("/security", token)
 
     async def remove_own(self, visitor: Visitor, asked: Asked) -> Answer:
@@ -141,6 +142,8 @@ class PasskeyPanel:
             return Words("Passkeys are made for a name: open the console by its name, not by an address of numbers.")
         if len(holder.passkeys) >= MOST:
             return Words("There are at most %(count)s passkeys. Remove one first.", {"count": MOST})
+        if visitor.unfinished and holder.passkeys:  # the password alone makes none: that is what a thief may have
+            return USE_PASSKEY
         if self._clock() - visitor.known.begun_at > _FRESH:
             return Words("To add a passkey, log out and in again: your login is more than 15 minutes old.")
         return None
