@@ -4,25 +4,22 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from emailgency.assembly.live_web import SERVICE, LiveWeb
-from emailgency.assembly.notices import contacts
 from emailgency.assembly.operator_panels import operator_panels
 from emailgency.assembly.shared_deeds import SharedDeeds
+from emailgency.assembly.web_deeds import WebDeeds
 from emailgency.flows.accounts.access import MailAccess
 from emailgency.flows.accounts.login import Login
 from emailgency.flows.accounts.operators import Operators
 from emailgency.flows.accounts.passkeys import Passkeys
 from emailgency.flows.addresses.candidates import CandidateFlow
-from emailgency.flows.domains.dns_assistant import DnsAssistant
 from emailgency.flows.domains.domain_look import DomainLook
 from emailgency.flows.domains.drift_guard import DriftGuard
 from emailgency.flows.relaying.exchanges import Exchanges
 from emailgency.flows.relaying.flush import Flush
-from emailgency.flows.relaying.hand_over import HandOver
 from emailgency.flows.relaying.incidents import Incidents
 from emailgency.flows.relaying.means import Means
 from emailgency.flows.relaying.relay import RelayFlow
 from emailgency.flows.trust.signing import Signing
-from emailgency.flows.trust.trust_test import TrustTest
 from emailgency.servers.web.console.app_password_panel import AppPasswordPanel
 from emailgency.servers.web.console.assistant_panel import AssistantPanel
 from emailgency.servers.web.console.audit_panel import AuditPanel
@@ -88,17 +85,15 @@ def console(
     reactor: Any,
     settings: Settings,
     shared: SharedDeeds,
+    deeds: WebDeeds,
     live: LiveWeb,
     access: MailAccess,
     https_port: int,
 ) -> Console:
     """What HTTPS answers below /eg/."""
     directory, login = parts.directory, parts.login
-    assert parts.drift is not None
-    assert parts.look is not None
     assert parts.candidates is not None  # awake before the web
     sessions, captchas, invitations = live.sessions, live.captchas, live.invitations
-    assistant = DnsAssistant(parts.look, settings.service_domain, reactor, settings.assistant)
     pages = Pages(SERVICE)
     entrance, half_logins = Entrance(sessions), HalfLogins(parts.redis, parts.clock)
     login_panel = LoginPanel(directory, login, sessions, captchas, entrance, half_logins)
@@ -106,8 +101,6 @@ def console(
         directory, login, live.challenges, TokenUses(parts.redis, parts.clock), reactor, parts.clock, SERVICE
     )
     passkey_panel = PasskeyPanel(directory, passkeys, login_panel, entrance, parts.clock, https_port)
-    hand_over = HandOver(parts.exchanges, parts.relay, parts.means, parts.signing)
-    trust = TrustTest(parts.look, hand_over, parts.signing, parts.clock, reactor)
     panels = (
         WherePanel(reactor, directory, shared.where, parts.clock),
         OperatorWherePanel(reactor, directory, shared.where, parts.clock),
@@ -115,7 +108,7 @@ def console(
         login_panel,
         passkey_panel,
         CaptchaPanel(captchas, reactor),
-        OverviewPanel(directory, shared.view, parts.drift, parts.tallies),
+        OverviewPanel(deeds.glance),
         CandidatePanel(parts.candidates, shared.address_deeds, shared.bulk),
         MailboxesPanel(directory, shared.addresses, invitations, shared.address_deeds, shared.bulk, parts.clock),
         MailboxPanel(directory, shared.addresses, shared.passwords, shared.status, access, login, entrance),
@@ -144,12 +137,12 @@ def console(
             shared.hold_rules,
             shared.bulk,
         ),
-        TrustPanel(directory, trust, parts.relay),
+        TrustPanel(directory, deeds.trust, parts.relay),
         DomainNamesPanel(directory, shared.claims),
-        DnsPanel(directory, parts.drift, parts.signing),
-        AssistantPanel(directory, assistant, access, SERVICE, https_port),
-        ContactsPanel(directory, contacts(parts, shared.accounts, pages, settings, https_port)),
-        *operator_panels(parts, settings, shared.accounts, shared.transports, shared.view, sessions),
+        DnsPanel(directory, deeds.records),
+        AssistantPanel(directory, deeds.assistant, access, SERVICE, https_port),
+        ContactsPanel(directory, deeds.contacts),
+        *operator_panels(parts, shared, deeds, sessions),
         AuditPanel(shared.audit, directory),
     )
     routes = [route for panel in panels for route in panel.routes()]

@@ -9,6 +9,7 @@ from emailgency.assembly.api import api
 from emailgency.assembly.console import ConsoleParts, console
 from emailgency.assembly.live_web import live_web
 from emailgency.assembly.shared_deeds import SharedDeeds
+from emailgency.assembly.web_deeds import web_deeds
 from emailgency.flows.accounts.access import MailAccess
 from emailgency.listening import Bound
 from emailgency.servers.web.limits import Web
@@ -37,9 +38,10 @@ def public_site(
     MailPrograms(access, listening.get("https", 443)).put_on(public.app)
     if "https" in listening:
         live = live_web(parts, settings, shared.passwords, listening["https"])
-        programs = api(parts, reactor, settings, shared, live)
+        deeds = web_deeds(parts, reactor, settings, shared, listening["https"])
+        programs = api(parts, settings, shared, deeds, live, access)
         programs.put_on(public.app)
-        console(parts, reactor, settings, shared, live, access, listening["https"]).put_on(public.app)
+        console(parts, reactor, settings, shared, deeds, live, access, listening["https"]).put_on(public.app)
         followers += [live.adopt, lambda web: programs.adopt(web.api)]
     return PublicSite(public.app.resource(), reactor, settings.web, followers)
 

@@ -43,5 +43,23 @@ OPERATOR_COMMANDS = (
         (OPERATOR,),
         said="{name} has a new password",
     ),
+    Command(
+        "operator token",
+        "make a token by which a program does in the API what operators do; it is shown once",
+        (
+            Argument("operator", "his name"),
+            Argument("name", "what it is for"),
+            Argument("--days", "how long it lives (90)", Kind.WHOLE),
+            Argument("--read-only", "it changes nothing", Kind.FLAG),
+        ),
+        said="{token}",
+    ),
+    Command("operator tokens", "the tokens of an operator, with their last use", (Argument("operator", "his name"),)),
+    Command(
+        "operator revoke",
+        "revoke a token of an operator, at once",
+        (Argument("operator", "his name"), Argument("id", "as operator tokens says")),
+        said="token {id} ({name}) is revoked",
+    ),
     Command("operator remove", "forget an operator", (OPERATOR,), said="{name} is no operator any more"),
 )

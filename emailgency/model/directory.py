@@ -148,6 +148,7 @@ class Operator(Struct, frozen=True, kw_only=True, omit_defaults=True):
     generation: int = 0
     second_factor: SecondFactor | None = None
     passkeys: tuple[Passkey, ...] = ()
+    tokens: "tuple[ApiToken, ...]" = ()  # by which programs use the API in his name
 
 
 class DomainKind(Enum):

@@ -1,8 +1,8 @@
-"""Tokens by which programs use the API in the name of a mailbox.
+"""Tokens by which programs use the API in the name of a mailbox, or of an operator.
 
-A token names its mailbox and holds a secret of 256 bits; the mailbox keeps its hash, so it goes with the mailbox, is in
+A token names whose it is and holds a secret of 256 bits; the mailbox keeps its hash, so it goes with the mailbox, is in
 the change journal and in backups, and may do what its mailbox may at the moment it is used. It outlives a change of
-password, as programs must; whoever may change the mailbox revokes it.
+password, as programs must; whoever may change the mailbox revokes it. Those of operators are the same.
 """
 
 import contextlib
@@ -15,10 +15,11 @@ from hashlib import sha256
 import msgspec
 from msgspec import Struct
 
+from emailgency.flows.accounts.holders import Holder, account, called, replace
 from emailgency.flows.accounts.login import Login, principal
-from emailgency.flows.addresses.deciding import entry_edits, mailbox_at
+from emailgency.flows.addresses.deciding import mailbox_at
 from emailgency.model.address import Address
-from emailgency.model.directory import ApiToken, Mailbox
+from emailgency.model.directory import ApiToken, Operator
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.store.directory.changes import Author
 from emailgency.store.directory.directory import Directory
@@ -29,6 +30,7 @@ MOST = 20  # tokens of a mailbox
 LONGEST = 365  # days
 _NAME = 60  # characters
 _TOKEN = re.compile(r"eg_([a-z0-9]{1,40})_([A-Za-z0-9_-]{43})")
+_OPERATORS = re.compile(r"ego_([a-z][a-z0-9._-]{0,31})_([A-Za-z0-9_-]{43})")
 
 
 class Line(Struct, frozen=True):
@@ -41,7 +43,7 @@ class Line(Struct, frozen=True):
 class Bearer(Struct, frozen=True):
     """Who came with a token."""
 
-    mailbox: Mailbox
+    holder: Holder
     token: ApiToken
 
 
@@ -58,6 +60,23 @@ class ApiTokens:
         self, author: Author, address: Address, name: str, days: int, *, read_only: bool = False
     ) -> tuple[str, ApiToken]:
         """The token itself, which nobody can show again, and what is kept of it."""
+        async with self._directory.deciding:
+            mailbox = await mailbox_at(self._directory, address)
+            secret, token = await self._made(author, mailbox, name, days, read_only)
+        return f"eg_{mailbox.id}_{secret}", token
+
+    async def make_for_operator(
+        self, author: Author, operator: str, name: str, days: int, *, read_only: bool = False
+    ) -> tuple[str, ApiToken]:
+        """The same for the operations of operators."""
+        async with self._directory.deciding:
+            holder = await self._operator(operator)
+            secret, token = await self._made(author, holder, name, days, read_only)
+        return f"ego_{holder.id}_{secret}", token
+
+    async def _made(
+        self, author: Author, holder: Holder, name: str, days: int, read_only: bool
+    ) -> tuple[str, ApiToken]:
         name = " ".join(name.split())[:_NAME]
         if not name:
             raise Invalid("Give the token a name, so that you know it again.")
@@ -73,52 +92,65 @@ class ApiTokens:
             expires_at=now + days * DAY,
             read_only=read_only,
         )
-        async with self._directory.deciding:
-            mailbox = await mailbox_at(self._directory, address)
-            kept = tuple(one for one in mailbox.tokens if one.expires_at > now)
-            if len(kept) >= MOST:
-                raise Invalid("A mailbox has at most %(count)s tokens.", count=MOST)
-            await self._put(author, mailbox, (*kept, token), f"token {token.id} ({name}) for {mailbox.address} made")
-        return f"eg_{mailbox.id}_{secret}", token
+        kept = tuple(one for one in holder.tokens if one.expires_at > now)
+        if len(kept) >= MOST:
+            raise Invalid("A mailbox has at most %(count)s tokens.", count=MOST)
+        await self._put(author, holder, (*kept, token), f"token {token.id} ({name}) for {called(holder)} made")
+        return secret, token
 
     async def revoke(self, author: Author, address: Address, id: str) -> ApiToken:
         """It opens nothing any more, at once."""
         async with self._directory.deciding:
-            mailbox = await mailbox_at(self._directory, address)
-            found = next((one for one in mailbox.tokens if one.id == id), None)
-            if found is None:
-                raise Invalid("There is no such token.")
-            others = tuple(one for one in mailbox.tokens if one is not found)
-            await self._put(author, mailbox, others, f"token {id} ({found.name}) for {mailbox.address} revoked")
+            return await self._revoked(author, await mailbox_at(self._directory, address), id)
+
+    async def revoke_of_operator(self, author: Author, operator: str, id: str) -> ApiToken:
+        """The same for one of an operator."""
+        async with self._directory.deciding:
+            return await self._revoked(author, await self._operator(operator), id)
+
+    async def _revoked(self, author: Author, holder: Holder, id: str) -> ApiToken:
+        found = next((one for one in holder.tokens if one.id == id), None)
+        if found is None:
+            raise Invalid("There is no such token.")
+        others = tuple(one for one in holder.tokens if one is not found)
+        await self._put(author, holder, others, f"token {id} ({found.name}) for {called(holder)} revoked")
         return found
 
-    async def of(self, mailbox: Mailbox) -> list[Line]:
+    async def of(self, mailbox: Holder) -> list[Line]:
         """The newest first, without those that have run out."""
         now = self._clock()
         tokens = sorted((one for one in mailbox.tokens if one.expires_at > now), key=lambda one: -one.made_at)
         try:
-            uses = await self._uses.of(mailbox.id, [one.id for one in tokens])
+            uses = await self._uses.of(account(mailbox), [one.id for one in tokens])
         except Temporary:  # it may be lost, so it may be away
             uses = [None] * len(tokens)
         return [Line(token, use) for token, use in zip(tokens, uses, strict=True)]
 
     async def find(self, text: str, ip: str) -> Bearer | None:
         """Whose token it is; None: nobody's, or of somebody who may not log in."""
-        fields = _TOKEN.fullmatch(text)
-        mailbox = await self._directory.mailbox(fields[1]) if fields else None
-        if fields is None or mailbox is None:
+        holder: Holder | None = None
+        if fields := _TOKEN.fullmatch(text):
+            holder = await self._directory.mailbox(fields[1])
+        elif fields := _OPERATORS.fullmatch(text):
+            holder = await self._directory.operator(fields[1])
+        if fields is None or holder is None:
             return None
         given, now = _hash(fields[2]), self._clock()
-        found = [one for one in mailbox.tokens if hmac.compare_digest(one.hash, given) and one.expires_at > now]
-        if not found or not await self._login.still_valid(principal(mailbox)):
+        found = [one for one in holder.tokens if hmac.compare_digest(one.hash, given) and one.expires_at > now]
+        if not found or not (isinstance(holder, Operator) or await self._login.still_valid(principal(holder))):
             return None
         with contextlib.suppress(Temporary):  # nobody waits for what may be lost
-            await self._uses.used(mailbox.id, found[0].id, ip)
-        return Bearer(mailbox, found[0])
+            await self._uses.used(account(holder), found[0].id, ip)
+        return Bearer(holder, found[0])
 
-    async def _put(self, author: Author, before: Mailbox, tokens: tuple[ApiToken, ...], what: str) -> None:
-        after = msgspec.structs.replace(before, tokens=tokens)
-        await self._directory.change(author, what, entry_edits(before, after), before.customer)
+    async def _operator(self, name: str) -> Operator:
+        operator = await self._directory.operator(name)
+        if operator is None:
+            raise Invalid("there is no operator %(name)s", name=name)
+        return operator
+
+    async def _put(self, author: Author, before: Holder, tokens: tuple[ApiToken, ...], what: str) -> None:
+        await replace(self._directory, author, what, before, msgspec.structs.replace(before, tokens=tokens))
 
 
 def _hash(secret: str) -> str:

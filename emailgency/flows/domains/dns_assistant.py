@@ -18,6 +18,7 @@ from emailgency.rules.networks import network
 from emailgency.rules.rates import Rates
 
 MOST = 40  # questions a look
+ROLES = {"backup": (Role.BACKUP, True), "primary": (Role.PRIMARY, True), "none": (Role.BACKUP, False)}
 AT_ONCE = 8  # looks under way, of everybody
 
 # Top-level domains that no public DNS has (RFC 6761, RFC 6762, RFC 8375, and what networks use instead): our resolver

@@ -18,6 +18,8 @@ from twisted.logger import Logger
 from twisted.web.http import RESPONSES, Request
 
 from emailgency.flows.accounts.api_tokens import ApiTokens, Bearer
+from emailgency.flows.accounts.holders import account
+from emailgency.model.directory import Operator
 from emailgency.model.errors import Busy, Invalid, Temporary
 from emailgency.rules.networks import network
 from emailgency.rules.rates import Rates
@@ -97,8 +99,8 @@ class Api:
     async def _serve(self, operation: Operation, request: Request, path: dict[str, str]) -> bytes:
         try:
             caller = await self._caller(request)
-            if operation.who is Who.ADMINISTRATOR and not caller.mailbox.administrator:
-                raise _Refused(403, "Only administrators may do that.")
+            if refused := _refused(operation.who, caller):
+                raise _Refused(403, refused)
             if operation.method != "GET" and caller.token.read_only:
                 raise _Refused(403, "This token may only read.")
             call = Call(path, _query(operation, request), _body(operation, request))
@@ -128,9 +130,9 @@ class Api:
             if text and not self._failures.take(network(ip), now):
                 raise _Refused(429, "Too many tokens that are none.", (b"Retry-After", b"60"))
             raise _Refused(401, "Give a token that is good.", (b"WWW-Authenticate", b'Bearer realm="Emailgency"'))
-        if not self._rates.take(f"{bearer.mailbox.id} {bearer.token.id}", now):
+        if not self._rates.take(f"{account(bearer.holder)} {bearer.token.id}", now):
             raise _Refused(429, "Too many requests with this token.", (b"Retry-After", b"1"))
-        return Caller(bearer.mailbox, bearer.token, ip)
+        return Caller(bearer.holder, bearer.token, ip)
 
     # ---- answers -----------------------------------------------------------------------------------------
 
@@ -168,6 +170,16 @@ def _prepared(answer: Answering) -> Answering:
         return answer(request, **path)
 
     return serve
+
+
+def _refused(who: Who, caller: Caller) -> str:
+    """Why it is not for him; "" when it is."""
+    operator = isinstance(caller.holder, Operator)
+    if who is Who.OPERATOR:
+        return "" if operator else "Only operators may do that."
+    if operator:
+        return "A token of an operator belongs to no customer."
+    return "Only administrators may do that." if who is Who.ADMINISTRATOR and not caller.mailbox.administrator else ""
 
 
 def _problem(request: Request, status: int, detail: str, *headers: tuple[bytes, bytes]) -> bytes:

@@ -21,9 +21,15 @@ _PROBLEMS = {
     "429": "Too many requests; see Retry-After.",
     "503": "We have trouble of our own; see Retry-After. It may be asked again.",
 }
+_FOR = {
+    Who.USER: "For every mailbox, about itself.",
+    Who.ADMINISTRATOR: "For administrators.",
+    Who.OPERATOR: "For operators.",
+}
 _ABOUT = (
     "What the panels of the console can do, for programs. A token is made in the console or by `emailgency token add`; "
-    "it may do what its mailbox may. The customer is always that of the token: addresses are those of his main domain, "
+    "it may do what its mailbox may; one made by `emailgency operator token` is for what operators do. The customer is "
+    "always that of the token: addresses are those of his main domain, "
     "which may be left out. PUT and DELETE may be repeated. Times are seconds since the epoch, sizes octets. "
     "Problems come as RFC 9457 says. Long lists are paged: ask again with `after` = the `next` of the answer."
 )
@@ -56,7 +62,7 @@ def _operation(one: Operation) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": operation_id(one),
         "summary": one.summary,
-        "description": "For administrators." if one.who is Who.ADMINISTRATOR else "For every mailbox, about itself.",
+        "description": _FOR[one.who],
         "tags": [one.tag],
     }
     if parameters := [*_path_parameters(one), *_query_parameters(one)]:

@@ -13,7 +13,10 @@ from emailgency.store.directory.directory import Directory
 
 
 class DomainShape(Struct, frozen=True, kw_only=True):
-    """`pending_lifetime` in days; null: the plan's. The first five are the operator's to change."""
+    """`pending_lifetime` in days; null: the plan's. The first five are the operator's to change. `authentication`: SPF,
+    DKIM and DMARC are looked at and mail is sealed. `learn_recipients`: the server is asked which addresses it has.
+    `sender_notices`: senders are told, once an incident, that their mail waits.
+    """
 
     domain: str
     domain_aliases: list[str]
@@ -25,6 +28,9 @@ class DomainShape(Struct, frozen=True, kw_only=True):
     stealth: bool
     smtp_denied: bool
     banished_refused: bool
+    authentication: bool
+    learn_recipients: bool
+    sender_notices: bool
     pending_lifetime: int | None
     language: str
 
@@ -37,6 +43,9 @@ class DomainChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     stealth: bool | UnsetType = UNSET
     smtp_denied: bool | UnsetType = UNSET
     banished_refused: bool | UnsetType = UNSET
+    authentication: bool | UnsetType = UNSET
+    learn_recipients: bool | UnsetType = UNSET
+    sender_notices: bool | UnsetType = UNSET
     pending_lifetime: int | UnsetType | None = UNSET
     language: Literal["en", "fr"] | UnsetType = UNSET
 
@@ -115,6 +124,9 @@ def _shape(customer: Customer) -> DomainShape:
         stealth=customer.stealth,
         smtp_denied=customer.smtp_denied,
         banished_refused=customer.banished_refused,
+        authentication=customer.authentication,
+        learn_recipients=customer.learn_recipients,
+        sender_notices=customer.sender_notices,
         pending_lifetime=customer.pending_lifetime,
         language=customer.language,
     )

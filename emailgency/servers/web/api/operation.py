@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from emailgency.flows.accounts.holders import Holder, called
 from emailgency.flows.addresses.address_deeds import own
 from emailgency.model.address import Address
 from emailgency.model.directory import ApiToken, Mailbox
@@ -21,11 +22,17 @@ class Missing(LookupError):
 
 
 class Caller(Struct, frozen=True):
-    """Who asks: a mailbox, by one of its tokens."""
+    """Who asks, by one of his tokens: a mailbox, or, of operations for operators, an operator."""
 
-    mailbox: Mailbox
+    holder: Holder
     token: ApiToken
     ip: str
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """Of operations for users and administrators."""
+        assert isinstance(self.holder, Mailbox)
+        return self.holder
 
     @property
     def customer(self) -> str:
@@ -39,7 +46,7 @@ class Caller(Struct, frozen=True):
     @property
     def author(self) -> Author:
         """How the change journal names him."""
-        return Author(str(self.mailbox.address), f"API {self.ip}, token {self.token.id}")
+        return Author(called(self.holder), f"API {self.ip}, token {self.token.id}")
 
     def own(self, text: str) -> Address:
         """An address of the caller's customer; the domain may be left out. Raises Invalid."""

@@ -7,17 +7,15 @@ from markupsafe import Markup
 from emailgency.codec import mobileconfig
 from emailgency.codec.address import parse, wire
 from emailgency.flows.accounts.access import MailAccess
-from emailgency.flows.domains.dns_assistant import DnsAssistant, TooMany
+from emailgency.flows.domains.dns_assistant import ROLES, DnsAssistant, TooMany
 from emailgency.model.access import Access, Door
-from emailgency.model.directory import Customer, DomainKind, Role
+from emailgency.model.directory import Customer, DomainKind
 from emailgency.model.domain_check import Standing
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words
 from emailgency.servers.web.console.qr_code import qr_code
 from emailgency.servers.web.console.routes import Answer, Asked, Octets, Page, Route, Visitor, Who
 from emailgency.store.directory.directory import Directory
-
-ROLES = {"backup": (Role.BACKUP, True), "primary": (Role.PRIMARY, True), "none": (Role.BACKUP, False)}
 
 
 class AssistantPanel:

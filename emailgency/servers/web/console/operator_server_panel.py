@@ -1,23 +1,13 @@
 """The operator's panels Queues and Server: what waits for whom, and how the server itself does (row F7)."""
 
-import os
-import shutil
-from collections.abc import Callable
-
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from emailgency.flows.pending.pending_view import HopLine, PendingView
-from emailgency.model.errors import Temporary
+from emailgency.flows.upkeep.server_state import ServerState
 from emailgency.servers.web.console.listing import listed
 from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Visitor, Who
 from emailgency.store.directory.directory import Directory
-from emailgency.store.experience.recent_errors import RecentErrors
-from emailgency.store.keys.certificates import Certificates
-from emailgency.store.redis.redis import Redis
-from emailgency.store.spool.spool import Spool
-
-SOON = 21 * 86_400.0  # seconds before its end at which a certificate is worth a look
-_ERRORS = 50
 
 
 class Queue(Struct, frozen=True):
@@ -27,37 +17,11 @@ class Queue(Struct, frozen=True):
     hop: HopLine
 
 
-class Certificate(Struct, frozen=True):
-    """`name` of its file."""
-
-    name: str
-    end: float
-    soon: bool
-
-
 class OperatorServerPanel:
-    def __init__(
-        self,
-        directory: Directory,
-        view: PendingView,
-        spool: Spool,
-        redis: Redis,
-        certificates: Certificates,
-        errors: RecentErrors,
-        data: str,
-        room: Callable[[], int],
-        clock: Callable[[], float],
-    ) -> None:
-        """`room`: octets that may still come in; `data`: the data folder."""
+    def __init__(self, directory: Directory, view: PendingView, server: ServerState) -> None:
         self._directory = directory
         self._view = view
-        self._spool = spool
-        self._redis = redis
-        self._certificates = certificates
-        self._errors = errors
-        self._data = data
-        self._room = room
-        self._clock = clock
+        self._server = server
 
     def routes(self) -> list[Route]:
         return [
@@ -84,27 +48,4 @@ class OperatorServerPanel:
         return Page("operator_queues.html", {"listing": listing, "pending": pending})
 
     async def show(self, visitor: Visitor, asked: Asked) -> Answer:
-        now = self._clock()
-        disk = shutil.disk_usage(self._data)
-        accepting = self._spool.accepting
-        facts = {
-            "disk": disk,
-            "room": self._room(),
-            "trouble": accepting.text if accepting else "",
-            "live": len(self._spool.live),
-            "redis": await self._of_redis(),
-            "certificates": [
-                Certificate(os.path.basename(path), end, end < now + SOON)
-                for path, end in sorted(self._certificates.expire_at.items(), key=lambda pair: pair[1])
-            ],
-            "errors": list(self._errors.latest())[:_ERRORS],
-        }
-        return Page("operator_server.html", facts)
-
-    async def _of_redis(self) -> dict[str, str] | None:
-        """What it says of itself; None: it does not answer."""
-        try:
-            told = (await self._redis.execute("INFO")).decode("utf-8", "replace")
-        except Temporary:
-            return None
-        return dict(line.split(":", 1) for line in told.split("\r\n") if ":" in line)
+        return Page("operator_server.html", asdict(await self._server.now()))

@@ -2,6 +2,7 @@
 
 from emailgency.flows.relaying.relay import RelayFlow
 from emailgency.flows.trust.trust_test import Tested, TrustTest
+from emailgency.rules.trust_snippets import snippets
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory.directory import Directory
 
@@ -37,4 +38,12 @@ class TrustPanel:
     async def _page(self, visitor: Visitor, address: str, tested: Tested | None = None) -> Page:
         customer = await self._directory.customer(visitor.known.customer)
         sealers = await self._trust.sealers(customer)
-        return Page("trust.html", {"customer": customer, "us": sealers, "address": address, "tested": tested})
+        seal = sealers.seal if sealers.switched_on else ""
+        facts: dict[str, object] = {
+            "customer": customer,
+            "us": sealers,
+            "address": address,
+            "tested": tested,
+            "snippets": snippets(sealers.name, sealers.addresses, seal),
+        }
+        return Page("trust.html", facts)
