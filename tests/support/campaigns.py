@@ -72,7 +72,7 @@ def _lose_power(siege: Siege, disk: DiskImage) -> None:
     """All at once: a process that outlives its disk may be told of a sync that never was (ext4 does that when it is
     shut down under an fdatasync), so everything stands still first.
     """
-    siege.live(0.8)
+    siege.work(0.8)
     processes = [siege.server.pid, *siege.children().values()]
     for pid in processes:
         os.kill(pid, signal.SIGSTOP)
@@ -80,7 +80,7 @@ def _lose_power(siege: Siege, disk: DiskImage) -> None:
         time.sleep(0.001)
     disk.lose_power()
     lost_at = time.monotonic()
-    siege.fell(["storer", "redis"])
+    siege.fell(list(siege.children()))
     left_overs_end(siege.server)
     for user in siege.users:
         user.forgiven = lost_at - LAZY

@@ -10,7 +10,7 @@ from typing import Any
 # xfs refuses less than 300 MB; the files are sparse
 _NEW_MOUNT_NAMESPACE = 0x20000  # CLONE_NEWNS
 _SIZES = {"ext4": 128 << 20, "xfs": 320 << 20}
-_PATIENCE = 10.0  # seconds
+_PATIENCE = 60.0  # seconds
 
 
 class DiskImage:

@@ -31,6 +31,7 @@ class Promises:
     def __init__(self) -> None:
         self.letters: dict[str, Letter] = {}
         self.complaints: list[str] = []
+        self.taken = 0  # letters that had their 250, about
         self.slowest = 0.0  # seconds until an answer to a command or a message
         self.failed = threading.Event()
 
@@ -45,6 +46,7 @@ class Promises:
     def accepted(self, label: str) -> None:
         """It had its 250."""
         self.letters[label].accepted = True
+        self.taken += 1
 
     def may_arrive(self, mailbox: str, label: str) -> bool:
         letter = self.letters.get(label)

@@ -30,7 +30,7 @@ from emailgency.store.verify import maildirs, verify
 from tests.support.told import Told
 
 NO_LIMITS = DiskSettings(reserve=0, files=0, ballast=0, interval=3600.0)
-PATIENCE = 30.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 class Retry(msgspec.Struct):

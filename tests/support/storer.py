@@ -35,7 +35,7 @@ class StorerProcess:
     """`pid` is its process. `prepare` runs in the child before anything else."""
 
     def __init__(
-        self, data: str, prepare: Callable[[], None] = lambda: None, segment_size: int = 1 << 20, patience: float = 20.0
+        self, data: str, prepare: Callable[[], None] = lambda: None, segment_size: int = 1 << 20, patience: float = 60.0
     ) -> None:
         os.makedirs(data, exist_ok=True)
         ours, theirs = socket.socketpair()
