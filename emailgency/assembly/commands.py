@@ -20,6 +20,7 @@ from emailgency.servers.control.dkim_commands import DkimCommands
 from emailgency.servers.control.dns_commands import DnsCommands
 from emailgency.servers.control.domain_commands import DomainCommands
 from emailgency.servers.control.hold_commands import HoldCommands
+from emailgency.servers.control.login_commands import LoginCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
 from emailgency.servers.control.plan_commands import PlanCommands
@@ -66,6 +67,7 @@ def commands(parts: Parts, reactor: Any, settings: Settings, shared: SharedDeeds
         | MailboxCommands(directory, shared.addresses, shared.passwords, shared.status, shared.forget).table()
         | AddressCommands(directory, shared.accounts, shared.addresses).table()
         | TokenCommands(directory, shared.tokens).table()
+        | LoginCommands(directory, shared.app_passwords, shared.second_factors).table()
         | PendingCommands(
             directory, shared.accounts, shared.view, shared.letters, shared.pending_deeds, parts.flush
         ).table()

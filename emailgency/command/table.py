@@ -1,6 +1,7 @@
 """Every command of `emailgency`, once."""
 
 from emailgency.command.kinds import Argument, Command, Doer, Kind
+from emailgency.command.login_table import LOGIN_COMMANDS
 from emailgency.command.operator_table import OPERATOR_COMMANDS
 
 ADDRESS = Argument("address", "local@domain")
@@ -55,6 +56,7 @@ COMMANDS = (
             Argument("--smtp-denied", "stop sending for all his mailboxes", Kind.SWITCH),
             Argument("--authentication", "look at who sent his mail (SPF, DKIM, DMARC, ARC), and seal it", Kind.SWITCH),
             Argument("--banished-refused", "refuse mail for banished addresses instead of dropping it", Kind.SWITCH),
+            Argument("--second-factor-required", "his administrators need one in the console", Kind.SWITCH),
             Argument("--suspended", "nobody logs in or sends, and mail stays with its senders (451)", Kind.SWITCH),
         ),
     ),
@@ -139,24 +141,7 @@ COMMANDS = (
         (Argument("file", "FILE.csv or FILE.json, see docs/command.md", Kind.FILE),),
         said="made {mailboxes} mailboxes, {aliases} aliases, {lists} lists, {banished} banished addresses",
     ),
-    Command(
-        "token add",
-        "make a token by which a program uses the API in the name of a mailbox; it is shown once",
-        (
-            ADDRESS,
-            Argument("name", "what it is for"),
-            Argument("--days", "how long it lives (90)", Kind.WHOLE),
-            Argument("--read-only", "it changes nothing", Kind.FLAG),
-        ),
-        said="{token}",
-    ),
-    Command("token list", "the tokens of a mailbox, with their last use", (ADDRESS,)),
-    Command(
-        "token remove",
-        "revoke a token, at once",
-        (ADDRESS, Argument("id", "as token list says")),
-        said="{name} opens nothing any more",
-    ),
+    *LOGIN_COMMANDS,
     Command(
         "pending list",
         "mail that waits for customers' servers",
@@ -347,6 +332,8 @@ GROUPS = {
     "list": "distribution lists",
     "banished": "addresses whose mail is dropped",
     "token": "what lets programs use the API",
+    "app-password": "what lets mail programs in beside a password",
+    "second-factor": "what the console asks for beside a password",
     "pending": "mail that waits for customers' servers",
     "hold": "rules by which mail is kept here",
     "recipients": "addresses learned from customers' servers",

@@ -13,6 +13,7 @@ from emailgency.servers.control.dkim_commands import DkimCommands
 from emailgency.servers.control.dns_commands import DnsCommands
 from emailgency.servers.control.domain_commands import DomainCommands
 from emailgency.servers.control.hold_commands import HoldCommands
+from emailgency.servers.control.login_commands import LoginCommands
 from emailgency.servers.control.mailbox_commands import MailboxCommands
 from emailgency.servers.control.pending_commands import PendingCommands
 from emailgency.servers.control.plan_commands import PlanCommands
@@ -35,6 +36,7 @@ SERVER: Commands = (
     | PlanCommands(NOTHING, NOTHING, NOTHING).table()
     | RecipientCommands(NOTHING, NOTHING).table()
     | ServerCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
+    | LoginCommands(NOTHING, NOTHING, NOTHING).table()
     | TokenCommands(NOTHING, NOTHING).table()
     | UpkeepCommands(NOTHING, NOTHING, NOTHING, NOTHING).table()
     | WhereCommands(NOTHING, NOTHING, NOTHING).table()

@@ -52,11 +52,12 @@ class Browser:
         line.request(method, f"/eg{path}", body, sent)
         answer = Answer(line.getresponse())
         line.close()
-        for morsel in SimpleCookie(answer.headers.get("Set-Cookie", "")).values():
-            if morsel.value:
-                self.cookies[morsel.key] = morsel.value
-            else:
-                self.cookies.pop(morsel.key, None)
+        for cookie in answer.headers.get_all("Set-Cookie", []):
+            for morsel in SimpleCookie(cookie).values():
+                if morsel.value:
+                    self.cookies[morsel.key] = morsel.value
+                else:
+                    self.cookies.pop(morsel.key, None)
         if found := re.search(r'name="csrf" value="([^"]+)"', answer.text):
             self.csrf = found[1]
         return answer

@@ -69,7 +69,7 @@ class AppPasswords:
 
     async def of(self, mailbox: Mailbox) -> list[AppPasswordLine]:
         """The newest first."""
-        kept = sorted(mailbox.app_passwords, key=lambda one: -one.made_at)
+        kept = mailbox.app_passwords[::-1]
         try:
             uses = await self._uses.of(mailbox.id, [one.id for one in kept])
         except Temporary:  # it may be lost, so it may be away

@@ -105,7 +105,18 @@ class SecondFactors:
             before = await as_of_now(self._directory, holder)
             _factor(before)
             after = msgspec.structs.replace(before, second_factor=None, generation=before.generation + 1)
-            await replace(self._directory, author, f"second factor of {called(after)} removed", before, after)
+            await replace(self._directory, author, f"second factor of {called(after)} switched off", before, after)
+        return after
+
+    async def forget(self, author: Author, holder: H) -> H:
+        """For who has lost his phone, and what is on it: his passkeys go as well. All sessions end."""
+        async with self._directory.deciding:
+            before = await as_of_now(self._directory, holder)
+            if before.second_factor is None and not before.passkeys:
+                raise Invalid("There is no second factor.")
+            after = msgspec.structs.replace(before, second_factor=None, passkeys=(), generation=before.generation + 1)
+            what = f"second factor of {called(after)} removed, with {len(before.passkeys)} passkeys"
+            await replace(self._directory, author, what, before, after)
         return after
 
     # ---- at the login ------------------------------------------------------------------------------------

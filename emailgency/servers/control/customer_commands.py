@@ -41,6 +41,7 @@ class SetCustomer(Struct, frozen=True, forbid_unknown_fields=True):
     smtp_denied: bool | UnsetType = UNSET
     banished_refused: bool | UnsetType = UNSET
     authentication: bool | UnsetType = UNSET
+    second_factor_required: bool | UnsetType = UNSET
     learn_recipients: bool | UnsetType = UNSET
     sender_notices: bool | UnsetType = UNSET
     suspended: bool | UnsetType = UNSET
@@ -137,6 +138,7 @@ class CustomerCommands:
                 "smtp_denied",
                 "banished_refused",
                 "authentication",
+                "second_factor_required",
                 "suspended",
             )
             if getattr(asked, name) is not UNSET
@@ -194,5 +196,6 @@ def _fields(customer: Customer) -> dict[str, Any]:
         "smtp_denied": customer.smtp_denied,
         "banished_refused": customer.banished_refused,
         "authentication": customer.authentication,
+        "second_factor_required": customer.second_factor_required,
         "suspended": customer.suspended,
     }

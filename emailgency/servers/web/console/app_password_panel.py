@@ -54,7 +54,7 @@ class AppPasswordPanel:
             raise Invalid("The second factor of an administrator is removed by whoever runs this service.")
         if not asked.one("sure"):
             return Page("second_factor_sure.html", {"mailbox": mailbox})
-        await self._factors.switch_off(visitor.author, mailbox)
+        await self._factors.forget(visitor.author, mailbox)
         visitor.tell("success", str(mailbox.address))
         return Away(f"/mailboxes/{mailbox.address}")
 

@@ -11,7 +11,7 @@ from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
 from emailgency.model.words import Words
 from emailgency.servers.web.console.entrance import Entrance
-from emailgency.servers.web.console.passkey_panel import PasskeyPanel
+from emailgency.servers.web.console.passkey_panel import USE_PASSKEY, PasskeyPanel
 from emailgency.servers.web.console.qr_code import qr_code
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory.directory import Directory, Gone
@@ -65,6 +65,10 @@ class SecurityPanel:
     async def propose(self, visitor: Visitor, asked: Asked) -> Answer:
         """Who finds a window open must not be able to lock its owner out: the password is asked for."""
         holder = await self._holder(visitor)
+        if (
+            visitor.unfinished and holder.passkeys
+        ):  # he has more to prove himself by, and a thief of his password has not
+            raise Invalid(USE_PASSKEY)
         await self._check_password(visitor, holder, asked.one("password"))
         visitor.known.proposed = self._factors.propose(holder)
         await self._sessions.keep(visitor.token, visitor.known)
