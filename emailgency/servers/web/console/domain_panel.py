@@ -6,6 +6,7 @@ from emailgency.flows.relaying.flush import Flush
 from emailgency.model.directory import RelayMode
 from emailgency.model.errors import Invalid
 from emailgency.model.verdict import Verdict
+from emailgency.model.words import Words
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory.directory import Directory
 
@@ -91,7 +92,7 @@ class DomainPanel:
         if isinstance(done, Verdict):
             visitor.tell("danger", done.text)
         else:
-            visitor.tell("success", f"{done} ↻")
+            visitor.tell("success", Words("%(count)s messages are tried now", {"count": done}))
         return Away("/pending")
 
     def _pending(self, visitor: Visitor) -> int:

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from emailgency.model.words import Words
 from emailgency.servers.web.console import assets
 from emailgency.servers.web.console.languages import LANGUAGES, translations
+from emailgency.servers.web.console.phrases import known
 
 
 class Pages:
@@ -42,13 +43,14 @@ class Pages:
 
 
 class Said:
-    """Words in one language; plain text stands as it is."""
+    """Words in one language; plain text too, when it is a phrase of ours. What else it is stands as it is."""
 
     def __init__(self, catalogue: NullTranslations) -> None:
         self._translate = catalogue.gettext
 
     def __call__(self, words: Words | str) -> str:
-        return words.said(self._translate) if isinstance(words, Words) else words
+        found = known(words)
+        return found.said(self._translate) if isinstance(found, Words) else found
 
 
 def octets(size: int) -> str:
