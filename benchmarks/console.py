@@ -126,14 +126,22 @@ def deeds(server: Server, browser: Browser) -> None:
         ("of postmaster", "/candidates", "alias", addresses[2 * MANY : 2 * MANY + 50]),
     ):
         fields: dict[str, object] = {"deed": deed, "sure": "yes", "address": some, "mailbox": "postmaster"}
-        begun = time.monotonic()
-        with Neighbour(server) as neighbour:
-            away = post(browser, place, fields)
-        print(f"{len(some)} {deed} ({words}): {time.monotonic() - begun:.1f} s, {neighbour}", flush=True)
-        begun = time.monotonic()
-        with Neighbour(server) as neighbour:
-            post(browser, f"{away}/undo", {})
-        print(f"  undone: {time.monotonic() - begun:.1f} s, {neighbour}", flush=True)
+        away = measured(server, browser, f"{len(some)} {deed} ({words})", place, fields)
+        measured(server, browser, "  undone", f"{away}/undo", {})
+
+
+def measured(server: Server, browser: Browser, words: str, place: str, fields: dict[str, object]) -> str:
+    """The page of its results."""
+    begun, before = time.monotonic(), cpu(server)
+    with Neighbour(server) as neighbour:
+        away = post(browser, place, fields)
+        answered = time.monotonic() - begun
+        while "http-equiv" in browser.get(away).text:
+            time.sleep(0.2)
+    took, worked = time.monotonic() - begun, cpu(server) - before
+    told = f"answered in {answered * 1000:.0f} ms, done in {took:.1f} s, CPU {worked:.1f} s"
+    print(f"{words}: {told}; {neighbour}", flush=True)
+    return away
 
 
 class Neighbour:
