@@ -79,6 +79,7 @@ class Session:
     def gone(self) -> None:
         """Nobody hears us any more; a message that came whole is finished all the same."""
         self._gone = True
+        del self._tls  # the connection's: a cycle of the two would wait for the collector, with all that they hold
         self.drop()
 
     def forget_user(self) -> None:
