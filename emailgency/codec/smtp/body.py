@@ -69,8 +69,9 @@ class DataReader:
     def feed(self, octets: bytes) -> tuple[bytes, bytes | None]:
         """More of the message, and what came behind its end (None: it goes on)."""
         piece = self._held + octets if self._held else octets
-        dotted = b"." in piece and b"\r\n." in piece  # base64 has no dot at all, and a single octet is found at once
-        end = piece.find(_END) if dotted else -1
+        # base64 has no dot at all, and a single octet is found at once; mostly the first dotted line is also the end
+        dotted = piece.find(b"\r\n.") if b"." in piece else -1
+        end = piece.find(_END, dotted) if dotted >= 0 else -1
         if end >= 0:
             rest: bytes | None = piece[end + 5 :]
             piece = piece[: end + 2]
@@ -82,7 +83,7 @@ class DataReader:
             # while the CRLF of the start is still held nothing was given out, so it is always whole here
             dot = 3 if piece[2:3] == b"." else 2
             piece, self._skip = piece[dot:], 0
-        if dotted:
+        if dotted != end:
             piece = piece.replace(b"\r\n.", b"\r\n")  # section 4.5.2: the first dot of a line goes
         if self.fault is None:
             self._inspection.inspect(piece)
