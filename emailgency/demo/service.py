@@ -13,7 +13,7 @@ from emailgency.demo.picture import Doors
 from emailgency.demo.premises import FOLDER, command, settings
 from emailgency.demo.story import Notes, Story, read_notes
 from emailgency.observer import Observer
-from emailgency.service import EmailgencyService, monotonic_reactor, observer
+from emailgency.service import EmailgencyService, tuned_reactor, observer
 from emailgency.settings import Settings
 from emailgency.settings_file import Mistake, Wrong
 
@@ -37,7 +37,7 @@ class DemoService(EmailgencyService):
 
     async def _wake_and_tell(self) -> None:
         assert self._app is not None
-        reactor, data = monotonic_reactor(), self._settings.data
+        reactor, data = tuned_reactor(), self._settings.data
         server = CustomerServer(reactor, self._server_socket)
         self._story = Story(reactor, data, time.time, say, self._notes, server)
         self._app.control.commands.update(self._story.commands())

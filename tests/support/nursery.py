@@ -122,7 +122,7 @@ def serve(settings_path: str, data: str) -> None:
 
     from emailgency import app, settings
     from emailgency.observer import Observer, line
-    from emailgency.service import EmailgencyService, monotonic_reactor
+    from emailgency.service import EmailgencyService, tuned_reactor
     from tests.support.recovery import ForkedStorer
 
     def load() -> settings.Settings:
@@ -131,7 +131,7 @@ def serve(settings_path: str, data: str) -> None:
     app.Storer = ForkedStorer
     globalLogBeginner.beginLoggingTo([Observer(sys.stdout, None, line)], redirectStandardIO=False)
     service = EmailgencyService(load(), load, None, None)
-    reactor = monotonic_reactor()
+    reactor = tuned_reactor()
     service.startService()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()
