@@ -49,7 +49,7 @@ class LoginPanel:
     async def show(self, visitor: Visitor, asked: Asked) -> Answer:
         if visitor.session is not None:
             return Away("/")
-        return await self.form(visitor)
+        return await self.form(visitor, fault="ended" if visitor.token else "")
 
     async def log_in(self, visitor: Visitor, asked: Asked) -> Answer:
         name = asked.one("name").strip()
