@@ -75,7 +75,7 @@ class SecurityPanel:
         return Away("/security/phone")
 
     async def show_phone(self, visitor: Visitor, asked: Asked) -> Answer:
-        return self._phone(visitor, await self._holder(visitor))
+        return self._phone(visitor, await self._holder(visitor)) or await self.show(visitor, asked)
 
     async def switch_on(self, visitor: Visitor, asked: Asked) -> Answer:
         holder, proposed = await self._holder(visitor), visitor.known.proposed
@@ -84,15 +84,16 @@ class SecurityPanel:
         try:
             after, codes = await self._factors.switch_on(visitor.author, holder, proposed, asked.one("code"))
         except Invalid as error:
-            return self._phone(visitor, holder, error.words)
+            return self._phone(visitor, holder, error.words) or Away("/security")
         token = await self._renewed(visitor, after, strong=True)
         return _codes(after, codes, new=True, token=token)
 
-    def _phone(self, visitor: Visitor, holder: Holder, fault: Words | None = None) -> Answer:
+    def _phone(self, visitor: Visitor, holder: Holder, fault: Words | None = None) -> Page | None:
+        """None: nothing was proposed to him."""
         proposed = visitor.known.proposed
         offer = self._factors.offer(holder, proposed) if proposed else None
         if offer is None:
-            return Away("/security")
+            return None
         facts: dict[str, object] = {
             **_whose(holder),
             "fault": fault,
