@@ -48,7 +48,7 @@ from emailgency.net.dns import Dns
 from emailgency.net.egress import Egress
 from emailgency.reloading import FIXED, take_on
 from emailgency.servers.control.listening import Control
-from emailgency.servers.periodic import Periodic
+from emailgency.servers.periodic import Lasting, Periodic
 from emailgency.servers.prompt import Prompt
 from emailgency.servers.smtp import SmtpFactory
 from emailgency.servers.smtp_service import SmtpService
@@ -210,7 +210,7 @@ class App:
         self.drift: DriftGuard | None = None
         self.control = Control(data, {})
         self.stall = Stall(reactor)
-        self.loops = [Periodic(reactor, "looking at certificates", DAY, self.certificates.warn)]
+        self.loops: list[Lasting] = [Periodic(reactor, "looking at certificates", DAY, self.certificates.warn)]
         self.loops.append(Periodic(reactor, "removing old keys", DAY, self.signing.remove_old))
         self.loops.append(Periodic(reactor, "writing TLS reports", HOUR, self.tls_reports.turn))
 
@@ -281,10 +281,11 @@ class App:
 
     def _open_web(self, shared: "SharedDeeds") -> None:
         if self._bound["http"].sockets or self._bound["https"].sockets:
-            from emailgency.assembly.web import public_site, under_tls
+            from emailgency.assembly.web import preparation, public_site, under_tls
             from emailgency.servers.web.proxied import ProxiedFactory
 
             self.web = public_site(self, self._reactor, self._settings, shared, self._bound)
+            self.loops.append(preparation(self._reactor))
             for service, factory in (("http", self.web), ("https", under_tls(self.web, self.certificates))):
                 self._serve(service, ProxiedFactory(factory, self.web, self._reactor))
 

@@ -94,7 +94,7 @@ def console(
     directory, login = parts.directory, parts.login
     assert parts.candidates is not None  # awake before the web
     sessions, captchas, invitations = live.sessions, live.captchas, live.invitations
-    pages = Pages(SERVICE)
+    pages = Pages(SERVICE, reactor)
     entrance, half_logins = Entrance(sessions), HalfLogins(parts.redis, parts.clock)
     login_panel = LoginPanel(directory, login, sessions, captchas, entrance, half_logins)
     passkeys = Passkeys(

@@ -7,7 +7,7 @@ from emailgency.flows.accounts.login import Login
 from emailgency.servers.imap.limits import new_folders
 from emailgency.servers.imap.names import Name
 from emailgency.servers.imap.server import LOOK, ImapFactory, ImapServer
-from emailgency.servers.periodic import Periodic
+from emailgency.servers.periodic import Lasting, Periodic
 from emailgency.servers.pop3 import server as pop3
 from emailgency.servers.pop3.server import Pop3Factory, Pop3Server
 from emailgency.settings import Settings
@@ -29,7 +29,7 @@ class Parts(Protocol):
     directory: Directory
     folders: Folders
     login: Login
-    loops: list[Periodic]
+    loops: list[Lasting]
     storer: Storer
 
 

@@ -7,11 +7,13 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from emailgency.assembly.api import api
 from emailgency.assembly.console import ConsoleParts, console
-from emailgency.assembly.live_web import live_web
+from emailgency.assembly.live_web import SERVICE, live_web
 from emailgency.assembly.shared_deeds import SharedDeeds
 from emailgency.assembly.web_deeds import web_deeds
 from emailgency.flows.accounts.access import MailAccess
 from emailgency.listening import Bound
+from emailgency.servers.web.console.compiled import Preparation
+from emailgency.servers.web.console.pages import Pages
 from emailgency.servers.web.limits import Web
 from emailgency.servers.web.mail_programs import MailPrograms
 from emailgency.servers.web.public import Public
@@ -19,7 +21,7 @@ from emailgency.servers.web.site import PublicSite
 from emailgency.settings import Settings
 from emailgency.store.keys.certificates import Certificates
 
-__all__ = ["PublicSite", "public_site", "under_tls"]
+__all__ = ["PublicSite", "preparation", "public_site", "under_tls"]
 
 
 class Parts(ConsoleParts, Protocol):
@@ -44,6 +46,10 @@ def public_site(
         console(parts, reactor, settings, shared, deeds, live, access, listening["https"]).put_on(public.app)
         followers += [live.adopt, lambda web: programs.adopt(web.api)]
     return PublicSite(public.app.resource(), reactor, settings.web, followers)
+
+
+def preparation(reactor: Any) -> Preparation:
+    return Preparation(reactor, Pages(SERVICE))
 
 
 def under_tls(site: PublicSite, certificates: Certificates) -> TLSMemoryBIOFactory:

@@ -1,7 +1,7 @@
 """Work that returns: a loop whose error is logged and which lives on."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, TimeoutError, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
@@ -9,6 +9,13 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 Deed = Callable[[], Coroutine[Deferred[Any], Any, object] | None]
+
+
+class Lasting(Protocol):
+    """What goes on beside everything else, from the start until it is stopped."""
+
+    def start(self) -> None: ...
+    async def stop(self, grace: float) -> None: ...
 
 
 class Periodic:

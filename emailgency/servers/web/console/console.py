@@ -105,13 +105,13 @@ class Console:
         if route.who is not Who.ANYBODY and visitor.session is None:
             return self._go(request, visitor, Away("/login"))
         if not _may(route.who, visitor):
-            return self._page(request, visitor, Page("forbidden.html", status=403))
+            return await self._page(request, visitor, Page("forbidden.html", status=403))
         visitor.unfinished = await self._is_unfinished(visitor.session)
         if visitor.unfinished and route.who is not Who.ANYBODY and not route.unfinished:
             return self._go(request, visitor, Away("/security"))
         asked = Asked(_query(request), _fields(request.args or {}), path)
         if route.method == "POST" and not route.proof and not _is_meant(request, visitor, asked):
-            return self._page(request, visitor, Page("not_meant.html", status=403))
+            return await self._page(request, visitor, Page("not_meant.html", status=403))
         before = list(visitor.session.told) if visitor.session else []
         try:
             answer: Answer = await route.deed(visitor, asked)
@@ -128,8 +128,8 @@ class Console:
         if visitor.session is not None and visitor.session.told:
             told, visitor.session.told = visitor.session.told, []
             await self._sessions.keep(visitor.token, visitor.session)
-            return self._page(request, visitor, answer, told)
-        return self._page(request, visitor, answer)
+            return await self._page(request, visitor, answer, told)
+        return await self._page(request, visitor, answer)
 
     # ---- who ---------------------------------------------------------------------------------------------
 
@@ -185,7 +185,7 @@ class Console:
 
     # ---- answers -----------------------------------------------------------------------------------------
 
-    def _page(
+    async def _page(
         self, request: Request, visitor: Visitor, page: Page, told: Sequence[tuple[str, str | Words]] = ()
     ) -> bytes:
         request.setResponseCode(page.status)
@@ -200,7 +200,7 @@ class Console:
             "help": paragraph(page.template),
             **page.facts,
         }
-        html = self._pages.html(page.template, visitor.language, facts)
+        html = await self._pages.page(page.template, visitor.language, facts)
         if page.challenge:
             self._set_cookie(request, CHALLENGE, page.challenge, "Strict")
         if page.token:

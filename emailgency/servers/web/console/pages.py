@@ -5,9 +5,11 @@ from gettext import NullTranslations
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from twisted.internet.threads import deferToThreadPool
 
 from emailgency.model.words import Words
 from emailgency.servers.web.console import assets
+from emailgency.servers.web.console.compiled import COMPILED
 from emailgency.servers.web.console.languages import LANGUAGES, translations
 from emailgency.servers.web.console.phrases import known
 
@@ -15,13 +17,34 @@ from emailgency.servers.web.console.phrases import known
 class Pages:
     """One environment a language; templates are read once."""
 
-    def __init__(self, service: str) -> None:
-        """`service` is the name the pages give themselves."""
+    def __init__(self, service: str, reactor: Any = None) -> None:
+        """`service` is the name the pages give themselves. `reactor`: has the threads for what takes long; None: it is
+        done where it is asked for.
+        """
         self._service = service
+        self._reactor = reactor
+        self._rendered: set[tuple[str, str]] = set()
         self._environments: dict[str, Environment] = {}
+
+    async def page(self, template: str, language: str, facts: dict[str, Any]) -> bytes:
+        """As `html`; a page that nobody has seen yet is made in a thread, with all that it is made of."""
+        if self._reactor is None or (template, language) in self._rendered:
+            return self.html(template, language, facts)
+        threads = self._reactor.getThreadPool()
+        html: bytes = await deferToThreadPool(self._reactor, threads, self.html, template, language, facts)
+        self._rendered.add((template, language))
+        return html
 
     def html(self, template: str, language: str, facts: dict[str, Any]) -> bytes:
         return self._environment(language).get_template(template).render(facts).encode()
+
+    def names(self) -> list[str]:
+        """Of all templates."""
+        return self._environment("en").list_templates(extensions=("html", "txt"))
+
+    def compile(self, template: str) -> None:
+        """For all languages."""
+        self._environment("en").get_template(template)
 
     def _environment(self, language: str) -> Environment:
         found = self._environments.get(language)
@@ -34,6 +57,7 @@ class Pages:
                 lstrip_blocks=True,
                 extensions=["jinja2.ext.i18n"],
                 auto_reload=False,
+                bytecode_cache=COMPILED,
             )
             found.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
             found.globals |= {"language": language, "languages": LANGUAGES, "service": self._service}
