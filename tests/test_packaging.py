@@ -98,6 +98,15 @@ def test_the_wheel_holds_all_modules_and_the_command(wheel: str) -> None:
     assert not [name for name in names if name.startswith(("tests", "benchmarks"))]
 
 
+def test_the_wheel_holds_what_the_console_shows(wheel: str) -> None:
+    """Templates, styles, catalogues, the help and its pictures: below share/emailgency, where it is looked for."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name.partition("/share/emailgency/")[2] for name in archive.namelist()}
+    for folder, _, files in os.walk(os.path.join(ROOT, "web")):
+        for file in files:
+            assert os.path.relpath(os.path.join(folder, file), ROOT) in names
+
+
 def test_every_import_is_a_declared_dependency(wheel: str) -> None:
     """What is imported anywhere in the package comes with Python or with a requirement of the wheel."""
     with zipfile.ZipFile(wheel) as archive:
