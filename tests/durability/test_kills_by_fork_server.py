@@ -8,7 +8,8 @@ from tests.support.rounds import folder, plain, rounds
 
 pytestmark = [pytest.mark.durability, pytest.mark.timeout(7200)]
 
-CONTROL_TRIES = 3
+CAMPAIGNS = 4
+CONTROL_TRIES = 8
 
 
 def kills(campaigns: int, times: int, first_seed: int, flaw: str = "none") -> dict[int, list[str]]:
@@ -21,14 +22,15 @@ def kills(campaigns: int, times: int, first_seed: int, flaw: str = "none") -> di
 
 def found_out(flaw: str, first_seed: int, *words: str) -> bool:
     """Whether a flaw shows in a few campaigns: in which one is chance."""
-    for attempt in range(CONTROL_TRIES):
-        if any(tells(complaints, *words) for complaints in kills(2, 15, first_seed + 10 * attempt, flaw).values()):
+    for seed in range(first_seed, first_seed + CONTROL_TRIES):
+        if any(tells(complaints, *words) for complaints in kills(1, 20, seed, flaw).values()):
             return True
     return False
 
 
-def test_three_hundred_kills_lose_and_double_nothing() -> None:
-    assert kills(4, 75, 1000) == {}
+@pytest.mark.parametrize("campaign", range(CAMPAIGNS))
+def test_three_hundred_kills_lose_and_double_nothing(campaign: int) -> None:
+    assert kills(1, 300 // CAMPAIGNS, 1000 + campaign) == {}
 
 
 def test_control_a_250_before_the_commit_is_found_out() -> None:

@@ -14,7 +14,7 @@ pytestmark = [
     pytest.mark.skipif(not disk_image.available(), reason="only root may mount the disk that loses its power"),
 ]
 
-CONTROL_TRIES = 5
+CONTROL_TRIES = 8
 
 
 def losses(kinds: list[str], times: int, flaw: str = "none") -> dict[tuple[int, str], list[str]]:

@@ -23,8 +23,8 @@ FOLDERS = (M1, M2, ARCHIVE)
 CLIENTS = 20  # that come again after a start
 
 
-def work(script: MailboxScript, chance: random.Random, prefix: str) -> None:
-    """Random operations for ever; ends with Gone."""
+def work(script: MailboxScript, chance: random.Random, prefix: str, under_way: threading.Event) -> None:
+    """Random operations for ever; ends with Gone. `under_way`: mail has been promised."""
     script.storer.ask(CreateFolder(script.storer.number(), M1, True))
     script.storer.ask(CreateFolder(script.storer.number(), M2, True))
     script.storer.ask(Furnish(script.storer.number(), M1, (ARCHIVE,), ("INBOX", "Archive")))
@@ -32,6 +32,7 @@ def work(script: MailboxScript, chance: random.Random, prefix: str) -> None:
         fresh = [f"{prefix}.{step}.{index}" for index in range(chance.randrange(1, 8))]
         appended = [(f"{prefix}.{step}.a{index}", chance.choice(FOLDERS)) for index in range(chance.randrange(3))]
         script.commit(appended, **{label: chance.choice(PLANS) for label in fresh})
+        under_way.set()
         known = chance.sample(sorted(script.ledger.worlds), min(6, len(script.ledger.worlds)))
         for label in filter(script.ledger.certain, known):
             _one(script, chance, label)
@@ -107,13 +108,17 @@ def _rounds(
         if ledger is not None:
             script.ledger = ledger
         ledger = script.ledger
-        blow = threading.Thread(target=strike, args=(storer, chance.uniform(0.005, 0.12)))
+        under_way = threading.Event()
+        if turn % 4 == 3:  # now and then it falls before anything was promised
+            under_way.set()
+        blow = threading.Thread(target=_blow, args=(under_way, strike, storer, chance.uniform(0.005, 0.12)))
         blow.start()
         try:
-            work(script, chance, f"{seed}.{turn}")
+            work(script, chance, f"{seed}.{turn}", under_way)
         except Gone:
             pass
         finally:
+            under_way.set()
             blow.join()
             storer.close()
         restart()
@@ -127,3 +132,10 @@ def _rounds(
             return [f"turn {turn}", *wrong]
         ledger.observe(data, result["pending"])
     return []
+
+
+def _blow(
+    under_way: threading.Event, strike: Callable[[StorerProcess, float], None], storer: StorerProcess, delay: float
+) -> None:
+    under_way.wait()
+    strike(storer, delay)

@@ -1,4 +1,7 @@
-"""Many independent rounds of a durability test, on as many fork servers as there are processors."""
+"""Many independent rounds of a durability test, on as many fork servers as there are processors.
+
+Where tests run side by side (pytest -n), each has its share of the processors.
+"""
 
 import os
 import shutil
@@ -25,12 +28,11 @@ def folder(memory: bool = True) -> Iterator[str]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def rounds(
-    cases: Iterable[Case], one: Callable[[ForkServer, Case], list[str]], *modules: str, workers: int | None = None
-) -> dict[Case, list[str]]:
+def rounds(cases: Iterable[Case], one: Callable[[ForkServer, Case], list[str]], *modules: str) -> dict[Case, list[str]]:
     """What went wrong in which case; {} is what a test wants to see."""
     servers: SimpleQueue[ForkServer] = SimpleQueue()
-    workers = workers or os.cpu_count() or 1
+    side_by_side = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    workers = max(1, (os.cpu_count() or 1) // side_by_side)
     for _ in range(workers):
         servers.put(ForkServer(*modules))
 
