@@ -15,8 +15,9 @@ def said_in_templates() -> Iterator[Any]:
     for name in os.listdir(assets.folder("templates")):
         with open(os.path.join(assets.folder("templates"), name), "rb") as file:
             for _, _, words, _ in babel_extract(file, ("_", "gettext", "ngettext"), (), {"trim_blocks": "true"}):
-                texts = tuple(filter(None, words)) if isinstance(words, tuple) else (words,)
-                yield texts if len(texts) > 1 else texts[0]
+                texts = tuple(filter(None, words if isinstance(words, tuple) else (words,)))
+                if texts:  # else what another file says, given to a macro
+                    yield texts if len(texts) > 1 else texts[0]
 
 
 # What these refuse is read at the command line, in the log or by a mail program.

@@ -128,6 +128,7 @@ def test_the_overview_draws_what_was_counted_and_says_it_in_a_table() -> None:
         "visitor": None,
         "static": {"mark.svg": "", "bootstrap.min.css": "", "theme.css": ""},
         "told": [],
+        "help": "",
     }
     page = Pages("Emailgency").html("overview.html", "en", facts).decode()
     svg = page[page.index('<svg viewBox="0 0 600 64"') :]
