@@ -11,17 +11,23 @@ from emailgency.store.searching import memory
 from tests.support.imap import MESSAGE, Office
 from tests.support.mime_corpus import MESSAGES
 
-_SETS = st.sets(st.integers(0, 40))
+_SETS = st.sets(st.integers(0, 99))
 
 
 @given(_SETS, _SETS)
 def test_marks_are_sets_of_positions(left: set[int], right: set[int]) -> None:
-    one, other = marks.at(left, 41), marks.at(right, 41)
+    one, other = marks.at(left, 100), marks.at(right, 100)
     assert marks.positions(marks.both(one, other)) == sorted(left & right)
     assert marks.positions(marks.either(one, other)) == sorted(left | right)
     assert marks.positions(marks.without(one, other)) == sorted(left - right)
-    assert marks.both(one, marks.every(41)) == one
-    assert marks.positions(marks.none(41)) == []
+    assert marks.both(one, marks.every(100)) == one
+    assert marks.positions(marks.none(100)) == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)).map(sorted), max_size=4))
+def test_marks_within_spans_are_those_of_their_positions(spans: list[list[int]]) -> None:
+    inside = {position for first, end in spans for position in range(first, end)}
+    assert marks.within([(first, end) for first, end in spans], 100) == marks.at(inside, 100)
 
 
 def test_a_view_without_messages_has_no_marks() -> None:

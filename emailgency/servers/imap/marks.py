@@ -8,6 +8,8 @@ from itertools import compress
 
 Marks = bytes
 
+_FEW = 50  # messages
+
 
 def none(count: int) -> Marks:
     return bytes(count)
@@ -25,12 +27,29 @@ def at(positions: Iterable[int], count: int) -> Marks:
     return bytes(marks)
 
 
+def within(spans: Iterable[tuple[int, int]], count: int) -> Marks:
+    """Of the messages from the first position of each span to before its second."""
+    marks = bytearray(count)
+    for first, end in spans:
+        marks[first:end] = b"\1" * (end - first)
+    return bytes(marks)
+
+
 def positions(marks: Marks) -> list[int]:
-    """Ascending."""
-    return list(compress(range(len(marks)), marks)) if 1 in marks else []
+    """Ascending. A few among thousands are sought, in 1 us, before all are gone through, in 200."""
+    found: list[int] = []
+    position = marks.find(1)
+    while position >= 0:
+        if len(found) == _FEW:
+            return list(compress(range(len(marks)), marks))
+        found.append(position)
+        position = marks.find(1, position + 1)
+    return found
 
 
 def both(left: Marks, right: Marks) -> Marks:
+    if 0 not in left:  # as at the beginning of each search
+        return right
     return _octets(_number(left) & _number(right), len(left))
 
 
@@ -40,6 +59,8 @@ def either(left: Marks, right: Marks) -> Marks:
 
 def without(left: Marks, right: Marks) -> Marks:
     """What is in `left` and not in `right`."""
+    if 1 not in right:
+        return left
     return _octets(_number(left) & ~_number(right), len(left))
 
 

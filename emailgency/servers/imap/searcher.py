@@ -26,7 +26,6 @@ from emailgency.codec.imap.search_tree import (
     Size,
     ThreadId,
     Unsearchable,
-    When,
     Within,
 )
 from emailgency.codec.maildir import email_id, saved_at
@@ -34,7 +33,7 @@ from emailgency.servers.imap import flags, marks
 from emailgency.servers.imap.marks import Marks
 from emailgency.servers.imap.selected import Selected
 from emailgency.servers.imap.session import Refusal, Session, no
-from emailgency.servers.imap.text_search import TextSearch, fits
+from emailgency.servers.imap.text_search import TextSearch, fitting
 from emailgency.store.mailboxes.folder import UNKNOWN, keyword_letters
 
 T = TypeVar("T")
@@ -65,6 +64,8 @@ class Searcher:
             case And(keys):
                 for one in sorted(keys, key=cost):
                     asked = await self._among(one, asked)
+                    if 1 not in asked:
+                        break
                 return asked
             case Or(left, right):
                 first = await self._among(left, asked)
@@ -83,12 +84,12 @@ class Searcher:
         view, folder = self._view, self._view.folder
         match key:
             case Numbers(messages, uid):
-                return marks.at(view.positions(messages, uid), view.count)
+                return marks.within(view.spans(messages, uid), view.count)
             case HasFlag("\\Recent"):
                 return bytes(map(view.recent, view.known_uids))
             case HasFlag(flag):
                 letter = flags.SYSTEM.get(flag) or keyword_letters(folder).get(flag.lower())
-                holding = {letters for letters in set(folder.letters) if letter and letter in letters}
+                holding = {letters for letters in folder.kinds() if letter and letter in letters}
                 if not holding:
                     return marks.none(view.count)
                 return bytes(map(holding.__contains__, view.column(folder.letters, None)))
@@ -113,9 +114,11 @@ class Searcher:
                 wanted = id.decode("ascii")
                 return await self._each(asked, folder.file_name, lambda name: email_id(name) == wanted)
             case SavedDay(when, day):
-                return await self._each(asked, folder.file_name, lambda name: _is_day(saved_at(name), when, day))
+                fits = fitting(when, day.toordinal())
+                return await self._each(asked, folder.file_name, lambda name: _is_day(saved_at(name), fits))
             case Day(False, when, day):
-                return await self._each(asked, folder.date, lambda at: fits(_ordinal(at), when, day.toordinal()))
+                fits = fitting(when, day.toordinal())
+                return await self._each(asked, folder.date, lambda at: fits(_ordinal(at)))
             case Within(older, seconds):
                 moment = self._session.server.clock() - seconds
                 return await self._each(asked, folder.date, lambda at: at <= moment if older else at >= moment)
@@ -141,9 +144,9 @@ class Searcher:
         return marks.at(found, view.count)
 
 
-def _is_day(at: float, when: When, day: date) -> bool:
+def _is_day(at: float, fits: Callable[[int], bool]) -> bool:
     """0: nobody knows when."""
-    return at > 0 and fits(_ordinal(at), when, day.toordinal())
+    return at > 0 and fits(_ordinal(at))
 
 
 def _ordinal(at: float) -> int:

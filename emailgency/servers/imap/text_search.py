@@ -1,6 +1,6 @@
 """Keys that need what a message says: looked up in the search index, and read where it does not know yet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 
@@ -55,8 +55,7 @@ class TextSearch:
             case Body(text, with_header):
                 return await index.in_text(folder, text.casefold(), with_header)
             case Day(True, when, day):
-                limit = day.toordinal()
-                return await index.by_keys(folder, lambda keys: keys.day is not None and fits(keys.day, when, limit))
+                return await index.sent(folder, fitting(when, day.toordinal()))
         raise AssertionError(key)
 
     async def _by_reading(self, key: SearchKey, positions: Sequence[int]) -> list[int]:
@@ -101,7 +100,7 @@ class TextSearch:
         match key:
             case Day(True, when, day):
                 sent = search_text.sent_day(message.header())
-                return sent is not None and fits(sent.toordinal(), when, day.toordinal())
+                return sent is not None and fitting(when, day.toordinal())(sent.toordinal())
             case Header(field, _):
                 header = message.header()
                 return not needle.surely_not_in(header) and search_text.in_field(header, field, needle.text)
@@ -116,8 +115,8 @@ class TextSearch:
         return False
 
 
-def fits(found: int, when: When, day: int) -> bool:
-    """Whether a message of day `found` is BEFORE, ON or SINCE `day`; both as `date.toordinal`."""
+def fitting(when: When, day: int) -> Callable[[int], bool]:
+    """Says whether a day is BEFORE, ON or SINCE `day`; both as `date.toordinal`."""
     if when is When.BEFORE:
-        return found < day
-    return found == day if when is When.ON else found >= day
+        return day.__gt__
+    return day.__eq__ if when is When.ON else day.__le__

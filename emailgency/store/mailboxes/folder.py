@@ -47,6 +47,7 @@ class Folder:
     _log = Logger()
 
     __slots__ = (
+        "_kinds",
         "_sizes",
         "_times",
         "dates",
@@ -81,6 +82,7 @@ class Folder:
         self.letters: list[str] = []
         self.modseqs = array("Q")  # mod-sequences (RFC 7162), 8 octets a message
         self.highest = 0  # HIGHESTMODSEQ
+        self._kinds: frozenset[str] | None = None  # see `kinds`; None: letters have changed since
         self._sizes = array("q")  # as far as anybody has asked
         self._times: tuple[int, ...] = ()  # of cur/ and new/ when `touched` was asked last
         self.dates: dict[int, float] = {}  # by UID, filled when asked for
@@ -140,6 +142,12 @@ class Folder:
             date = self.dates[uid] = os.stat(self.full_path(index)).st_mtime
         return date
 
+    def kinds(self) -> frozenset[str]:
+        """All that stands in `letters`, each once: what is looked for in them is looked for in a few."""
+        if self._kinds is None:
+            self._kinds = frozenset(self.letters)
+        return self._kinds
+
     def unseen(self) -> int:
         return sum("S" not in letters for letters in self.letters)
 
@@ -181,6 +189,7 @@ class Folder:
         self.uids.append(uid)
         self.names.append(f"{subfolder}/{name}")
         self.letters.append(flags_of(name))
+        self._kinds = None
         self._sizes.append(UNKNOWN)
         self.modseqs.append(modseq)
         self.uidnext = max(self.uidnext, uid + 1)
@@ -199,6 +208,7 @@ class Folder:
         letters = intern(flags_of(name))
         changed = letters != self.letters[at]
         self.letters[at] = letters
+        self._kinds = None
         self.modseqs[at] = modseq
         self.highest = max(self.highest, modseq)
         return changed
@@ -214,6 +224,7 @@ class Folder:
             kept[at] = 0
         self.names = list(compress(self.names, kept))
         self.letters = list(compress(self.letters, kept))
+        self._kinds = None
         self._sizes = array("q", compress(self._sizes, kept))
         self.modseqs = array("Q", compress(self.modseqs, kept))
         self.uids = array("I", compress(self.uids, kept))
@@ -241,6 +252,7 @@ class Folder:
         uids = array("I", [uid_of(name) for name in names])
         self.names = names
         self.letters = [shared.setdefault(letters, letters) for letters in map(flags_of, names)]
+        self._kinds = None
         self._sizes = array("q", [UNKNOWN]) * len(names)
         flagged = [
             uid

@@ -6,6 +6,7 @@ command. `memory` holds what is asked for most, `shelf` reads the rest in thread
 
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from itertools import filterfalse
 from typing import Any
 
 from msgspec import Struct
@@ -65,10 +66,11 @@ class SearchIndex:
 
         return await self._in_texts(folder, needle, "head, body" if with_header else "body", holding)
 
-    async def by_keys(self, folder: Folder, holds: Callable[[SortKeys], bool]) -> Answer:
-        """Messages of which it `holds` what they are sorted by."""
+    async def sent(self, folder: Folder, fits: Callable[[int], bool]) -> Answer:
+        """Messages whose Date is of a day (as `date.toordinal`) that `fits`."""
         keys = await self.sort_keys(folder)
-        return Answer({uid for uid, one in keys.items() if holds(one)}, set(folder.uids) - keys.keys())
+        found = {uid for uid, one in keys.items() if one.day is not None and fits(one.day)}
+        return Answer(found, set(filterfalse(keys.__contains__, folder.uids)))
 
     async def sort_keys(self, folder: Folder) -> dict[int, SortKeys]:
         """By UID, of the messages that are known; not to be changed."""
