@@ -37,7 +37,7 @@ def request_():
 def test_a_program_is_told_in_a_problem_when_to_come_again(monkeypatch, request_) -> None:
     class Anybody(api.Api):
         async def _caller(self, request):
-            return type("Caller", (), {"token": type("Token", (), {"read_only": False})})
+            return type("Caller", (), {"holder": None, "token": type("Token", (), {"read_only": False})})
 
     monkeypatch.setattr(api, "_body", lambda operation, request: None)
     monkeypatch.setattr(DummyRequest, "isSecure", lambda self: True, raising=False)
