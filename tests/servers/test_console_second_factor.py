@@ -10,6 +10,7 @@ from itertools import count
 
 import pytest
 
+from tests.support.authenticator import Authenticator
 from tests.support.browser import Answer, Browser
 from tests.support.phone import Phone
 from tests.support.server import Server
@@ -194,12 +195,13 @@ def test_attack_39_a_preset_cookie_is_not_accepted(server: Server, paul: str) ->
     phone, _ = switch_on(stranger(server).log_in(paul, PASSWORD))
     browser = stranger(server)
     browser.cookies |= {"__Host-emailgency": "chosen", "__Host-emailgency-half": "chosen"}
-    assert browser.post("/login/code", {"code": phone.code()}).status == 400
+    code = phone.code()
+    assert browser.post("/login/code", {"code": code}).status == 400
     answer = browser.post("/login", {"name": paul, "password": PASSWORD})
     cookie = answer.headers["Set-Cookie"]
     assert all(word in cookie for word in ("Secure", "HttpOnly", "SameSite=Strict", "Path=/"))
     assert "chosen" not in cookie
-    assert browser.post("/login/code", {"code": phone.code()}).status == 303
+    assert browser.post("/login/code", {"code": code}).status == 303
     assert browser.cookies["__Host-emailgency"] != "chosen"
 
 
@@ -250,8 +252,9 @@ def test_attack_39_another_password_ends_half_a_login_and_the_second_factor_stay
     phone, _ = switch_on(stranger(server).log_in(paul, PASSWORD))
     browser = half(server, paul)
     server.command("password", address=paul, password=PASSWORD)
-    assert browser.post("/login/code", {"code": phone.code()}).status == 400
-    assert half(server, paul).post("/login/code", {"code": phone.code()}).status == 303
+    code = phone.code()
+    assert browser.post("/login/code", {"code": code}).status == 400
+    assert half(server, paul).post("/login/code", {"code": code}).status == 303
 
 
 # ---- mail programs ---------------------------------------------------------------------------------------------
@@ -379,3 +382,46 @@ def test_a_customer_requires_it_of_his_administrators_in_open_sessions_too(serve
     assert stranger(server, host).log_in("user@other.zz", PASSWORD).get("/mailboxes/user@other.zz").status == 200
     server.command("customer set", customer="other.zz", second_factor_required=False)
     assert fresh.post("/security/off", {"password": PASSWORD, "code": phone.code()}).status == 303
+
+
+def test_attack_39_where_it_is_required_the_password_alone_makes_none_beside_a_passkey(server: Server) -> None:
+    domain, boss = "third.zz", "postmaster@third.zz"
+    server.command("customer add", domain=domain)
+    server.command("password", address=boss, password=PASSWORD)
+    browser = stranger(server, "thirdzz.emailgency.zz").log_in(boss, PASSWORD)
+    device = Authenticator()
+    origin = f"https://{browser.host}"
+    made = device.made(browser.post("/security/passkeys/options").text, origin)
+    assert browser.post("/security/passkeys", {"name": "phone", "answer": made}).away == "/eg/security"
+    server.command("customer set", customer=domain, second_factor_required=True)
+    assert browser.get("/overview").status == 200  # his device has recognised him
+    thief = stranger(server, "thirdzz.emailgency.zz").log_in(boss, PASSWORD)
+    assert thief.get("/overview").away == "/eg/security"
+    thief.get("/security")
+    for path, fields in (("/security/phone/new", {"password": PASSWORD}), ("/security/passkeys/options", {})):
+        answer = thief.post(path, fields)
+        assert (answer.status, "log in with it" in answer.text) == (400, True)
+    owner = stranger(server, "thirdzz.emailgency.zz")
+    proof = device.proof(owner.post("/login/passkey/options").text, origin)
+    assert owner.post("/login/passkey", {"answer": proof}).away == "/eg/"
+    assert owner.get("/overview").status == 200
+    assert server.command("second-factor remove", who=boss)["passkeys"] == 0
+    assert owner.get("/overview").away == "/eg/login"
+
+
+def test_the_server_requires_it_of_operators_and_of_all_administrators(tmp_path_factory) -> None:
+    settings = {"credentials": {"memory": 64, "passes": 1}, "login": {"require_second_factor": True}}
+    with Server(tmp_path_factory.mktemp("strict"), settings).start() as strict:
+        strict.command("customer add", domain="mydomain.zz")
+        strict.command("operator add", name="alice")
+        strict.command("mailbox add", address="paul@mydomain.zz")
+        for name in (ADMINISTRATOR, "paul@mydomain.zz"):
+            strict.command("password", address=name, password=PASSWORD)
+        strict.command("operator password", name="alice", password=PASSWORD)
+        for name, home in ((ADMINISTRATOR, "/overview"), ("alice", "/operator")):
+            browser = stranger(strict).log_in(name, PASSWORD)
+            assert browser.get(home).away == "/eg/security"
+            switch_on(browser)
+            assert browser.get(home).status == 200
+        user = stranger(strict).log_in("paul@mydomain.zz", PASSWORD)
+        assert user.get("/mailboxes/paul@mydomain.zz").status == 200
