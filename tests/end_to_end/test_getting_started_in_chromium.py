@@ -1,54 +1,52 @@
-"""The way of "Getting started", from an empty account to mail given back, in a real Chromium on mail that came by SMTP;
-and what a visitor sees when something is refused.
+"""The way of "Getting started", from an empty account to mail given back, in a real Chromium on mail that came by SMTP.
 
-The pictures lie in the folder that is printed, to be looked at. Names resolve as they do for people: the console is
-asked for by the customer's alternate domain.
+The pictures lie in the folder that is printed, to be looked at.
 """
 
 import email
 import email.policy
-import imaplib
-import os
 import re
 import smtplib
-import ssl
 from collections.abc import Iterator
-from email.message import EmailMessage
 from typing import Any
 
 import pytest
 
-from emailgency.store.redis.reading import reading_url
+pytest.importorskip("playwright.sync_api")
+
+from tests.support.chromium import Screen, chromium
+from tests.support.console_people import (
+    ALTERNATE,
+    DOMAIN,
+    PASSWORD,
+    POSTMASTER,
+    RESOLVED,
+    came,
+    incoming,
+    letter,
+    log_in,
+    public_dns,
+    root,
+    settings,
+    subjects,
+    unchecked,
+)
 from tests.support.dns_thread import DnsThread
 from tests.support.server import Server
 from tests.support.sink import Sink
 
-pytest.importorskip("playwright.sync_api")
-
-from tests.support.chromium import Screen, chromium
-
-pytestmark = [pytest.mark.peer("chromium"), pytest.mark.timeout(300)]
-
-DOMAIN, ALTERNATE = "mydomain.zz", "mydomainzz.emailgency.zz"
-POSTMASTER = f"postmaster@{DOMAIN}"
-PASSWORD, PAULS, RINGOS = "Correct-horse1", "Yellow-submarine2", "Octopus-garden3"
+PAULS, RINGOS = "Yellow-submarine2", "Octopus-garden3"
 OUTSIDE = "paul@home.example"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def names() -> Iterator[DnsThread]:
     with DnsThread() as names:
-        names.zone |= {
-            ("mx.emailgency.zz", "A"): ["198.51.100.7"],
-            (ALTERNATE, "A"): ["198.51.100.7"],
-            (f"mail.{DOMAIN}", "A"): ["203.0.113.5"],
-            (DOMAIN, "MX"): [f"10 mail.{DOMAIN}."],
-            (DOMAIN, "TXT"): ['"v=spf1 mx -all"'],
-        }
+        public_dns(names)
         yield names
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def home() -> Iterator[Sink]:
     """The customer's own server."""
     with Sink() as sink:
@@ -56,79 +54,24 @@ def home() -> Iterator[Sink]:
         yield sink
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: Any, names: DnsThread, home: Sink) -> Iterator[Server]:
-    settings = {
-        "credentials": {"memory": 64, "passes": 1},
-        "web": {"connections": {"per_network": 200}},
-        "dns": {"addresses": [names.address], "ipv6": False},
-        "egress": {"networks": ["198.51.100.0/24", "203.0.113.0/24", "127.0.0.1/32"], "ports": [25, home.port]},
-        "retry": {"probe_first": 0.2, "probe_longest": 0.5, "message_first": 0.2},
-        "flush": {"interval": 0},
-    }
-    with Server(tmp_path_factory.mktemp("server"), settings).start() as server:
+@pytest.fixture
+def server(tmp_path: Any, names: DnsThread, home: Sink) -> Iterator[Server]:
+    with Server(tmp_path / "server", settings(names, home)).start() as server:
         server.command("customer add", domain=DOMAIN, smtp_transport=f"127.0.0.1:{home.port}")
         server.command("password", address=POSTMASTER, password=PASSWORD)
-        server.command("plan add", plan="tiny", mailboxes=2)
         yield server
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium("--host-resolver-rules=MAP *.emailgency.zz 127.0.0.1") as browser:
-        yield browser
-
-
 @pytest.fixture
-def screen(browser: Any, tmp_path: Any) -> Iterator[Screen]:
-    screen = Screen(browser, "desk", tmp_path)
-    yield screen
-    screen.context.close()
+def screen(tmp_path_factory: Any) -> Iterator[Screen]:
+    with chromium(RESOLVED) as browser:
+        screen = Screen(browser, "desk", tmp_path_factory.mktemp("pictures"))
+        yield screen
+        screen.context.close()
 
 
-def root(server: Server) -> str:
-    return f"https://{ALTERNATE}:{server.ports['https']}/eg"
-
-
-def log_in(screen: Screen, server: Server, address: str, password: str) -> None:
-    screen.page.goto(f"{root(server)}/login")
-    screen.page.get_by_label("Your mail address").fill(address)
-    screen.page.get_by_label("Password").fill(password)
-    screen.page.get_by_role("button", name="Log in", exact=True).click()
-
-
-def letter(sender: str, recipients: list[str], subject: str, text: str = "Come together.") -> EmailMessage:
-    message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = sender, ", ".join(recipients), subject
-    message.set_content(text)
-    return message
-
-
-def incoming(server: Server, recipients: list[str], subject: str) -> None:
-    with smtplib.SMTP("127.0.0.1", server.ports["smtp"], local_hostname="songs.example", timeout=30) as client:
-        client.send_message(letter("tony@songs.example", recipients, subject))
-
-
-def unchecked() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
-
-
-def subjects(server: Server, address: str, password: str) -> list[str]:
-    """Of the inbox, as a mail program reads it."""
-    with imaplib.IMAP4_SSL("127.0.0.1", server.ports["imaps"], ssl_context=unchecked(), timeout=30) as client:
-        client.login(address, password)
-        client.select("INBOX")
-        _, found = client.fetch("1:*", "(BODY[HEADER.FIELDS (SUBJECT)])")
-    return [part[1].decode().partition(":")[2].strip() for part in found if isinstance(part, tuple)]
-
-
-def came(home: Sink, subject: str, to: str) -> int:
-    """How often the customer's own server has taken it."""
-    return sum(f"Subject: {subject}".encode() in one.octets and to in one.recipients for one in home.messages)
-
-
+@pytest.mark.peer("chromium")
+@pytest.mark.timeout(300)
 def test_getting_started_in_its_order(server: Server, home: Sink, names: DnsThread, screen: Screen) -> None:
     page, picture = screen.page, screen.picture
     people = ("paul", "ringo", "george", "john", "i.am.spam")
@@ -312,109 +255,3 @@ def test_getting_started_in_its_order(server: Server, home: Sink, names: DnsThre
     assert page.url == f"{root(server)}/help/where#story"
     picture("25-help")
     assert screen.troubles == []
-
-
-# ---- what is refused ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def customer(server: Server, request: pytest.FixtureRequest) -> str:
-    """A domain of its own for each, in the plan with room for two mailboxes, the postmaster's included."""
-    domain = f"{request.node.name.removeprefix('test_').split('_')[1]}.zz"
-    server.command("customer add", domain=domain, plan="tiny")
-    server.command("password", address=f"postmaster@{domain}", password=PASSWORD)
-    return domain
-
-
-def test_a_wrong_password_is_refused_with_words(server: Server, screen: Screen, customer: str) -> None:
-    log_in(screen, server, f"postmaster@{customer}", "wrong")
-    assert screen.page.get_by_role("alert").inner_text().strip() == "The address or the password is wrong."
-    assert screen.page.get_by_label("Your mail address").input_value() == f"postmaster@{customer}"
-    screen.picture("wrong-password")
-    screen.page.get_by_label("Password").fill(PASSWORD)
-    screen.page.get_by_role("button", name="Log in", exact=True).click()
-    assert screen.page.url == f"{root(server)}/overview"
-    assert screen.troubles == []
-
-
-def test_an_expired_link_sets_no_password(server: Server, home: Sink, screen: Screen, customer: str) -> None:
-    page = screen.page
-    server.command("customer set", customer=customer, smtp_transport=f"127.0.0.1:{home.port}")
-    before = len(home.messages)
-    log_in(screen, server, f"postmaster@{customer}", PASSWORD)
-    page.get_by_role("link", name="Mailbox", exact=True).click()
-    page.get_by_label(f"Tick postmaster@{customer}").check()
-    page.get_by_label("With those ticked:").select_option("password")
-    page.get_by_role("button", name="Do it").click()
-    server.wait(lambda: len(home.messages) > before)
-    mail = email.message_from_bytes(home.messages[-1].octets, policy=email.policy.default)
-    link = re.findall(r"https://\S+", mail.get_body(("plain",)).get_content())[0]
-    page.get_by_role("button", name="Log out").click()
-    page.goto(root(server) + link.partition("/eg")[2])
-    page.get_by_label("New password", exact=True).fill(PAULS)
-    page.get_by_label("New password again").fill(PAULS)
-    expire(server, "password link:*")
-    page.get_by_role("button", name="Set password").click()
-    screen.picture("expired")
-    page.get_by_role("link", name="Ask for another one").click()
-    log_in(screen, server, f"postmaster@{customer}", PASSWORD)
-    assert page.url == f"{root(server)}/overview"
-    assert screen.troubles == []
-
-
-def test_a_taken_address_stays_what_it_is(server: Server, screen: Screen, customer: str) -> None:
-    page = screen.page
-    log_in(screen, server, f"postmaster@{customer}", PASSWORD)
-    server.command("alias add", address=f"info@{customer}", mailbox=f"postmaster@{customer}")
-    page.get_by_role("link", name="Mailbox", exact=True).click()
-    page.get_by_label("Address of a new mailbox").fill("INFO")
-    page.get_by_role("button", name="Add mailbox").click()
-    page.get_by_text(f"info@{customer}").first.wait_for()
-    screen.picture("taken")
-    page.get_by_role("link", name="Alias", exact=True).click()
-    assert page.get_by_role("cell", name=f"info@{customer}", exact=True).count() == 1
-    assert screen.troubles == []
-
-
-def test_a_full_plan_makes_no_mailbox(server: Server, screen: Screen, customer: str) -> None:
-    page = screen.page
-    log_in(screen, server, f"postmaster@{customer}", PASSWORD)
-    for name in ("first", "second"):
-        page.get_by_role("link", name="Mailbox", exact=True).click()
-        page.get_by_label("Address of a new mailbox").fill(name)
-        page.get_by_role("button", name="Add mailbox").click()
-    screen.picture("full")
-    page.get_by_role("link", name="Mailbox", exact=True).click()
-    assert page.get_by_role("link", name=f"first@{customer}").count() == 1
-    assert page.get_by_role("link", name=f"second@{customer}").count() == 0
-    assert screen.troubles == []
-
-
-def test_a_lost_session_leads_to_the_login_and_does_nothing(server: Server, screen: Screen, customer: str) -> None:
-    page = screen.page
-    log_in(screen, server, f"postmaster@{customer}", PASSWORD)
-    page.get_by_role("link", name="Banished", exact=True).click()
-    page.get_by_label("Address to banish").fill("spam")
-    expire(server, "session:*")
-    page.get_by_role("button", name="Banish", exact=True).click()
-    assert page.url == f"{root(server)}/login"
-    assert "Your session has ended" in page.get_by_role("alert").inner_text()
-    screen.picture("lost")
-    log_in(screen, server, f"postmaster@{customer}", PASSWORD)
-    page.get_by_role("link", name="Banished", exact=True).click()
-    assert page.get_by_role("cell", name=f"spam@{customer}", exact=True).count() == 0
-    assert screen.troubles == []
-
-
-def expire(server: Server, pattern: str) -> None:
-    """What Redis keeps for a time only has no more of it."""
-    with reading_url(f"unix://{os.path.join(server.data, 'redis', 'socket')}") as redis:
-        keys = list[bytes]()
-        at: bytes | None = None
-        while at != b"0":
-            at, some = redis.ask("SCAN", at or "0", "MATCH", pattern)
-            keys += some
-        assert keys
-        for key in keys:
-            redis.ask("PEXPIRE", key, "1")
-        server.wait(lambda: not redis.ask("EXISTS", *keys))
