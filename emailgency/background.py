@@ -1,14 +1,17 @@
-"""The one way to start work nobody waits for: it has a name, and its failure is logged once."""
+"""Work beside the reactor: nobody waits for it, and it has a name and one line for its failure; or a thread does it."""
 
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from emailgency.model.errors import Temporary
 
+P = ParamSpec("P")
+R = TypeVar("R")
 _log = Logger()
 
 
@@ -25,3 +28,9 @@ def background(name: str, work: Coroutine[Deferred[Any], Any, object]) -> Deferr
             _log.failure("{work} failed", failure, work=name)
 
     return Deferred.fromCoroutine(work).addCallbacks(lambda _: None, report)
+
+
+async def in_thread(reactor: Any, work: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+    """What blocks, in one of the reactor's threads."""
+    result: R = await deferToThreadPool(reactor, reactor.getThreadPool(), work, *arguments, **named)
+    return result

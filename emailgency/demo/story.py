@@ -8,15 +8,15 @@ import os
 import secrets
 import smtplib
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from emailgency.background import in_thread
 from emailgency.command.exchange import exchange
 from emailgency.command.failure import TROUBLE, CommandFailed
 from emailgency.demo.customer_server import HOST, CustomerServer
@@ -30,8 +30,6 @@ NOTES = "demo.json"  # in the data folder: what a second start has to know
 PEOPLE = ("paul", "ringo")
 LOOK_EVERY = 0.2  # seconds between two looks at what is still pending, while it is given back
 PATIENCE = 20.0  # seconds for a server that is waking up
-
-R = TypeVar("R")
 
 
 class Notes(Struct):
@@ -74,7 +72,7 @@ class Story:
         await self._prepare()
         fresh = not await self._pending()
         if fresh:
-            await self._in_thread(deliver, doors.smtp, self._clock())
+            await in_thread(self._reactor, deliver, doors.smtp, self._clock())
             await self._until(self._all_pending)
         pending = len(await self._pending())
         self._say(picture(doors, self._notes.passwords, pending, self.server.port, fresh))
@@ -160,7 +158,7 @@ class Story:
         end = self._reactor.seconds() + PATIENCE
         while True:
             try:
-                return await self._in_thread(exchange, self._data, command, arguments, lambda report: None)
+                return await in_thread(self._reactor, exchange, self._data, command, arguments, lambda report: None)
             except CommandFailed as failed:
                 if failed.status != TROUBLE or self._reactor.seconds() > end:
                     raise
@@ -170,10 +168,6 @@ class Story:
         end = self._reactor.seconds() + PATIENCE
         while not await condition() and self._reactor.seconds() < end:
             await deferLater(self._reactor, LOOK_EVERY)
-
-    async def _in_thread(self, function: Callable[..., R], *arguments: object) -> R:
-        result: R = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *arguments)
-        return result
 
 
 def deliver(port: int, at: float) -> None:

@@ -10,13 +10,13 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec import Struct
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from emailgency.background import in_thread
 from emailgency.codec import webauthn
 from emailgency.codec.webauthn import Asking, Registered
 from emailgency.flows.accounts.holders import Holder, account, as_of_now, called, replace
@@ -29,7 +29,6 @@ from emailgency.store.directory.directory import Directory
 from emailgency.store.logins.passkey_challenges import PasskeyChallenges
 from emailgency.store.logins.token_uses import TokenUse, TokenUses
 
-R = TypeVar("R")
 MOST = 10  # of one holder
 _NAME = 60  # characters
 _OPERATOR = b"operator:"
@@ -106,8 +105,8 @@ class Passkeys:
         challenge = await self._challenges.take(browser, place.host, account(holder))
         if challenge is None:
             raise Invalid("That took too long. Begin again.")
-        made: Registered = await self._in_thread(
-            webauthn.registered, answer, Asking(place.host, place.origins, challenge.octets)
+        made: Registered = await in_thread(
+            self._reactor, webauthn.registered, answer, Asking(place.host, place.origins, challenge.octets)
         )
         passkey = Passkey(
             id=secrets.token_hex(4),
@@ -163,7 +162,7 @@ class Passkeys:
             if holder is None or passkey is None or passkey.host != place.host:
                 return self._refuse("unknown", source)
             asking = Asking(place.host, place.origins, challenge.octets)
-            counter: int = await self._in_thread(webauthn.asserted, answer, asking, passkey.key)
+            counter: int = await in_thread(self._reactor, webauthn.asserted, answer, asking, passkey.key)
             if not await self._counted(holder, passkey, counter, source):
                 return self._refuse(f"the counter of {called(holder)} went back: is there a copy of the key?", source)
         except Invalid as error:
@@ -197,10 +196,6 @@ class Passkeys:
             what = f"passkey {now.id} ({now.name}) of {called(after)} used"
             await replace(self._directory, Author(called(after), f"console {source.ip}"), what, before, after)
         return True
-
-    async def _in_thread(self, check: Callable[..., R], *facts: object) -> R:
-        """py_webauthn takes 0.1 s of CPU to load, and strangers write what it reads."""
-        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), check, *facts)
 
     def _refuse(self, why: str, source: Source) -> Verdict:
         self._log.info("passkey refused: {why}, from {ip}", why=why, ip=source.ip)

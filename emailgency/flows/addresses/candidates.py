@@ -6,12 +6,12 @@ way, and moves what was received afterwards; what races in between is moved by t
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.task import deferLater
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from emailgency.background import in_thread
 from emailgency.codec.mime.letter import READ, Letter, letter, sender
 from emailgency.flows.addresses.deciding import owner
 from emailgency.flows.addresses.new_mailbox import furnish
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from emailgency.store.directory.directory import Directory
     from emailgency.store.mailboxes.folders import Folders
 
-R = TypeVar("R")
 Moved = tuple[int, tuple[int, ...]]  # UIDVALIDITY of an INBOX, and the UIDs of what came into it
 TIDY = 120.0  # seconds between two looks, row A6
 _HEADER = 8192  # octets of a message in which its From is looked for
@@ -76,17 +75,17 @@ class CandidateFlow:
 
     async def senders(self, some: Sequence[Candidate]) -> list[str]:
         """Who wrote the newest message of each, as far as can be told."""
-        return await self._in_thread(_senders, self._folders.root, [one.folder for one in some])
+        return await in_thread(self._reactor, _senders, self._folders.root, [one.folder for one in some])
 
     async def letters(self, customer: str, address: Address) -> list[tuple[int, Letter]]:
         """The newest messages of an unknown address (or of one that became a list), with the second they came."""
-        return await self._in_thread(_letters, self._folders.root, layout.catchall(customer, address))
+        return await in_thread(self._reactor, _letters, self._folders.root, layout.catchall(customer, address))
 
     # ---- tidying -------------------------------------------------------------------------------------------
 
     async def tidy_all(self) -> None:
         """Every customer; trouble with one keeps none of the others."""
-        for customer in await self._in_thread(customers_with_catchall, self._folders.root):
+        for customer in await in_thread(self._reactor, customers_with_catchall, self._folders.root):
             try:
                 await self.tidy(customer)
             except Gone:
@@ -98,7 +97,7 @@ class CandidateFlow:
         """Find, sweep and drop; who is a candidate now, by address."""
         await self._directory.customer(customer)
         stay = []
-        listed = await self._in_thread(_listed, self._folders.root, customer)
+        listed = await in_thread(self._reactor, _listed, self._folders.root, customer)
         known = {entry.address.local for entry in await self._directory.entries(customer)}
         waiting = set()
         for number, local in enumerate(self._drop.waiting(customer)):
@@ -186,10 +185,6 @@ class CandidateFlow:
 
     def _forget(self, customer: str, address: Address) -> None:
         self._known.get(customer, {}).pop(address, None)
-
-    async def _in_thread(self, function: Callable[..., R], *arguments: object) -> R:
-        result: R = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *arguments)
-        return result
 
 
 def _step(entry: Entry, moved: Moved = _NOTHING, lost: bool = False) -> Step:

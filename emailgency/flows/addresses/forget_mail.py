@@ -5,8 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.threads import deferToThreadPool
-
+from emailgency.background import in_thread
 from emailgency.flows.addresses.new_mailbox import furnish
 from emailgency.flows.progress import Progress
 from emailgency.model.directory import Mailbox
@@ -28,9 +27,9 @@ class ForgetMail:
     async def of_customer(self, id: str) -> None:
         """All his mailboxes, unknown addresses and Undelivered."""
         path = os.path.dirname(layout.undelivered(id))
-        for maildir in await self._in_thread(maildirs_of, self._folders.root, path):
+        for maildir in await in_thread(self._reactor, maildirs_of, self._folders.root, path):
             await self._delete(maildir)
-        await self._in_thread(remove_empty, self._folders.root, path)
+        await in_thread(self._reactor, remove_empty, self._folders.root, path)
 
     async def of_mailbox(self, mailbox: Mailbox, progress: Progress) -> dict[str, int]:
         """Of one that is no longer in the directory; what there was."""
@@ -63,9 +62,6 @@ class ForgetMail:
                 await self._folders.delete(inner)
             progress("folders destroyed", done + 1, len(paths))
         return {"messages": messages, "octets": octets}
-
-    async def _in_thread(self, function: Callable[..., Any], *arguments: object) -> Any:
-        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *arguments)
 
 
 def maildirs_of(root: str, path: str) -> list[str]:

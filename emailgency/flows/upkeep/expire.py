@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
 from twisted.internet.task import deferLater
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from emailgency.background import in_thread
 from emailgency.flows.upkeep.trusted_clock import HOUR, TrustedClock
 from emailgency.model.directory import OPERATOR, STANDARD, Mailbox, Plan
 from emailgency.model.errors import Invalid, Temporary
@@ -146,7 +146,7 @@ class Expiry:
         elif holding.oldest >= old and octets <= quota * FULL:
             await self._lengthen(mailbox, plan, octets)
         else:
-            messages = await self._in_thread(oldest_first, self._folders.root, folders)
+            messages = await in_thread(self._reactor, oldest_first, self._folders.root, folders)
             sweep = swept(messages, days, quota, now, spans)
             gone = await self._remove(messages[: min(sweep.count, self._settings.at_once)])
             await self._shorten(mailbox, plan, sweep, octets)
@@ -184,7 +184,7 @@ class Expiry:
         spans, now = self._incidents.spans(customer), self._clock()
         old = came_before(now, plan.expiration_delay_max * DAY, spans)
         if old is not None and (await self._counts.holding(folders)).oldest < old and self.trusted.is_right():
-            messages = await self._in_thread(oldest_first, self._folders.root, folders)
+            messages = await in_thread(self._reactor, oldest_first, self._folders.root, folders)
             sweep = swept(messages, plan.expiration_delay_max, UNLIMITED, now, spans)
             await self._remove(messages[: min(sweep.count, self._settings.at_once)])
 
@@ -213,9 +213,6 @@ class Expiry:
                 await listener(mailbox, plan, told)
             except Exception:  # what has expired has expired
                 self._log.failure("nobody is told about {address}", address=str(mailbox.address))
-
-    async def _in_thread(self, function: Callable[..., Any], *arguments: object) -> Any:
-        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *arguments)
 
 
 def _is_there(folder: "Folder", message: Aged) -> bool:

@@ -137,7 +137,8 @@ class Directory:
         return sorted(await self._rows.all("plan"), key=lambda plan: str(plan.name))
 
     async def entries(self, customer: str) -> list[Entry]:
-        return sorted(await self._rows.all("entry", customer), key=lambda entry: str(entry.address))
+        """By local part: all are in his main domain."""
+        return sorted(await self._rows.all("entry", customer), key=lambda entry: str(entry.address.local))
 
     # -- changing ------------------------------------------------------------------------------------------
 

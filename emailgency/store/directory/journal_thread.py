@@ -4,15 +4,13 @@ Whoever calls holds the lock of the directory's changes, so the journal is never
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-from twisted.internet.threads import deferToThreadPool
-
+from emailgency.background import in_thread
 from emailgency.model.errors import Temporary
 from emailgency.store.directory.changes import Change
 from emailgency.store.directory.journal import Journal, Mark, Tables
 
-R = TypeVar("R")
 _DAY = 86_400.0
 
 
@@ -38,28 +36,24 @@ class JournalThread:
 
     async def open(self) -> None:
         """Raises Broken, Corrupt."""
-        await self._in_thread(self._journal.open)
-        self._octets = await self._in_thread(self._journal.size_after_snapshot)
+        await in_thread(self._reactor, self._journal.open)
+        self._octets = await in_thread(self._reactor, self._journal.size_after_snapshot)
         self._due = self._clock() + _DAY
 
     async def append(self, change: Change) -> Mark:
         """Returns when it is on stable storage; Temporary: it did not happen."""
         self._octets += sum(len(bytes(edit.after)) + 100 for edit in change.edits)
         try:
-            return await self._in_thread(self._journal.append, change)
+            return await in_thread(self._reactor, self._journal.append, change)
         except OSError as error:
             raise Temporary(f"the change journal cannot be written: {error}") from error
 
     async def tables(self) -> tuple[Tables, Mark]:
-        return await self._in_thread(self._journal.tables)
+        return await in_thread(self._reactor, self._journal.tables)
 
     async def snapshot(self) -> None:
         self._octets, self._due = 0, self._clock() + _DAY
-        await self._in_thread(self._journal.snapshot)
+        await in_thread(self._reactor, self._journal.snapshot)
 
     async def close(self) -> None:
-        await self._in_thread(self._journal.close)
-
-    async def _in_thread(self, function: Callable[..., R], *arguments: object) -> R:
-        result: R = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *arguments)
-        return result
+        await in_thread(self._reactor, self._journal.close)

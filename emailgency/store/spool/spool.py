@@ -10,11 +10,10 @@ from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from emailgency.background import background
+from emailgency.background import background, in_thread
 from emailgency.model.envelope import Envelope, Outbound, Outcome, Relay, Target
 from emailgency.model.errors import Temporary
 from emailgency.model.verdict import Verdict
@@ -95,7 +94,7 @@ class Spool:
     async def start(self) -> None:
         """Read the journal and finish what a crash left; then `live` is complete. The storer is running already."""
         await self._storer.ask(Record(self._storer.number(), ()))  # it answers when no other one writes any more
-        replayed = await self._in_thread(replay.replay, self._data)
+        replayed = await in_thread(self._reactor, replay.replay, self._data)
         for complaint in replayed.complaints:
             self._log.critical("ALERT spool: {complaint}", complaint=complaint)
         self._rotten = bool(replayed.complaints)
@@ -318,7 +317,7 @@ class Spool:
         self._later("hourly", _HOUR, self._hourly)
 
     async def _sweep(self, known: frozenset[str], now: float) -> None:
-        await self._in_thread(replay.sweep, self._data, known, now, self._rotten)
+        await in_thread(self._reactor, replay.sweep, self._data, known, now, self._rotten)
 
     # ---- recovery ----------------------------------------------------------------------------------------
 
@@ -387,9 +386,6 @@ class Spool:
     def _ask_quietly(self, request: Record | Redeliver | Settle) -> None:
         """What fails is asked again: after a restart of the storer, or at the next start."""
         self._storer.ask(request).addErrback(lambda failure: failure.trap(Temporary))
-
-    def _in_thread(self, deed: Callable[..., Any], *arguments: object) -> "Deferred[Any]":
-        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), deed, *arguments)
 
 
 __all__ = ["Live", "Relocate", "Spool"]
