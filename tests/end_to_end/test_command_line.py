@@ -193,7 +193,7 @@ def test_hundreds_of_addresses_come_in_at_once_or_not_at_all(server: Server, tmp
     write(rows)
     begun = time.monotonic()
     assert answer(data, "import", path) == {"mailboxes": 300, "aliases": 100, "lists": 1, "banished": 0}
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
     assert len(answer(data, "list", "show", "everybody@first.zz")["members"]) == 300
     imap(server, "alias7@first.zz", PASSWORD).logout()
     refused = answer(data, "import", path, status=1)

@@ -18,7 +18,7 @@ from emailgency.model.directory import Customer
 from emailgency.model.envelope import Client
 from emailgency.net.dns import Dns, DnsSettings
 from tests.support.asynchronous import until
-from tests.support.dns_server import DnsServer
+from tests.support.dns_server import DnsServer, servfail
 from tests.support.smtp import FewAddresses, MemorySpool
 
 NAME = "mx.emailgency.example"
@@ -73,8 +73,9 @@ class ExaminationTests(TestCase):
         await until(lambda: not self.asking._asking)
         await self.dns.stop()
 
-    def examine(self, **settings):
-        self.asking = Dns(DnsSettings(addresses=(self.dns.address,), timeout=0.5, attempts=1, ipv6=False), reactor)
+    def examine(self, timeout=20.0, **settings):
+        asking = DnsSettings(addresses=(self.dns.address,), timeout=timeout, attempts=1, ipv6=False)
+        self.asking = Dns(asking, reactor)
         self.reception.examiner = Examiner(
             reactor, lambda: 1_800_000_000.0, self.asking, NAME, AuthenticationSettings(**settings)
         )
@@ -146,7 +147,7 @@ class ExaminationTests(TestCase):
 
     async def test_a_dead_resolver_keeps_no_mail_away(self):
         self.dns.vice = lambda query, honest, udp: []
-        self.examine(time=0.05)
+        self.examine(timeout=0.5, time=0.05)
         octets, envelope = await self.receive(self.signed())
         assert self.results(octets) == {
             ("spf", "temperror"),
@@ -211,7 +212,9 @@ class ExaminationTests(TestCase):
 
     async def test_a_key_of_an_old_seal_that_nobody_can_look_up_is_no_failure(self):
         message = self.chain(MESSAGE, ["stop0.zz", "stop1.zz"])
-        self.dns.vice = lambda query, honest, udp: [] if "stop0" in str(query.question[0]) else [honest.to_wire()]
+        self.dns.vice = lambda query, honest, udp: (
+            servfail(query, honest) if "stop0" in str(query.question[0]) else [honest.to_wire()]
+        )
         octets, _ = await self.receive(message)
         assert ("arc", "temperror") in self.results(octets)
 

@@ -5,6 +5,7 @@ from emailgency.model.envelope import Client, Recipient
 from emailgency.model.errors import Temporary
 from emailgency.store import layout
 from tests.support.asynchronous import run, until
+from tests.support.dns_server import servfail
 from tests.support.outbound_case import HOUR, MESSAGE, SRS, OutboundCase, fields, to
 
 
@@ -104,7 +105,7 @@ class Outgoing(OutboundCase):
         outbound = self.start()
         for count, silent in enumerate(("MX", "A"), 1):
             self.dns.vice = lambda query, honest, _, kind=silent: (
-                [] if query.question[0].rdtype.name == kind else [honest.to_wire()]
+                servfail(query, honest) if query.question[0].rdtype.name == kind else [honest.to_wire()]
             )
             await self.accept(to("anna@far.zz"))
             await until(lambda: any(lane.health.failures for lane in outbound.lanes()))

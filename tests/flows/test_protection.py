@@ -70,7 +70,7 @@ class ProtectionCase(OutboundCase):
         self.wire()
 
     def wire(self, **settings):
-        asking = Dns(DnsSettings(addresses=(self.dns.address,), timeout=0.5, attempts=1, ipv6=False), reactor)
+        asking = Dns(DnsSettings(addresses=(self.dns.address,), timeout=20, ipv6=False), reactor)
         egress = Egress(EgressSettings(networks=("127.0.0.0/8",)), lambda: ())
         with open(f"{self.vouching}.crt", "rb") as file:
             octets = file.read()

@@ -155,7 +155,7 @@ class GivingBack(RelayCase):
         await dead.down()
         dns = DnsServer({("mydomain.zz", "MX"): ["5 mx.mydomain.zz."], ("mx.mydomain.zz", "A"): ["127.0.0.1"]}, ttl=0)
         self.addCleanup(dns.stop)
-        resolver = Dns(DnsSettings(addresses=(dns.address,), timeout=0.1, ipv6=False), reactor)
+        resolver = Dns(DnsSettings(addresses=(dns.address,), timeout=20, ipv6=False), reactor)
         by_transport = Customer(
             id="acme",
             domain="mydomain.zz",
@@ -264,7 +264,7 @@ class DeadServer(RelayCase):
         server = ScriptedServer()
         dns = DnsServer({("mydomain.zz", "MX"): ["0 ."]}, ttl=0)
         self.addCleanup(dns.stop)
-        resolver = Dns(DnsSettings(addresses=(dns.address,), timeout=0.1, ipv6=False), reactor)
+        resolver = Dns(DnsSettings(addresses=(dns.address,), timeout=20, ipv6=False), reactor)
         customer = Customer(id="acme", domain="mydomain.zz", alternate_domain="mydomainzz.test")
         self.accept()
         # The port of an MX is 25; the lane is led to the server by what this gate is asked

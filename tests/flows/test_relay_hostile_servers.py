@@ -252,7 +252,7 @@ class HostileServer(RelayCase):
         zone |= {(f"s{i}.evil.zz", "AAAA"): [ip] for i, ip in enumerate(sixes)}
         dns = DnsServer(zone, ttl=0)
         self.addCleanup(dns.stop)
-        resolver = Dns(DnsSettings(addresses=(dns.address,), timeout=0.1), reactor)
+        resolver = Dns(DnsSettings(addresses=(dns.address,), timeout=20), reactor)
         spellings = [
             *(
                 "127.0.0.1",
@@ -301,7 +301,7 @@ class HostileServer(RelayCase):
 
         dns.vice = turn
         self.addCleanup(dns.stop)
-        resolver = Dns(DnsSettings(addresses=(dns.address,), timeout=0.1, ipv6=False), reactor)
+        resolver = Dns(DnsSettings(addresses=(dns.address,), timeout=20, ipv6=False), reactor)
         checked = []
 
         class Gate(Egress):

@@ -30,7 +30,7 @@ class DarkDns(RelayCase):
         self.real = RealRedis()
         self.addCleanup(self.real.remove)
         self.real.start()
-        self.redis = Redis(reactor, locate(self.real.url), reply_timeout=0.3)
+        self.redis = Redis(reactor, locate(self.real.url), reply_timeout=20)
         self.redis.start()
         self.addCleanup(lambda: ensureDeferred(self.redis.stop()))
         self.dns = DnsServer(ZONE, ttl=0)
@@ -40,7 +40,7 @@ class DarkDns(RelayCase):
     def flow(self):
         """A relay as after a start: it knows what Redis knows."""
         self.spool.listeners.clear()
-        resolver = Dns(DnsSettings(addresses=(self.dns.address,), timeout=0.1, ipv6=False), reactor)
+        resolver = Dns(DnsSettings(addresses=(self.dns.address,), timeout=20, ipv6=False), reactor)
         return self.start(
             self.receiver,
             customer=CUSTOMER,

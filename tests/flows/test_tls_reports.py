@@ -48,7 +48,7 @@ class TlsReportTests(ProtectionCase):
         self.reports = self.process()
 
     def process(self):
-        asking = Dns(DnsSettings(addresses=(self.dns.address,), timeout=0.5, attempts=1, ipv6=False), reactor)
+        asking = Dns(DnsSettings(addresses=(self.dns.address,), timeout=20, ipv6=False), reactor)
         reports = TlsReports(asking, self.spool, self.redis, self.key, self.clock, "mx.emailgency.test")
         self.protection.told = reports.note
         return reports

@@ -38,7 +38,7 @@ class ResolverTest(TestCase):
     def resolver(self, *servers, **settings):
         for server in servers:
             self.addCleanup(server.stop)
-        given = {"timeout": 0.3, "addresses": tuple(server.address for server in servers), **settings}
+        given = {"timeout": 20, "addresses": tuple(server.address for server in servers), **settings}
         return Dns(DnsSettings(**given), reactor)
 
     @run
@@ -81,7 +81,7 @@ class ResolverTest(TestCase):
 
     @run
     async def test_a_silent_resolver_is_passed_over(self):
-        resolver = self.resolver(DnsServer(vice=lambda *_: []), DnsServer(ZONE), timeout=0.05)
+        resolver = self.resolver(DnsServer(vice=lambda *_: []), DnsServer(ZONE), timeout=0.2, attempts=10)
         assert (await resolver.mx("mydomain.zz")).status is Status.FOUND
 
     @run
@@ -114,7 +114,7 @@ class ResolverTest(TestCase):
         self.patch(net_dns, "UNDER_WAY", 5)
         held = []
         server = DnsServer(vice=lambda query, honest, udp: held.append(query) or [])
-        resolver = self.resolver(server, timeout=0.2, attempts=1)
+        resolver = self.resolver(server, timeout=1.0, attempts=1)
         answers = [ensureDeferred(resolver.mx(f"n{number}.zz")) for number in range(20)]
         assert sum(answer.called for answer in answers) == 15
         results = await gatherResults(answers)

@@ -17,7 +17,7 @@ from emailgency.net.dns import Dns, DnsSettings
 from emailgency.net.egress import Egress, EgressSettings
 from emailgency.net.policy_page import LONGEST, PolicyPages
 from tests.support.certificates import authority, signed
-from tests.support.dns_server import DnsServer
+from tests.support.dns_server import DnsServer, servfail
 
 POLICY = b"version: STSv1\nmode: enforce\nmx: mail.mydomain.zz\nmax_age: 86400\n"
 
@@ -65,7 +65,7 @@ class PolicyPageTests(TestCase):
         await self.dns.stop()
 
     def reached(self, *networks: str) -> PolicyPages:
-        dns = Dns(DnsSettings(addresses=(self.dns.address,), timeout=0.2, attempts=1, ipv6=False), reactor)
+        dns = Dns(DnsSettings(addresses=(self.dns.address,), timeout=20, ipv6=False), reactor)
         egress = Egress(EgressSettings(networks=networks), list)
         return PolicyPages(dns, egress, reactor, self.trust, self.port.getHost().port)
 
@@ -97,7 +97,7 @@ class PolicyPageTests(TestCase):
         await self.temporary("mydomain.zz")
         await maybeDeferred(self.port.stopListening)
         await self.temporary("mydomain.zz")
-        self.dns.vice = lambda *_: []
+        self.dns.vice = servfail
         await self.temporary("mydomain.zz2")
 
     async def test_attack_41_a_page_without_end_is_cut(self) -> None:

@@ -98,7 +98,7 @@ class Attacks(TestCase):
             guest.send(b"US")
         begun = time.perf_counter()
         client = await office.reader()
-        assert time.perf_counter() - begun < 5
+        assert time.perf_counter() - begun < 30
         for session in office.pop3.sessions:
             if session.principal is None:
                 session.line.deadline = reactor.seconds()

@@ -121,7 +121,7 @@ class DirectoryTests(TestCase):
             await self.directory.domain("d7.zz")
         await self.directory.when_ready()
         self.assertEqual(await self.directory.domain("d2999.zz"), domains[-1])
-        self.assertLess(time.monotonic() - started, 10)
+        self.assertLess(time.monotonic() - started, 60)
 
 
 class SnapshotTests(TestCase):

@@ -23,7 +23,7 @@ class Known(TestCase):
         self.real = RealRedis()
         self.addCleanup(self.real.remove)
         self.real.start()
-        self.redis = Redis(reactor, locate(self.real.url), reply_timeout=1)
+        self.redis = Redis(reactor, locate(self.real.url), reply_timeout=20)
         self.redis.start()
         self.addCleanup(lambda: ensureDeferred(self.redis.stop()))
         self.known = KnownRecipients(self.redis)

@@ -15,9 +15,10 @@ from tests.support.redis import RealRedis
 class RealDirectory:
     """`await start()`, then `directory`; `await stop()` leaves nothing behind."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, reply_timeout: float = 20.0, **settings: Any) -> None:
         self.folder = tempfile.mkdtemp(prefix="directory-")
         self.redis = RealRedis()
+        self._reply_timeout = reply_timeout
         self._settings = DirectorySettings(**settings)
         self.directory: Directory
         self.connection: Redis
@@ -30,7 +31,7 @@ class RealDirectory:
         """(Again) over the same journal and Redis."""
         from twisted.internet import reactor
 
-        self.connection = Redis(reactor, locate(self.redis.url), reply_timeout=0.5)
+        self.connection = Redis(reactor, locate(self.redis.url), self._reply_timeout)
         journal = Journal(os.path.join(self.folder, "journal"))
         self.directory = Directory(reactor, journal, self.connection, time.time, self._settings)
         await self.directory.start()

@@ -10,7 +10,7 @@ from emailgency.model.errors import Temporary
 from emailgency.net.dns import Dns, DnsSettings
 from emailgency.net.egress import Egress, EgressSettings
 from tests.support.customers import RealCustomers
-from tests.support.dns_server import DnsServer
+from tests.support.dns_server import DnsServer, servfail
 
 HOST = "mx.emailgency.example"
 OURS = "198.51.100.7"
@@ -27,7 +27,7 @@ class DnsCase(RealCustomers):
         self.zone = self.server.zone
         self.zone[HOST, "A"] = [OURS]
         self.policies: dict[str, bytes | None] = {}
-        self.dns = Dns(DnsSettings(addresses=(self.server.address,), timeout=0.2, attempts=1, ipv6=False), reactor)
+        self.dns = Dns(DnsSettings(addresses=(self.server.address,), timeout=20, ipv6=False), reactor)
         egress = Egress(EgressSettings(networks=("198.51.100.0/24", "203.0.113.0/24")), list)
         self.look = DomainLook(self.dns, egress, self.is_ours, HOST, Published(**published), reactor, self.policy)
 
@@ -54,10 +54,10 @@ class DnsCase(RealCustomers):
         }
 
     def silent(self, name: str = "") -> None:
-        """From now on nobody answers for names that end so; no name: all is well again."""
+        """From now on nobody knows about names that end so; no name: all is well again."""
 
         def vice(query, honest, udp):
             asked = query.question[0].name.to_text(omit_final_dot=True)
-            return [] if asked.endswith(name) else [honest.to_wire()]
+            return servfail(query, honest) if asked.endswith(name) else [honest.to_wire()]
 
         self.server.vice = vice if name else None

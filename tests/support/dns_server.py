@@ -14,6 +14,13 @@ from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 TTL = 60
 
 
+def servfail(query, honest, udp=True):
+    """A vice: there is trouble, told at once; silence takes a timeout, which must be long for good answers."""
+    honest.answer.clear()
+    honest.set_rcode(dns.rcode.SERVFAIL)
+    return [honest.to_wire()]
+
+
 class DnsServer(DatagramProtocol):
     """`zone` maps (name, type) to a list of record texts; a known name without the type is no data.
 

@@ -109,7 +109,7 @@ class OutboundCase(TestCase):
         self.dns.zone = {("far.zz", "MX"): ["10 mx.far.zz."], ("mx.far.zz", "A"): ["127.0.0.1"]}
         self.patch(Courier, "visit", self.at_the_scripted_port(Courier.visit))
         self.means = replace(means(self.spool, reactor, ports=(25,)), clock=self.clock)
-        resolver = Dns(DnsSettings(addresses=(self.dns.address,), timeout=0.2, ipv6=False), reactor)
+        resolver = Dns(DnsSettings(addresses=(self.dns.address,), timeout=20, ipv6=False), reactor)
         self.exchanges = Exchanges(resolver, self.means.egress, lambda name: name.endswith(".emailgency.test"))
 
     def at_the_scripted_port(self, visit):
