@@ -61,6 +61,15 @@ def foreign_domain(text: str) -> str:
     return _literal(domain) if domain.startswith("[") else _domain(domain)
 
 
+def reread(text: str) -> Address:
+    """What `str` has written of one into a record; older ones lack the quotes of a local part that needs them."""
+    try:
+        return parse(text)
+    except Invalid:
+        local, _, domain = text.rpartition("@")
+        return Address(local, domain)
+
+
 def parse_domain(text: str) -> str:
     """'Exämple.ZZ' -> 'xn--exmple-cua.zz': a full host name with a dot, no literal, no underscore."""
     domain = _domain(text)

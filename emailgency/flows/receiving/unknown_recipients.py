@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 from msgspec import Meta, Struct
 
-from emailgency.model.address import Address
+from emailgency.codec.address import reread
 from emailgency.model.directory import OPERATOR, STANDARD
 from emailgency.model.envelope import Catchall, Deliver, Target, Undelivered
 from emailgency.model.verdict import Verdict
@@ -104,8 +104,7 @@ class UnknownRecipients:
         return None if self._within_budget(ip) else TOO_MANY
 
     def _claim_candidate(self, target: Catchall, ip: str | None) -> "Settle | Verdict | None":
-        local, _, domain = target.address.rpartition("@")
-        address = Address(local, domain)
+        address = reread(target.address)
         if self._candidates.is_known(target.customer, address):
             return None
         if not self._within_budget(ip):

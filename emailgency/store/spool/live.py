@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from emailgency.model.address import Address
+from emailgency.codec.address import reread
 from emailgency.model.envelope import Catchall, Deliver, Envelope, Target, Undelivered
 from emailgency.store import layout
 from emailgency.store.spool import records as spool_records
@@ -66,8 +66,7 @@ def delivery(envelope: Envelope, index: int, target: Target) -> Delivery:
     if isinstance(target, Deliver):
         return Delivery(index, layout.mailbox(target.customer, target.mailbox))
     if isinstance(target, Catchall):
-        local, _, domain = target.address.rpartition("@")
-        folder = layout.catchall(target.customer, Address(local, domain))
+        folder = layout.catchall(target.customer, reread(target.address))
         return Delivery(index, folder, address=target.address)
     as_given = envelope.recipients[target.recipient].as_given
     return Delivery(index, layout.undelivered(target.customer), prefix=f"X-Original-To: {as_given}\r\n".encode())
