@@ -15,7 +15,8 @@ import pytest
 pytest.importorskip("playwright.sync_api")
 
 from tests.support.chromium import Screen, chromium
-from tests.support.console_people import (
+from tests.support.dns_thread import DnsThread
+from tests.support.people_in_chromium import (
     ALTERNATE,
     DOMAIN,
     PASSWORD,
@@ -31,7 +32,6 @@ from tests.support.console_people import (
     subjects,
     unchecked,
 )
-from tests.support.dns_thread import DnsThread
 from tests.support.server import Server
 from tests.support.sink import Sink
 

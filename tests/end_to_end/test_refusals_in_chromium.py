@@ -14,7 +14,8 @@ import pytest
 pytest.importorskip("playwright.sync_api")
 
 from tests.support.chromium import Screen, chromium
-from tests.support.console_people import (
+from tests.support.dns_thread import DnsThread
+from tests.support.people_in_chromium import (
     PASSWORD,
     RESOLVED,
     expire,
@@ -25,7 +26,6 @@ from tests.support.console_people import (
     settings,
     unchecked,
 )
-from tests.support.dns_thread import DnsThread
 from tests.support.server import Server
 from tests.support.sink import Sink
 
