@@ -19,6 +19,7 @@ R = TypeVar("R")
 TIMEOUT = 300  # seconds that the browser lets its user take
 LONGEST = 16_384  # characters of an answer: one with RSA keys and an attestation takes 3,000
 _CREDENTIAL = 1023  # octets, section 5.8.3
+_HANDLE = 64  # octets, section 5.4.3
 _KEY = 1024  # octets of a public key: one of RSA with 4,096 bits takes 530
 _ALGORITHMS = (-7, -8, -257)  # ES256, EdDSA (RFC 9053), RS256 (RFC 8812): what authenticators make
 
@@ -97,7 +98,10 @@ def claimed(answer: str) -> Claimed:
     """Of an assertion. Raises Invalid."""
     try:
         found = msgspec.json.decode(answer[:LONGEST], type=_Assertion)
-        return Claimed(text(octets(found.raw_id)), octets(found.response.user_handle))
+        claimed = Claimed(text(octets(found.raw_id)), octets(found.response.user_handle))
+        if len(claimed.handle) > _HANDLE or len(claimed.credential) > 2 * _CREDENTIAL:
+            raise ValueError("longer than any of ours")
+        return claimed
     except ValueError as error:
         raise Invalid("What the browser answered about the passkey cannot be used. Try again.") from error
 

@@ -132,6 +132,18 @@ def test_a_credential_has_a_longest_id() -> None:
 
 
 NAMES = st.sampled_from(["id", "rawId", "type", "response", "clientDataJSON", "authenticatorData", "userHandle"])
+
+
+@pytest.mark.parametrize(("handle", "is_one"), [(64, True), (65, False), (5000, False)])
+def test_a_handle_has_a_longest_form(handle: int, is_one: bool) -> None:
+    answer = Authenticator().proof(request_options(asking()), ORIGIN, handle=bytes(handle))
+    if is_one:
+        assert claimed(answer).handle == bytes(handle)
+    else:
+        with pytest.raises(Invalid):
+            claimed(answer)
+
+
 JSON = st.recursive(st.none() | st.text(max_size=9), lambda inner: st.dictionaries(NAMES, inner), max_leaves=8)
 
 
