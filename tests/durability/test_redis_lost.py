@@ -19,7 +19,7 @@ from tests.support.siege import DOMAIN, PASSWORD, Siege
 
 pytestmark = [pytest.mark.durability, pytest.mark.timeout(600)]
 
-ANSWER = 5.0  # seconds: longer than that no client may wait, whatever is wrong with Redis
+ANSWER = 20.0  # seconds, on a crowded machine: longer than that no client may wait, whatever is wrong with Redis
 ADDRESS = f"paul@{DOMAIN}"
 Snapshot = dict[str, tuple[Selected, dict[int, Seen]]]
 

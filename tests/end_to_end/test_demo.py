@@ -42,7 +42,7 @@ class Demo:
         with open(os.path.join(self.folder, "terminal"), encoding="utf-8") as terminal:
             return terminal.read()
 
-    def wait(self, condition: Callable[[], object], timeout: float = 40) -> None:
+    def wait(self, condition: Callable[[], object], timeout: float = 120) -> None:
         end = time.monotonic() + timeout
         while not condition():
             assert self.process.poll() is None, self.told()
@@ -52,7 +52,7 @@ class Demo:
     def end(self, number: signal.Signals = signal.SIGINT) -> None:
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number)
-        self.process.wait(40)
+        self.process.wait(120)
 
     def search(self, pattern: str) -> list[str]:
         return re.findall(pattern, self.told())
