@@ -61,7 +61,7 @@ def api(
             shared.addresses,
             shared.passwords,
             shared.status,
-            shared.forget,
+            shared.address_deeds,
             live.invitations,
             parts.login,
             clock,

@@ -206,6 +206,15 @@ class Login:
         await self._failures.succeeded(attempt)
         return None
 
+    async def check_present(self, holder: Mailbox | Operator, password: str, source: Source) -> None:
+        """Whoever holds a session or a token must know it before he changes how one logs in. Raises Invalid."""
+        if isinstance(holder, Operator):
+            found: object = await self.authenticate_operator(holder.id, password, source)
+        else:
+            found = await self.authenticate(str(holder.address), password, source)
+        if isinstance(found, Verdict):
+            raise Invalid("The present password is wrong.")
+
     async def operator_still_valid(self, name: str, generation: int) -> bool:
         """False when he has gone, or has another password since."""
         operator = await self._directory.operator(name)

@@ -104,7 +104,7 @@ class AddressDeeds:
             if choice.kind != "mailbox" and not isinstance(entry, KINDS[choice.kind]):
                 raise Invalid("It is no longer what this list showed.")
             if (choice.kind, choice.deed) == ("mailbox", "remove"):
-                await self._remove_mailbox(author, address)
+                await self.remove_mailbox(author, address)
                 return None
             return await step_of(self._directory, customer, address.local, self._change(author, address, choice.deed))
 
@@ -127,7 +127,8 @@ class AddressDeeds:
             return await self._candidates.to_list(author, address, list(members))
         return await self._candidates.banish(author, address)
 
-    async def _remove_mailbox(self, author: Author, address: Address) -> None:
+    async def remove_mailbox(self, author: Author, address: Address) -> None:
+        """With its mail, for good."""
         mailbox = await mailbox_at(self._directory, address)
         await self._addresses.remove(author, mailbox.address)
         await self._forget_mail.of_mailbox(mailbox, silent)

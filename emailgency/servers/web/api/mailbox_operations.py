@@ -8,14 +8,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from emailgency.flows.accounts.invitations import Invitations
 from emailgency.flows.accounts.login import Login, Source
 from emailgency.flows.accounts.passwords import Passwords
+from emailgency.flows.addresses.address_deeds import AddressDeeds
 from emailgency.flows.addresses.addresses import Addresses
 from emailgency.flows.addresses.deciding import entry_at
-from emailgency.flows.addresses.forget_mail import ForgetMail
 from emailgency.flows.addresses.mailbox_status import FolderLine, MailboxStatus
-from emailgency.flows.progress import silent
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
-from emailgency.model.verdict import Verdict
 from emailgency.servers.web.api.operation import Call, Caller, Created, Missing, Operation, Paging, Who, cut
 from emailgency.store.directory.directory import Directory
 
@@ -102,7 +100,7 @@ class MailboxOperations:
         addresses: Addresses,
         passwords: Passwords,
         status: MailboxStatus,
-        forget_mail: ForgetMail,
+        deeds: AddressDeeds,
         invitations: Invitations,
         login: Login,
         clock: Callable[[], float],
@@ -111,7 +109,7 @@ class MailboxOperations:
         self._addresses = addresses
         self._passwords = passwords
         self._status = status
-        self._forget_mail = forget_mail
+        self._deeds = deeds
         self._invitations = invitations
         self._login = login
         self._clock = clock
@@ -224,15 +222,12 @@ class MailboxOperations:
         """For one's own mailbox the present one must be known: a token that was stolen does not take it over."""
         mailbox = await self._mailbox(caller, call)
         if mailbox.id == caller.mailbox.id:
-            source = Source("api", caller.ip)
-            if isinstance(await self._login.authenticate(str(mailbox.address), call.body.present, source), Verdict):
-                raise Invalid("The present password is wrong.")
+            await self._login.check_present(mailbox, call.body.present, Source("api", caller.ip))
         await self._passwords.set(caller.author, mailbox.address, call.body.password)
 
     async def remove_mailbox(self, caller: Caller, call: Call) -> None:
         mailbox = await self._mailbox(caller, call)
-        await self._addresses.remove(caller.author, mailbox.address)
-        await self._forget_mail.of_mailbox(mailbox, silent)
+        await self._deeds.remove_mailbox(caller.author, mailbox.address)
 
     async def invite(self, caller: Caller, call: Call) -> InvitationResults:
         addresses = [caller.own(text) for text in dict.fromkeys(call.body.addresses)]

@@ -6,7 +6,6 @@ from emailgency.flows.accounts.passwords import Passwords
 from emailgency.flows.addresses.addresses import Addresses
 from emailgency.flows.addresses.mailbox_status import MailboxStatus
 from emailgency.model.errors import Invalid
-from emailgency.model.verdict import Verdict
 from emailgency.rules.expiry import delay_of, quota_of
 from emailgency.servers.web.console.deeds import seen_mailbox
 from emailgency.servers.web.console.entrance import Entrance
@@ -71,9 +70,7 @@ class MailboxPanel:
         if new != asked.one("again"):
             raise Invalid("The two new passwords differ.")
         if mailbox.id == visitor.known.mailbox:
-            source = Source("web", visitor.ip)
-            if isinstance(await self._login.authenticate(str(mailbox.address), asked.one("old"), source), Verdict):
-                raise Invalid("The present password is wrong.")
+            await self._login.check_present(mailbox, asked.one("old"), Source("web", visitor.ip))
         changed = await self._passwords.set(visitor.author, mailbox.address, new)
         if mailbox.id == visitor.known.mailbox:
             return Away("/", await self._entrance.let_in(visitor, principal(changed), strong=visitor.known.strong))

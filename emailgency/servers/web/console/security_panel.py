@@ -8,7 +8,6 @@ from emailgency.flows.accounts.operators import Operators
 from emailgency.flows.accounts.second_factors import SecondFactors
 from emailgency.model.directory import Mailbox, Operator
 from emailgency.model.errors import Invalid
-from emailgency.model.verdict import Verdict
 from emailgency.model.words import Words
 from emailgency.servers.web.console.entrance import Entrance
 from emailgency.servers.web.console.passkey_panel import USE_PASSKEY, PasskeyPanel
@@ -153,13 +152,7 @@ class SecurityPanel:
         )
 
     async def _check_password(self, visitor: Visitor, holder: Holder, password: str) -> None:
-        source = Source("web", visitor.ip)
-        if isinstance(holder, Operator):
-            refused = isinstance(await self._login.authenticate_operator(holder.id, password, source), Verdict)
-        else:
-            refused = isinstance(await self._login.authenticate(str(holder.address), password, source), Verdict)
-        if refused:
-            raise Invalid("The present password is wrong.")
+        await self._login.check_present(holder, password, Source("web", visitor.ip))
 
     async def _check_code(self, visitor: Visitor, holder: Holder, code: str) -> None:
         refusal = await self._factors.check(holder, code, Source("web", visitor.ip))
