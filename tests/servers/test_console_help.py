@@ -74,12 +74,13 @@ def test_every_page_that_somebody_sees_links_to_its_paragraph(server: Server, wh
         answer = browser.get(shown(route, who if "@" in who else USER))
         if answer.status == 303 or "text/html" not in (answer.headers["Content-Type"] or ""):
             continue
-        header = answer.text.partition("</header>")[0]
+        header, _, below = answer.text.partition("</header>")
         [place] = re.findall(r'href="/eg/help/?([^"]*)"', header)
         seen.add(place)
-        page, _, anchor = place.partition("#")
-        for language in LANGUAGES:
-            assert not place or anchor in paragraphs(language, page), (route.path, place)
+        for there in [place, *re.findall(r'class="eg-hint" href="/eg/help/([^"]*)"', below)]:
+            page, _, anchor = there.partition("#")
+            for language in LANGUAGES:
+                assert not there or anchor in paragraphs(language, page), (route.path, there)
     assert len(seen) >= {"": 5, USER: 4, ADMINISTRATOR: 15, OPERATOR: 6}[who]
 
 

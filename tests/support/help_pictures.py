@@ -1,7 +1,7 @@
 """The pictures of the help: our own pages as a real Chromium shows them, on mail that came by SMTP.
 
 `PYTHONPATH=. python -m tests.support.help_pictures` makes them all anew, in each language, and `pictures.json` beside
-them, which has the digest of the template that each shows. `stale()` compares it with what is there now. What differs
+them, which has a digest of the template that each shows. `stale()` compares it with what is there now. What differs
 from one run to the next (times, ids, ports) is written over, so that the same pages give the same pictures.
 """
 
@@ -34,7 +34,8 @@ ALTERNATE = f"mydomainzz.{SERVICE}"
 PASSWORD = "Correct-horse1"
 WIDTH = 1000
 MOST = 720  # pixels of height: what is below tells nothing new
-COLOURS = 64
+COLOURS = 48
+_SHOWS = re.compile(r"<(button|dt|fieldset|figure|form|h[1-3]|img|input|select|table|textarea|th)\b|_\(\"(.*?)\"")
 PORTS = {"imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995, "submission": 587, "submissions": 465}
 
 # What differs each time gives way to what always stands there.
@@ -139,10 +140,10 @@ def stale() -> list[str]:
 
 
 def digest(template: str) -> str:
-    """Of what it says: how it is broken into lines makes no other picture."""
+    """Of what it shows: its words and what it is made of, in their order; attributes make no other page."""
     with open(os.path.join(assets.folder("templates"), template), encoding="utf-8") as file:
         text = re.sub(r"\{#.*?#\}", "", file.read(), flags=re.DOTALL)
-    return sha256(" ".join(text.split()).encode()).hexdigest()[:16]
+    return sha256(repr(_SHOWS.findall(text)).encode()).hexdigest()[:16]
 
 
 # ---- what is in them ---------------------------------------------------------------------------------------------
@@ -244,7 +245,7 @@ def _of_addresses(shots: Pictures, asking: Browser) -> None:
     shots.go("/aliases")
     shots.take("aliases")
     shots.go(f"/mailboxes/paul@{DOMAIN}")
-    shots.take("mailbox")
+    shots.take("mailbox", most=560)
 
 
 def _of_strangers(shots: Pictures, link: str) -> None:
