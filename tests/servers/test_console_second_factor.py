@@ -425,3 +425,19 @@ def test_the_server_requires_it_of_operators_and_of_all_administrators(tmp_path_
             assert browser.get(home).status == 200
         user = stranger(strict).log_in("paul@mydomain.zz", PASSWORD)
         assert user.get("/mailboxes/paul@mydomain.zz").status == 200
+
+
+def test_attack_39_an_operator_has_another_session_when_he_looks_after_a_customer(server: Server, alice: str) -> None:
+    browser = stranger(server).log_in(alice, PASSWORD)
+    browser.get("/operator")
+    before, kept = dict(browser.cookies), browser.csrf
+    customer = server.command("customer show", customer="mydomain.zz")["id"]
+    assert browser.post(f"/operator/customers/{customer}/enter").away == "/eg/overview"
+    assert browser.get("/overview").status == 200
+    assert browser.csrf != kept
+    within = dict(browser.cookies)
+    assert browser.post("/operator/leave").away == "/eg/operator"
+    for ended in (before, within):
+        thief = stranger(server)
+        thief.cookies = ended
+        assert thief.get("/operator").away == "/eg/login"

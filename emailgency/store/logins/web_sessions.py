@@ -113,6 +113,15 @@ class WebSessions:
         """What was changed in it."""
         await self._redis.execute("SET", _key(token), msgspec.json.encode(session), "EX", self.settings.idle)
 
+    async def rename(self, token: str, session: WebSession) -> str:
+        """What was changed in it, under another token, with another CSRF token: whose rights are others now has
+        nothing of before (attack row 39). What the browser keeps from now on.
+        """
+        await self.end(token)
+        token, session.csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        await self.keep(token, session)
+        return token
+
     async def end(self, token: str) -> None:
         await self._redis.execute("DEL", _key(token))
 

@@ -113,18 +113,18 @@ class OperatorCustomersPanel:
     async def enter(self, visitor: Visitor, asked: Asked) -> Answer:
         """He sees the panels of this customer's administrators, and what he does has his own name in the audit log."""
         customer = await self._directory.customer(asked.path["customer"])
-        await self._move(visitor, customer.id, customer.domain, administrator=True)
-        return Away("/overview")
+        return Away("/overview", await self._moved(visitor, customer.id, customer.domain, administrator=True))
 
     async def leave(self, visitor: Visitor, asked: Asked) -> Answer:
-        await self._move(visitor, OPERATOR, OPERATOR, administrator=False)
-        return Away("/operator")
+        return Away("/operator", await self._moved(visitor, OPERATOR, OPERATOR, administrator=False))
 
-    async def _move(self, visitor: Visitor, customer: str, domain: str, *, administrator: bool) -> None:
+    async def _moved(self, visitor: Visitor, customer: str, domain: str, *, administrator: bool) -> str:
+        """His session goes by another token."""
         session = visitor.known
         session.customer, session.administrator = customer, administrator
         session.address = Address(session.operator, domain)
-        await self._sessions.keep(visitor.token, session)
+        visitor.token = await self._sessions.rename(visitor.token, session)
+        return visitor.token
 
     async def _changes(self, asked: Asked) -> dict[str, Any]:
         try:
