@@ -32,6 +32,8 @@ class Phase(Enum):
     CHUNKS = "chunks"  # between two BDAT of a message
     CLOSED = "closed"
 
+    __hash__ = object.__hash__  # that of Enum is a call of Python's: nine of them a message
+
 
 # ---- events ---------------------------------------------------------------------------------------------
 
