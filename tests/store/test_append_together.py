@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -77,37 +78,40 @@ def test_several_messages_for_a_folder_that_is_not_there_leave_nothing(box: Box)
     assert _spool(box) == spool
 
 
-def test_a_batch_that_was_half_renamed_has_not_happened(box: Box, data: str) -> None:
+def test_a_batch_whose_first_message_is_not_in_its_place_has_not_happened(box: Box, data: str) -> None:
     reply = box.storer.ask(Append(box.storer.number(), ARCHIVE, (_new(box, b"first one"), _new(box, b"second one"))))
     assert isinstance(reply, Changed)
     box.storer.kill()
-    last = reply.placed[1]
+    first = reply.placed[0]
     path = os.path.join(data, ARCHIVE)
-    os.rename(os.path.join(path, last.subfolder, last.name), os.path.join(path, "tmp", last.name))
+    os.rename(os.path.join(path, first.subfolder, first.name), os.path.join(path, "tmp", first.name))
     box.storer = StorerProcess(data)
     assert _contents(box, ARCHIVE) == {}
     assert os.listdir(os.path.join(path, "tmp")) == []
     box.storer.close()
 
 
-def _ends_at_rename(count: int, now: float) -> None:
-    """For a storer: the clock stands still, and it is killed instead of renaming for the `count`-th time."""
-    rename, renames = os.rename, itertools.count(1)
+def _ends_at(count: int, now: float) -> None:
+    """For a storer: the clock stands still; it is killed when it is about to name a file for the `count`-th time."""
+    rename, link, names = os.rename, os.link, itertools.count(1)
 
-    def renamed(*arguments: Any, **keywords: Any) -> None:
-        if next(renames) == count:
-            os.kill(os.getpid(), signal.SIGKILL)
-        rename(*arguments, **keywords)
+    def named(give: Callable[..., None]) -> Callable[..., None]:
+        def give_or_end(*arguments: Any, **keywords: Any) -> None:
+            if next(names) == count:
+                os.kill(os.getpid(), signal.SIGKILL)
+            give(*arguments, **keywords)
 
-    os.rename = renamed
+        return give_or_end
+
+    os.rename, os.link = named(rename), named(link)
     time.time = lambda: now
 
 
 def test_what_is_taken_back_is_nothing_that_another_storer_finished_in_the_same_second(box: Box, data: str) -> None:
     now = time.time()
-    for killed_at in (1000, 3, 2):
+    for killed_at in (1000, 4, 3, 2):  # three links and a rename
         box.storer.close()
-        box.storer = StorerProcess(data, lambda at=killed_at: _ends_at_rename(at, now))
+        box.storer = StorerProcess(data, lambda at=killed_at: _ends_at(at, now))
         messages = tuple(New(fresh_id(), b"x", "", now) for _ in range(3))
         request = Append(box.storer.number(), ARCHIVE, messages)
         box.storer.tell(request)

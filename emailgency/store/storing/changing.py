@@ -7,6 +7,7 @@ An OSError means that what had been begun is undone.
 import contextlib
 import os
 import time
+from functools import partial
 
 from emailgency.codec import maildir
 from emailgency.store.storing import keywords, together
@@ -93,15 +94,19 @@ def _give(folder: Maildir, place: tuple[str, str] | None, letters: str) -> tuple
 
 def copy(request: Copy, source: Maildir, destination: Maildir, origin: Origin) -> Result:
     """COPY and MOVE. Refused when one of the messages is not there."""
+    deed = _move if request.move else partial(_copy, origin=origin)
+    names = source.names or {}
+    listed = [(uid, *names[uid]) for uid, _ in request.messages if uid in names]
+    if len(listed) == len(request.messages):
+        with contextlib.suppress(FileNotFoundError):  # another program has just renamed or removed one of them
+            return deed(request, listed, source, destination)
     found = []
     for uid, name in request.messages:
         place = source.find(uid, name)
         if place is None:
             return Refused(request.number, "nonexistent"), ()
         found.append((uid, *place))
-    if request.move:
-        return _move(request, found, source, destination)
-    return _copy(request, found, source, destination, origin)
+    return deed(request, found, source, destination)
 
 
 def _copy(

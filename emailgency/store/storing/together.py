@@ -1,7 +1,8 @@
 """Several files that become messages of one folder all together or not at all, over any kill: COPY, MULTIAPPEND.
 
-All are linked into tmp/ under ids of one batch before the first is renamed: while one of them is in tmp/ nothing has
-happened, and opening the folder takes back what it brought (`Maildir`).
+All have ids of one batch. The first is linked into tmp/ before any other is linked into its place, and moved to its own
+when all others are on stable storage: while it is in tmp/ nothing has happened, and opening the folder takes back what
+it brought (`Maildir`). So a message costs one link(2), and the batch three syncs.
 """
 
 import contextlib
@@ -42,33 +43,67 @@ def place(files: list[Coming], folder: Maildir, origin: Origin) -> list[Placed]:
     """In the order of `files`; the caller sees to it that `new` and `cur` are synced. OSError: nothing was done."""
     now, modseq = time.time(), folder.begin()
     batch = f"{COPYING}{origin.ids.fresh(now)}"
-    tmp = folder.subfolder("tmp")
-    linked: list[tuple[Coming, str]] = []
-    placed: list[Placed] = []
+    coming: list[tuple[Coming, Placed]] = []
+    for index, file in enumerate(files):
+        uid = folder.uids.take()
+        unique = maildir.unique(int(now), f"{batch}_{index}", origin.host)
+        name = maildir.compose(
+            maildir.Name(unique, file.size, uid, file.letters, file.others), info=file.subfolder == "cur"
+        )
+        coming.append((file, Placed(folder.path, uid, file.subfolder, name, source_uid=file.source_uid, modseq=modseq)))
     try:
-        for index, file in enumerate(files):
-            unique = maildir.unique(int(now), f"{batch}_{index}", origin.host)
-            parts = maildir.Name(unique, file.size, 0, file.letters, file.others)
-            name = maildir.compose(parts, info=file.subfolder == "cur")
-            delivering.link_or_copy(file.directory, file.name, tmp, name)
-            linked.append((file, name))
-        if len(linked) > 1:  # one alone is there or not, by its rename
-            os.fsync(tmp)
-        for file, name in linked:
-            uid = folder.uids.take()
-            base, colon, info = name.partition(":")
-            new = f"{base},U={uid}{colon}{info}"
-            folder.mind(file.subfolder)
-            os.rename(name, new, src_dir_fd=tmp, dst_dir_fd=folder.subfolder(file.subfolder))
-            folder.touched(file.subfolder)
-            placed.append(Placed(folder.path, uid, file.subfolder, new, source_uid=file.source_uid, modseq=modseq))
+        if len(coming) == 1:  # one alone is there or not
+            _link(*coming[0], folder)
+        else:
+            _link_all(coming, folder)
     except OSError:
-        with contextlib.suppress(OSError):  # what cannot go now goes with the next start: tmp/, the sign, is last
-            for one in placed:
+        for _, one in reversed(coming):  # what cannot go now goes with the next start: tmp/, the sign, is last
+            with contextlib.suppress(OSError):
                 os.unlink(one.name, dir_fd=folder.subfolder(one.subfolder))
-            for _, name in linked[len(placed) :]:
-                os.unlink(name, dir_fd=tmp)
+        for _, one in reversed(coming):
+            with contextlib.suppress(OSError):
+                os.unlink(one.name, dir_fd=folder.subfolder("tmp"))
         raise
+    placed = [one for _, one in coming]
     for one in placed:
         folder.remember(one.uid, one.subfolder, one.name, modseq)
     return placed
+
+
+def _link_all(coming: list[tuple[Coming, Placed]], folder: Maildir) -> None:
+    sign, first = coming[0]
+    delivering.link_or_copy(sign.directory, sign.name, folder.subfolder("tmp"), first.name)
+    _sync(folder, "tmp")
+    for file, one in coming[1:]:
+        _link(file, one, folder)
+    for subfolder in {one.subfolder for _, one in coming[1:]}:
+        _sync(folder, subfolder)
+    _out_of_tmp(first, folder)
+
+
+def _link(file: Coming, one: Placed, folder: Maildir) -> None:
+    target = folder.subfolder(one.subfolder)
+    folder.mind(one.subfolder)
+    try:
+        os.link(file.name, one.name, src_dir_fd=file.directory, dst_dir_fd=target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in delivering.NO_LINK:
+            raise
+        delivering.copy_file(file.directory, file.name, folder.subfolder("tmp"), one.name)
+        _out_of_tmp(one, folder)
+    else:
+        folder.touched(one.subfolder)
+
+
+def _out_of_tmp(one: Placed, folder: Maildir) -> None:
+    folder.mind(one.subfolder)
+    os.rename(one.name, one.name, src_dir_fd=folder.subfolder("tmp"), dst_dir_fd=folder.subfolder(one.subfolder))
+    folder.touched(one.subfolder)
+
+
+def _sync(folder: Maildir, subfolder: str) -> None:
+    try:
+        folder.sync(subfolder)
+    except OSError:
+        folder.reopen(subfolder)
+        raise
