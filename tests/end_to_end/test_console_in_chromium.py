@@ -39,7 +39,7 @@ def test_an_administrator_keeps_his_addresses(server: Server, browser, tmp_path_
     picture("login")
     page.get_by_label("Your mail address").fill("postmaster@mydomain.zz")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     assert page.url == f"{root}/overview"
     picture("overview")
 

@@ -53,7 +53,7 @@ def test_a_user_is_invited_by_mail_and_sets_his_password(
     page.goto(f"{root}/login")
     page.get_by_label("Your mail address").fill("postmaster@mydomain.zz")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     page.get_by_role("link", name="Domain settings").click()
     page.get_by_label("Days that mail waits for your server").fill("14")
     page.get_by_role("button", name="Save").first.click()
@@ -116,7 +116,7 @@ def test_a_user_is_invited_by_mail_and_sets_his_password(
     page.get_by_role("link", name="To the login").click()
     page.get_by_label("Your mail address").fill(address)
     page.get_by_label("Password").fill(NEW)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     assert page.url == f"{root}/mailboxes/{address}"
     assert screen.troubles == []
     screen.context.close()
