@@ -20,7 +20,7 @@ from emailgency.store.keys.certificates import self_signed
 from emailgency.store.redis.server import find_program
 from tests.support.api import Program
 from tests.support.server import NotReady, Server
-from tests.support.users import another_user
+from tests.support.users import another_user, open_to_others
 
 NOW = 1_800_000_000.0
 
@@ -347,10 +347,10 @@ def test_a_stop_before_everything_is_awake_ends_at_once(server: Server, tmp_path
     silent.chmod(0o755)
     server.configure({"redis": {"program": str(silent)}})
     server.start(ready=False)
-    assert server.stop(timeout=15) == -signal.SIGTERM
+    assert server.stop() == -signal.SIGTERM
     server.start(ready=False)
     server.wait(lambda: server.page("/ready")[1] == "not awake: directory\n")
-    assert server.stop(timeout=15) == -signal.SIGTERM
+    assert server.stop() == -signal.SIGTERM
 
 
 def test_a_killed_server_leaves_nobody_behind_and_starts_again(server: Server) -> None:
@@ -361,7 +361,7 @@ def test_a_killed_server_leaves_nobody_behind_and_starts_again(server: Server) -
     pids = children(server)
     server.kill()
     server.start()
-    assert not any(runs(pid) for pid in pids)
+    server.wait(lambda: not any(runs(pid) for pid in pids))
     assert server.command("mailbox show", address="paul@mydomain.zz")["folders"][0]["messages"] == 1
 
 
@@ -373,13 +373,14 @@ def test_root_binds_and_becomes_another_user() -> None:
     server = Server(folder)
     os.chmod(server.settings_path, 0o644)
     try:
-        server.start(options=("--uid", str(nobody.pw_uid), "--gid", str(nobody.pw_gid)))
-        for pid in (server.pid, *children(server)):
-            with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
-                uids = next(line.split()[1:] for line in file if line.startswith("Uid:"))
-            assert set(uids) == {str(nobody.pw_uid)}
-        assert os.stat(server.data).st_uid == nobody.pw_uid
-        server.stop()
+        with open_to_others() as prefix:
+            server.start(prefix=prefix, options=("--uid", str(nobody.pw_uid), "--gid", str(nobody.pw_gid)))
+            for pid in (server.pid, *children(server)):
+                with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+                    uids = next(line.split()[1:] for line in file if line.startswith("Uid:"))
+                assert set(uids) == {str(nobody.pw_uid)}
+            assert os.stat(server.data).st_uid == nobody.pw_uid
+            server.stop()
     finally:
         server.close()
         shutil.rmtree(folder)

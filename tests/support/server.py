@@ -65,7 +65,7 @@ class Server:
         ready: bool = True,
         prefix: tuple[str, ...] = (),
         options: tuple[str, ...] = (),
-        timeout: float = 60,
+        timeout: float = 120,
     ) -> "Server":
         """Returns when it listens and, with `ready`, takes mail in.
 
@@ -132,7 +132,7 @@ class Server:
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
-    def stop(self, timeout: float = 40) -> int:
+    def stop(self, timeout: float = 120) -> int:
         """SIGTERM, and its exit status."""
         if self.process is None:
             return 0
@@ -143,7 +143,7 @@ class Server:
         """SIGKILL: no instruction of it runs any more."""
         if self.process is not None:
             self.process.kill()
-            self.ended(20)
+            self.ended(60)
 
     def close(self) -> None:
         """Nothing of it runs any more: a killed server leaves its Redis to the next start, and here is none."""
@@ -157,8 +157,8 @@ class Server:
             return file.read()
 
     def wait(self, condition: Callable[[], object], deadline: float | None = None) -> None:
-        """Until `condition` is true; raises NotReady after 60 s (or at `deadline`), and when the server ends."""
-        deadline = time.monotonic() + 60 if deadline is None else deadline
+        """Until `condition` is true; raises NotReady after 120 s (or at `deadline`), and when the server ends."""
+        deadline = time.monotonic() + 120 if deadline is None else deadline
         while not condition():
             ended = self.process is None or self.process.poll() is not None
             if ended or time.monotonic() > deadline:
@@ -175,7 +175,7 @@ class Server:
         finally:
             self.close()
 
-    def ended(self, timeout: float = 40) -> int:
+    def ended(self, timeout: float = 120) -> int:
         """Wait for its end, and the exit status; raises NotReady."""
         assert self.process is not None
         try:
