@@ -343,14 +343,14 @@ def test_a_stop_cuts_no_transaction(server: Server) -> None:
 
 def test_a_stop_before_everything_is_awake_ends_at_once(server: Server, tmp_path) -> None:
     silent = tmp_path / "silent-redis"
-    silent.write_text("#!/bin/sh\nexec sleep 60\n")
+    silent.write_text("#!/bin/sh\nexec sleep 600\n")
     silent.chmod(0o755)
     server.configure({"redis": {"program": str(silent)}})
     server.start(ready=False)
-    assert server.stop() == -signal.SIGTERM
+    assert server.stop(timeout=100) == -signal.SIGTERM
     server.start(ready=False)
     server.wait(lambda: server.page("/ready")[1] == "not awake: directory\n")
-    assert server.stop() == -signal.SIGTERM
+    assert server.stop(timeout=100) == -signal.SIGTERM
 
 
 def test_a_killed_server_leaves_nobody_behind_and_starts_again(server: Server) -> None:
