@@ -13,7 +13,7 @@ from emailgency.demo.picture import Doors
 from emailgency.demo.premises import FOLDER, command, settings
 from emailgency.demo.story import Notes, Story, read_notes
 from emailgency.observer import Observer
-from emailgency.service import EmailgencyService, tuned_reactor, observer
+from emailgency.service import EmailgencyService, observer, tuned_reactor
 from emailgency.settings import Settings
 from emailgency.settings_file import Mistake, Wrong
 
