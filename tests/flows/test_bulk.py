@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from emailgency.codec.address import parse
-from emailgency.flows.addresses.broken_off import NOT_DONE, NOT_UNDONE, BrokenOff
+from emailgency.flows.addresses.broken_off import NOT_DONE, NOT_UNDONE, PERHAPS, BrokenOff
 from emailgency.flows.addresses.bulk import FEW, Bulk, step_of
 from emailgency.flows.addresses.turning_back import TurningBack
 from emailgency.model.bulk import Results, Row, Step
@@ -40,7 +40,7 @@ class Many(TestCase):
         self.real = RealCustomers()
         await self.real.begin()
         self.customer = (await self.real.customer("mydomain.zz")).id
-        self.kept = BulkResults(self.real.connection)
+        self.kept: Any = BulkResults(self.real.connection)
         self.bulk = self.made()
         self.turn = 0  # of `slowly`
         self.stays: Deferred[None] = Deferred()
@@ -50,7 +50,8 @@ class Many(TestCase):
 
     def made(self) -> Bulk:
         """As after a restart."""
-        turning_back: Any = TurningBack(self.real.directory, NoMail())  # type: ignore[arg-type]
+        mail: Any = NoMail()
+        turning_back = TurningBack(self.real.directory, mail)
         journal = Audit(reactor, os.path.join(self.real.folder, "journal"))
         return Bulk(reactor, turning_back, BrokenOff(journal, turning_back), self.kept, time.time)
 
@@ -167,6 +168,27 @@ class Many(TestCase):
         assert all(row.turned_back for row in (await self.over(id)).rows)
         assert not await self.banished()
 
+    async def test_of_a_pending_message_nobody_claims_more_than_the_journal_knows(self) -> None:
+        """The spool comes first there, so a kill may come between the two."""
+
+        async def hold(author: Author, subject: str) -> None:
+            self.turn += 1
+            if self.turn > 2:
+                await self.stays
+            what = f"pending message {subject} for x@mydomain.zz held"
+            await self.real.directory.change(author, what, (), self.customer)
+
+        ids = [f"{number:08x}abcd" for number in range(MANY)]
+        id = await self.bulk.begin(AUTHOR, self.customer, ids, hold, Words("Messages are held"), "/pending")
+        while self.turn <= 2 or (await self.find(id)).waiting > MANY - 2:
+            await self.real.connection.execute("PING")
+        self.bulk = self.made()
+        results = await self.find(id)
+        done = [row.subject for row in results.rows if row.fault is None]
+        assert done == ids[:2]
+        assert all(row.fault == PERHAPS for row in results.rows[2:])
+        assert not results.can_turn_back
+
     async def test_what_redis_does_not_keep_is_told_all_the_same(self) -> None:
         keep, trouble = self.kept.keep, []
 
@@ -176,11 +198,11 @@ class Many(TestCase):
                 raise Temporary("no Redis")
             return await keep(results, id)
 
-        self.kept.keep = fails  # type: ignore[method-assign]
+        self.kept.keep = fails
         id = await self.begin(NAMES[:3])
         assert trouble == [id]
         assert (await self.find(id)).done == 3
-        self.kept.keep = keep  # type: ignore[method-assign]
+        self.kept.keep = keep
         assert (await self.find(await self.begin(NAMES[3:5]))).done == 2
         assert (await self.find(id)).done == 3  # by now from the journal
 
@@ -188,11 +210,11 @@ class Many(TestCase):
         async def fails(results: Results, id: str = "") -> str:
             raise Temporary("no Redis")
 
-        keep, self.kept.keep = self.kept.keep, fails  # type: ignore[method-assign]
+        keep, self.kept.keep = self.kept.keep, fails
         with self.assertRaises(Temporary):
             await self.begin(NAMES[:3])
         assert not await self.banished()
-        self.kept.keep = keep  # type: ignore[method-assign]
+        self.kept.keep = keep
         await self.begin(NAMES[:3])
         for wrong in ([], [f"x{number}" for number in range(1001)]):
             with self.assertRaises(Invalid):
