@@ -53,7 +53,8 @@ class Maildir:
         new = uids is None and made
         if uids is None:
             highest = 0 if made else max((maildir.uid_of(name) for _, name in self._scan()), default=0)
-            uids = Uids.make(self._descriptor, validities.take(now), min(highest, 0xFFFFFFFE) + 1, sync=sync)
+            below = min(highest, 0xFFFFFFFE) + 1
+            uids = Uids.make(self._descriptor, validities.take(now), below, sync=sync or highest > 0)
         elif made:
             os.fsync(self._descriptor)
         self.uids = uids

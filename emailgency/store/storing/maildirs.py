@@ -38,7 +38,7 @@ class Maildirs:
                 descriptor = files.open_folder(self.root, path)
             except (FileNotFoundError, NotADirectoryError):
                 return None
-            found = self._load(path, descriptor)
+            found = self._load(path, descriptor, sync=False)
         self._open[path] = found
         return found
 
@@ -112,7 +112,7 @@ class Maildirs:
             with contextlib.suppress(OSError):
                 maildir.settle()
 
-    def _load(self, path: str, descriptor: int, *, sync: bool = True) -> Maildir:
+    def _load(self, path: str, descriptor: int, *, sync: bool) -> Maildir:
         maildir = Maildir(path, descriptor)
         try:
             maildir.load(self.validities, time.time(), sync=sync)

@@ -62,7 +62,7 @@ class Modseqs:
     def reset(self) -> None:
         """Nothing is certain: all messages have changed just now."""
         self._checksum = None
-        self.floor = self.since = self.numbers.take_modseq()
+        self.floor = self.since = self.numbers.take_modseq(uids=0)
         self._clear()
 
     def _clear(self) -> None:

@@ -65,13 +65,18 @@ class Uids:
         self.settled: Settled | None = None  # nothing has changed since
         self._below = below
         self._modseq_below = modseq
+        self._synced = True  # the file, and its name; else it is before the first number of it is given
+        self._whole = True  # it does not end in half a line
 
     @classmethod
     def make(cls, folder: int, validity: int, below: int, *, sync: bool = True) -> "Uids":
-        """The file of a new folder, written."""
+        """The file of a new folder, written. Without `sync` a loss of power may give the folder another UIDVALIDITY as
+        long as it has given no UID.
+        """
         uids = cls(folder, validity, below)
         uids._modseq_below = _now() + HOUR
         uids.write(sync=sync)
+        uids._synced = sync
         return uids
 
     @classmethod
@@ -97,6 +102,7 @@ class Uids:
         if not validity:
             return None
         uids = cls(folder, validity, below, modseq)
+        uids._whole = not reader.torn
         if settled is not None and not reader.torn:
             uids.settled, uids.highest = settled, settled.modseq
         if repair and (reader.torn or reader.position > _COMPACT_AT):
@@ -107,6 +113,7 @@ class Uids:
         """Write the file anew, compact and synced."""
         lines = _line(Validity(self.validity)) + _line(Reserved(self._below, self._modseq_below))
         files.replace(self._folder, NAME, lines + (_line(self.settled) if self.settled else b""), sync=sync)
+        self._whole = self._synced = True
 
     def take(self) -> int:
         """The next UID; durable in the sense that nobody gets it again, whatever happens."""
@@ -116,43 +123,65 @@ class Uids:
         self.next += 1
         return uid
 
-    def take_modseq(self) -> int:
-        """A mod-sequence above all others of the folder, to be taken before the change itself is made."""
+    def take_modseq(self, uids: int = BLOCK) -> int:
+        """A mod-sequence above all others of the folder, to be taken before the change itself is made.
+
+        When it has to be reserved, so many `uids` that may follow are reserved by the same sync.
+        """
         modseq = max(self.highest + 1, _now())
         if self.settled is not None or modseq >= self._modseq_below:
             # On a full disk flags can still be changed and mail be removed; that the folder does not look as
             # `Settled` says then speaks for itself, and only a clock that steps back as well could do harm.
             with contextlib.suppress(OSError):
-                self.reserve(max(self._below, self.next + BLOCK), modseq)
+                self.reserve(max(self._below, self.next + uids), modseq)
         self.highest = modseq
         return modseq
 
     def reserve(self, below: int, modseq: int = 0) -> None:
         """Raise both ceilings; that of the mod-sequences to an hour above `modseq` and the clock."""
-        ahead = max(self._modseq_below, max(modseq, _now()) + HOUR)
-        before = self._below, self._modseq_below, self.settled
+        before = self._below, self._modseq_below
+        self._below, self._modseq_below = below, max(self._modseq_below, max(modseq, _now()) + HOUR)
         self.settled = None
         try:
-            descriptor = os.open(NAME, files.APPEND, dir_fd=self._folder)
-            try:
-                files.write_all(descriptor, _line(Reserved(below, ahead)))
-                os.fdatasync(descriptor)
-            finally:
-                os.close(descriptor)
+            self._append(Reserved(self._below, self._modseq_below), sync=True)
         except OSError:
-            self._below, self._modseq_below = below, ahead
-            try:
-                self.write()  # a new file: the old one's pages cannot be trusted after a failed sync
-            except OSError:
-                self._below, self._modseq_below, _ = before
-                raise
-        self._below, self._modseq_below = below, ahead
+            self._below, self._modseq_below = before
+            raise
 
     def settle(self, settled: Settled | None) -> None:
-        """A clean stop: give back what was reserved and not used. None: nobody can say what `modseqs` is worth."""
-        if self.settled is None:
-            self._below, self._modseq_below, self.settled = self.next, self.highest + 1, settled
-            self.write()
+        """A clean stop: give back UIDs that were reserved and not used. None: nobody can say what `modseqs` is worth.
+
+        When there are none to give back nothing is synced: who opens ten thousand folders closes most of them again,
+        and what a loss of power takes of `Settled` costs clients a comparison of the folder.
+        """
+        if self.settled is not None:
+            return
+        self.settled = settled
+        try:
+            if self._below > self.next:
+                self._below, self._modseq_below = self.next, self.highest + 1
+                self.write()
+            elif settled is not None:
+                self._append(settled, sync=False)
+        except OSError:
+            self.settled = None
+            raise
+
+    def _append(self, record: Known, *, sync: bool) -> None:
+        """`record` is of what the fields say already."""
+        if self._whole and (self._synced or not sync):
+            self._whole = False
+            with contextlib.suppress(OSError):
+                descriptor = os.open(NAME, files.APPEND, dir_fd=self._folder)
+                try:
+                    files.write_all(descriptor, _line(record))
+                    if sync:
+                        os.fdatasync(descriptor)
+                finally:
+                    os.close(descriptor)
+                self._whole = True
+                return
+        self.write()  # a new file: nothing can follow half a line, nor can pages be trusted that failed to be synced
 
 
 def _now() -> int:
