@@ -62,7 +62,7 @@ def server(tmp_path):
         yield server
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.peer("thunderbird", "Xvfb", "certutil")
 def test_thunderbird_sets_itself_up_shows_the_inbox_and_sends(server: Server, tmp_path) -> None:
     with smtplib.SMTP("127.0.0.1", server.ports["smtp"], local_hostname="out.example.org") as client:

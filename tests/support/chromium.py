@@ -17,6 +17,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE = 120_000.0  # milliseconds; Playwright's half a minute is short where others want the processors
 LOOKS: dict[str, dict[str, Any]] = {
     "desk": {"viewport": {"width": 1200, "height": 860}, "color_scheme": "light", "java_script_enabled": True},
     "phone": {"viewport": {"width": 390, "height": 780}, "color_scheme": "dark", "java_script_enabled": False},
@@ -29,7 +30,9 @@ def chromium(*arguments: str) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=[*ARGUMENTS, *arguments])
+        browser = driver.chromium.launch(
+            executable_path="/usr/bin/chromium", args=[*ARGUMENTS, *arguments], timeout=PATIENCE
+        )
         yield browser
         browser.close()
 
@@ -39,6 +42,7 @@ class Screen:
 
     def __init__(self, browser: Any, look: str, folder: object) -> None:
         self.context = browser.new_context(ignore_https_errors=True, **LOOKS[look])
+        self.context.set_default_timeout(PATIENCE)
         self.page = self.context.new_page()
         self.troubles: list[str] = []
         self._folder = str(folder)

@@ -21,7 +21,7 @@ class Failed(Exception):
 class Marionette:
     """Scripts run in the program's own windows, with all rights."""
 
-    def __init__(self, profile: str, alive: Callable[[], bool], seconds: float = 60) -> None:
+    def __init__(self, profile: str, alive: Callable[[], bool], seconds: float = 180) -> None:
         """Waits for a program that has been started with --marionette and marionette.port 0."""
         path, deadline = os.path.join(profile, PORT_FILE), time.monotonic() + seconds
         while not (port := _port(path)):
@@ -57,7 +57,7 @@ class Marionette:
             raise Failed(told["error"])
         return told.get("value")
 
-    def until(self, script: str, *arguments: Any, seconds: float = 60) -> Any:
+    def until(self, script: str, *arguments: Any, seconds: float = 180) -> Any:
         """What the function body returns as soon as that is true."""
         deadline = time.monotonic() + seconds
         while not (value := self.run(script, *arguments)):
@@ -66,7 +66,7 @@ class Marionette:
             time.sleep(0.1)
         return value
 
-    def window(self, uri: str, seconds: float = 60) -> None:
+    def window(self, uri: str, seconds: float = 180) -> None:
         """From now on scripts run in the window that shows this document."""
         deadline = time.monotonic() + seconds
         while True:

@@ -14,6 +14,7 @@ from typing import Any
 import axe_playwright_python
 from msgspec import Struct
 
+from tests.support.chromium import PATIENCE
 from tests.support.console_pages import Shown
 from tests.support.premises import Premises
 
@@ -123,6 +124,7 @@ class Visits:
             reduced_motion="reduce",
             locale=_LOCALES[language],
         )
+        context.set_default_timeout(PATIENCE)
         if who != "anonymous":
             context.add_cookies(self._session(who))
         page, visit = context.new_page(), Visit([])
