@@ -31,6 +31,7 @@ FOLDER = os.path.join(assets.folder("help"), "pictures")
 LIST = os.path.join(FOLDER, "pictures.json")
 DOMAIN, SERVICE = "mydomain.zz", "emailgency.example"
 ALTERNATE = f"mydomainzz.{SERVICE}"
+STRANGER = "yourdomain.zz"  # whose DNS knows nothing of us yet
 PASSWORD = "Correct-horse1"
 WIDTH = 1000
 MOST = 720  # pixels of height: what is below tells nothing new
@@ -180,6 +181,8 @@ def _in(browser: Any, language: str) -> dict[str, tuple[int, int]]:
             (f"mail.{DOMAIN}", "A"): ["203.0.113.5"],
             (DOMAIN, "MX"): [f"10 mail.{DOMAIN}.", f"20 {ALTERNATE}."],
             (DOMAIN, "TXT"): [f'"v=spf1 mx a:mx.{SERVICE} -all"'],
+            (STRANGER, "MX"): [f"10 mail.{DOMAIN}."],
+            (STRANGER, "TXT"): ['"v=spf1 mx -all"'],
         }
         settings = {
             "host_name": f"mx.{SERVICE}",
@@ -191,10 +194,10 @@ def _in(browser: Any, language: str) -> dict[str, tuple[int, int]]:
             "retry": {"probe_first": 0.2, "probe_longest": 0.5, "message_first": 0.2},
         }
         with Server(folder, settings).start() as server:
-            return _taken(browser, language, server, home, names)
+            return _taken(browser, language, server, home)
 
 
-def _taken(browser: Any, language: str, server: Server, home: Sink, names: DnsThread) -> dict[str, tuple[int, int]]:
+def _taken(browser: Any, language: str, server: Server, home: Sink) -> dict[str, tuple[int, int]]:
     """The customer's own server answers at first, and is down for the last ones."""
     home.up()
     server.command("customer add", domain=DOMAIN, smtp_transport=f"127.0.0.1:{home.port}")
@@ -217,7 +220,6 @@ def _taken(browser: Any, language: str, server: Server, home: Sink, names: DnsTh
     mail = home.messages[-1].octets.replace(b"=\r\n", b"").replace(b"=3D", b"=")
     link = re.search(rb"/eg(/password\?token=[\w=\-]+)", mail)
     assert link is not None
-    names.zone[DOMAIN, "MX"].pop()
     _of_strangers(shots, link[1].decode())
     server.command("password", address=f"paul@{DOMAIN}", password=PASSWORD)
     home.down()
@@ -258,7 +260,7 @@ def _of_strangers(shots: Pictures, link: str) -> None:
     shots.page.locator(".eg-code").evaluate("(element, picture) => element.innerHTML = picture", picture)
     shots.take("program")
     shots.go("/assistant/dns")
-    shots.page.locator("#domain").fill(DOMAIN)
+    shots.page.locator("#domain").fill(STRANGER)
     shots.page.locator("form.eg-card .btn-primary").click()
     shots.page.locator(".eg-record").first.wait_for()
     shots.take("dns", most=900)
