@@ -25,7 +25,7 @@ ARGUMENT = "--host-resolver-rules=MAP * 127.0.0.1"  # whoever a page asks for is
 _LOCALES = {"en": "en-GB", "fr": "fr-FR"}
 _HERE = os.path.dirname(__file__)
 _AXE = os.path.join(os.path.dirname(axe_playwright_python.__file__), "axe.min.js")
-_BY_LOOKS = ("color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size")
+_BY_LOOKS = ("color-contrast", "scrollable-region-focusable", "target-size")
 _TEXTS = """() => {
   const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node; node = walk.nextNode();) {
@@ -98,7 +98,8 @@ class Visits:
             if script and language == "en":
                 rules = () if size == "desk" else _BY_LOOKS
                 visit.troubles += [f"{look}: {fault}" for fault in self._violations(page, rules)]
-            page.screenshot(path=self._place(name, look), full_page=True, type="jpeg", quality=90)
+            if self._whole or (script and language == "en"):
+                page.screenshot(path=self._place(name, look), full_page=True, type="jpeg", quality=90)
         return Visit(visit.troubles, visit.status, visit.weight, page.evaluate(_TEXTS), page.content())
 
     def _place(self, name: str, look: str) -> str:
@@ -130,7 +131,7 @@ class Visits:
         page, visit = context.new_page(), Visit([])
         line = context.new_cdp_session(page)
         line.send("Network.enable")
-        line.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        line.send("Network.setCacheDisabled", {"cacheDisabled": script and language == "en"})  # those are weighed
         line.on("Network.loadingFinished", lambda told: _weigh(visit, told["encodedDataLength"]))
         page.on("dialog", lambda dialog: (visit.troubles.append("a dialog"), dialog.dismiss()))
         page.on("pageerror", lambda error: visit.troubles.append(f"script: {error}"))
