@@ -143,6 +143,24 @@ class RedisAwayTests(TestCase):
         await self.ready_again()
         self.assertIsNone(await self.directory.domain("unknown.zz"))
 
+    async def test_emptied_while_it_is_filled_it_is_filled_again_and_nobody_is_unknown(self) -> None:
+        self.patch(rows, "_RETRY", 0.05)
+        copy = self.directory._rows._copy
+        fill, floods = copy._pipeline, ["FLUSHALL"]
+
+        async def fill_and_empty(commands: list[list[str | bytes]]) -> None:
+            await fill(commands)
+            if floods:
+                self.real.redis.command(floods.pop())
+
+        copy._pipeline = fill_and_empty
+        self.real.redis.command("FLUSHALL")
+        await self.temporary("other.zz")
+        await self.ready_again()
+        self.assertEqual(floods, [])
+        self.directory.forget()
+        self.assertEqual(await self.directory.domain("known.zz"), KNOWN)
+
     async def test_a_redis_that_refuses_to_be_filled_is_tried_again(self) -> None:
         self.patch(rows, "_RETRY", 0.05)
         self.real.redis.command("CONFIG", "SET", "maxmemory", "1")

@@ -1,6 +1,7 @@
 """The directory's working copy in Redis: one hash a table, one for the entries of each customer, and the mark.
 
     directory:mark                  the place in the change journal all hashes have reached
+    filling                         only while the hashes are being filled: who does it
     directory:plan|customer|domain|mailbox
     directory:entry:<customer>      local part -> entry
 
@@ -10,6 +11,7 @@ directory in which an address is missing. Every write may be repeated.
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from secrets import token_hex
 
 from msgspec import Raw
 from twisted.internet.defer import gatherResults
@@ -20,6 +22,7 @@ from emailgency.store.directory.journal import Mark, Tables
 from emailgency.store.redis.redis import Redis, Script
 
 MARK = "directory:mark"
+FILLING = "filling"
 _ROWS_A_COMMAND = 200
 _COMMANDS_A_BATCH = 20
 
@@ -40,6 +43,13 @@ for i = 2, #KEYS do
   if row == '' then redis.call('HDEL', KEYS[i], field) else redis.call('HSET', KEYS[i], field, row) end
 end
 redis.call('SET', KEYS[1], ARGV[2])
+return 1
+""")
+
+_FILLED = Script("""
+if redis.call('GET', KEYS[2]) ~= ARGV[2] then return 0 end
+redis.call('DEL', KEYS[2])
+redis.call('SET', KEYS[1], ARGV[1])
 return 1
 """)
 
@@ -92,7 +102,11 @@ class WorkingCopy:
         await self._redis.execute("DEL", MARK)
 
     async def rebuild(self, tables: Tables, mark: Mark) -> None:
-        """Empty and fill; until the mark is set, at the end, every reader finds Redis stale."""
+        """Empty and fill; until the mark is set, at the end, every reader finds Redis stale.
+
+        What was written first must still stand there at the end: else Redis was emptied meanwhile, and addresses that
+        are missing would pass for unknown. Raises Temporary then.
+        """
         await self.disown()
         cursor = b"0"
         while True:
@@ -101,10 +115,13 @@ class WorkingCopy:
                 await self._redis.execute("UNLINK", *names)
             if cursor == b"0":
                 break
+        token = token_hex(16)
+        await self._redis.execute("SET", FILLING, token)
         commands = _filling(tables)
         while batch := list(islice(commands, _COMMANDS_A_BATCH)):
             await self._pipeline(batch)
-        await self._redis.execute("SET", MARK, str(mark))
+        if await self._redis.run(_FILLED, [MARK, FILLING], [str(mark), token]) != 1:
+            raise Temporary("Redis was emptied while it was filled")
 
     async def _pipeline(self, commands: list[list[str | bytes]]) -> None:
         try:
