@@ -20,7 +20,7 @@ from emailgency.flows.relaying.hand_over import HandOver
 from emailgency.flows.relaying.means import Means
 from emailgency.flows.relaying.relay import RelayFlow
 from emailgency.flows.trust.signing import Signing
-from emailgency.flows.trust.trust_test import TrustTest
+from emailgency.flows.trust.trust_letters import TrustLetters
 from emailgency.flows.upkeep.server_state import ServerState
 from emailgency.servers.web.console.pages import Pages
 from emailgency.settings import Settings
@@ -58,7 +58,7 @@ class WebDeeds(Struct, frozen=True, kw_only=True):
     contacts: Contacts
     glance: AtAGlance
     records: OwnRecords
-    trust: TrustTest
+    trust: TrustLetters
     plans: Plans
     server: ServerState
 
@@ -73,7 +73,7 @@ def web_deeds(parts: Parts, reactor: Any, settings: Settings, shared: SharedDeed
         contacts=contacts(parts, shared.accounts, Pages(SERVICE), settings, https_port),
         glance=AtAGlance(parts.directory, shared.view, records, parts.tallies),
         records=records,
-        trust=TrustTest(parts.look, hand_over, parts.signing, parts.clock, reactor),
+        trust=TrustLetters(parts.look, hand_over, parts.signing, parts.clock, reactor),
         plans=Plans(parts.directory),
         server=ServerState(
             parts.spool,

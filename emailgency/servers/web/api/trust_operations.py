@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from emailgency.flows.relaying.relay import RelayFlow
-from emailgency.flows.trust.trust_test import Sealers, TrustTest
+from emailgency.flows.trust.trust_letters import Sealers, TrustLetters
 from emailgency.rules.trust_snippets import Snippet, snippets
 from emailgency.servers.web.api.operation import Call, Caller, Operation, Who
 from emailgency.store.directory.directory import Directory
@@ -43,7 +43,7 @@ class TestedShape(Struct, frozen=True, kw_only=True):
 
 
 class TrustOperations:
-    def __init__(self, directory: Directory, trust: TrustTest, relay: RelayFlow) -> None:
+    def __init__(self, directory: Directory, trust: TrustLetters, relay: RelayFlow) -> None:
         self._directory = directory
         self._trust = trust
         self._relay = relay

@@ -1,14 +1,14 @@
 """The page Trust of Domain settings: what makes the customer's own server believe us, and a test of it (row G7)."""
 
 from emailgency.flows.relaying.relay import RelayFlow
-from emailgency.flows.trust.trust_test import Tested, TrustTest
+from emailgency.flows.trust.trust_letters import Tested, TrustLetters
 from emailgency.rules.trust_snippets import snippets
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory.directory import Directory
 
 
 class TrustPanel:
-    def __init__(self, directory: Directory, trust: TrustTest, relay: RelayFlow) -> None:
+    def __init__(self, directory: Directory, trust: TrustLetters, relay: RelayFlow) -> None:
         self._relay = relay
         self._directory = directory
         self._trust = trust

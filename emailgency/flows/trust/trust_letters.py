@@ -48,7 +48,7 @@ class Tested(Struct, frozen=True):
     words: Words
 
 
-class TrustTest:
+class TrustLetters:
     """One for all customers; only an administrator may ask for it, and only for addresses of his own domains."""
 
     def __init__(

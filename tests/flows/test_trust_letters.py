@@ -11,7 +11,7 @@ from emailgency.codec.canonical import Fields
 from emailgency.flows.relaying.exchanges import Exchanges
 from emailgency.flows.relaying.hand_over import HandOver
 from emailgency.flows.trust.signing import Signing, SigningSettings
-from emailgency.flows.trust.trust_test import FOREIGN, TrustTest
+from emailgency.flows.trust.trust_letters import FOREIGN, TrustLetters
 from emailgency.model.errors import Invalid
 from emailgency.rules.trust import Trust, judge
 from emailgency.store.keys.signing_keys import SigningKeys
@@ -26,7 +26,7 @@ class NoLanes:
         return ()
 
 
-class TrustTestTests(TestCase):
+class TrustLettersTests(TestCase):
     timeout = 60
 
     async def setUp(self) -> None:
@@ -41,7 +41,7 @@ class TrustTestTests(TestCase):
         )
         net = means(None, reactor, ports=(self.server.port,))
         hand_over = HandOver(Exchanges(case.dns, net.egress, lambda name: False), NoLanes(), net, self.signing)
-        self.trust = TrustTest(case.look, hand_over, self.signing, lambda: case.now, reactor)
+        self.trust = TrustLetters(case.look, hand_over, self.signing, lambda: case.now, reactor)
         customer = await case.customer()
         self.customer = await case.accounts.set(
             AUTHOR, customer.id, smtp_transport=f"127.0.0.1:{self.server.port}", authentication=True
