@@ -3,12 +3,11 @@
 The last ones of each customer for a day: a page of a thousand rows takes about half a megabyte.
 """
 
-import secrets
-
 import msgspec
 
 from emailgency.model.bulk import Results
 from emailgency.store.redis.redis import Redis, Script
+from emailgency.store.redis.small_memory import read
 
 _LIFETIME = 86_400  # seconds
 _KEPT = 10  # a customer
@@ -32,22 +31,14 @@ class BulkResults:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def keep(self, results: Results, id: str = "") -> str:
-        """Its id; with `id` it takes the place of what is kept under that."""
-        id = id or secrets.token_hex(16)
+    async def keep(self, results: Results, id: str) -> None:
+        """They take the place of what is kept under `id`."""
         keys: list[str | bytes] = [_key(results.customer, id), f"bulk results of:{results.customer}"]
         await self._redis.run(_KEEP, keys, [msgspec.json.encode(results), _LIFETIME, _KEPT])
-        return id
 
     async def find(self, customer: str, id: str) -> Results | None:
         """None: there is none of that customer (any more)."""
-        found = await self._redis.execute("GET", _key(customer, id[:64]))
-        if found is None:
-            return None
-        try:
-            return msgspec.json.decode(found, type=Results)
-        except msgspec.MsgspecError:  # of another version
-            return None
+        return read(await self._redis.execute("GET", _key(customer, id[:64])), Results)
 
 
 def _key(customer: str, id: str) -> str:

@@ -6,27 +6,20 @@ here, in Redis, which may be lost without harm: for five minutes, for one kind o
 
 import hmac
 import secrets
-from hashlib import sha256
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
 from emailgency.rules.networks import network
-from emailgency.store.redis.redis import Redis, Script
+from emailgency.store.redis.redis import Redis
+from emailgency.store.redis.small_memory import count, hashed, read, take
 
 LENGTH = 6  # digits: one guess in a million
 LIFETIME = 300  # seconds
 _HOUR = 3600
 _LOOKS = 6  # times the digits of one are drawn or read out
-_LONGEST = 200  # characters of what somebody says is a token
-
-_TAKE = Script("local found = redis.call('GET', KEYS[1]) redis.call('DEL', KEYS[1], KEYS[2]) return found")
-_COUNT = Script("""
-local count = redis.call('INCR', KEYS[1])
-if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
-return count
-""")
+_LONGEST = 200  # characters of what somebody says are the digits
 
 
 class CaptchaSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,7 +48,7 @@ class Captchas:
 
     async def pose(self, action: str, ip: str) -> str:
         """The token of a new one; "": this network has had too many."""
-        if await self._count(f"captchas:{network(ip)}", _HOUR) > self.settings.per_network:
+        if await count(self._redis, f"captchas:{network(ip)}", _HOUR) > self.settings.per_network:
             return ""
         token = secrets.token_urlsafe(32)
         captcha = Captcha(action, "".join(secrets.choice("0123456789") for _ in range(LENGTH)))
@@ -64,14 +57,14 @@ class Captchas:
 
     async def look(self, token: str) -> str | None:
         """The digits, to be drawn or read out; None when there are none, or they have been looked at too often."""
-        captcha = _read(await self._redis.execute("GET", _key(token)))
-        if captcha is None or await self._count(f"{_key(token)}:looks", LIFETIME) > _LOOKS:
+        captcha = read(await self._redis.execute("GET", _key(token)), Captcha)
+        if captcha is None or await count(self._redis, f"{_key(token)}:looks", LIFETIME) > _LOOKS:
             return None
         return captcha.digits
 
     async def solved(self, token: str, action: str, answer: str) -> bool:
         """Whether these are its digits; it is worth nothing afterwards, whatever was answered."""
-        captcha = _read(await self._redis.run(_TAKE, [_key(token), f"{_key(token)}:looks"], []))
+        captcha = read(await take(self._redis, _key(token), f"{_key(token)}:looks"), Captcha)
         if captcha is None or captcha.action != action:
             return False
         typed = "".join(answer.split())[:_LONGEST]
@@ -82,35 +75,21 @@ class Captchas:
     async def failed(self, name: str, ip: str) -> None:
         """A login has failed."""
         for key in _troubles(name, ip):
-            await self._count(key, _HOUR)
+            await count(self._redis, key, _HOUR)
 
     async def wanted(self, name: str, ip: str) -> bool:
         """Whether the next login has to type digits: so many have failed, from there or for that name."""
         if not self.settings.after:
             return True
         counts = [await self._redis.execute("GET", key) for key in _troubles(name, ip)]
-        return any(count is not None and int(count) >= self.settings.after for count in counts)
-
-    async def _count(self, key: str, lifetime: int) -> int:
-        return int(await self._redis.run(_COUNT, [key], [str(lifetime)]))
-
-
-def _read(found: bytes | None) -> Captcha | None:
-    try:
-        return None if found is None else msgspec.json.decode(found, type=Captcha)
-    except msgspec.MsgspecError:  # of another version
-        return None
+        return any(failed is not None and int(failed) >= self.settings.after for failed in counts)
 
 
 def _troubles(name: str, ip: str) -> tuple[str, ...]:
     """A login without a name is counted for its network only."""
     there = f"login trouble:{network(ip)}"
-    return (there, f"login trouble:{_digest(name.casefold())}") if name else (there,)
+    return (there, f"login trouble:{hashed(name.casefold())}") if name else (there,)
 
 
 def _key(token: str) -> str:
-    return f"captcha:{_digest(token)}"
-
-
-def _digest(text: str) -> str:
-    return sha256(text[:_LONGEST].encode("utf-8", "surrogateescape")).hexdigest()
+    return f"captcha:{hashed(token)}"

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from emailgency.background import background
 from emailgency.store.redis.redis import Redis
+from emailgency.store.redis.small_memory import read
 
 _REMEMBERED = 400 * 86_400  # seconds
 
@@ -33,8 +34,4 @@ class LastLogins:
 
     async def of(self, mailbox: str) -> LastLogin | None:
         """None: nobody was, or nobody knows. Raises Temporary while Redis is away."""
-        found = await self._redis.execute("GET", f"last login:{mailbox}")
-        try:
-            return None if found is None else msgspec.json.decode(found, type=LastLogin)
-        except msgspec.MsgspecError:  # of another version
-            return None
+        return read(await self._redis.execute("GET", f"last login:{mailbox}"), LastLogin)

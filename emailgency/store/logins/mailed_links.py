@@ -5,16 +5,13 @@ A link holds 256 random bits; only their SHA-256 is kept here, with what the lin
 
 import secrets
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from emailgency.store.redis.redis import Redis, Script
-
-_LONGEST = 200  # characters of what somebody says is a link's token
-_TAKE = Script("local found = redis.call('GET', KEYS[1]) redis.call('DEL', KEYS[1]) return found")
+from emailgency.store.redis.redis import Redis
+from emailgency.store.redis.small_memory import hashed, read, take
 
 L = TypeVar("L", bound=Struct)
 
@@ -40,22 +37,18 @@ class MailedLinks(Generic[L]):
 
     async def take(self, token: str) -> L | None:
         """For one of all who ask, however many do at once; for the others, and from now on, there is none."""
-        return self._read(await self._redis.run(_TAKE, [self._key(token)], []))
+        return self._read(await take(self._redis, self._key(token)))
 
     async def forget(self, token: str) -> None:
         """It did not reach anybody."""
         await self._redis.execute("DEL", self._key(token))
 
     def _read(self, found: bytes | None) -> L | None:
-        if found is None:
-            return None
-        try:
-            link: L = msgspec.json.decode(found, type=self._kind)
-        except msgspec.MsgspecError:  # of another version
+        link: L | None = read(found, self._kind)
+        if link is None:
             return None
         until: float = getattr(link, "until")  # noqa: B009 -- every kind has it
         return link if self._clock() < until else None
 
     def _key(self, token: str) -> str:
-        octets = token[:_LONGEST].encode("utf-8", "surrogateescape")
-        return f"{self._name}:{sha256(octets).hexdigest()}"
+        return f"{self._name}:{hashed(token)}"

@@ -5,25 +5,17 @@ browser holds, of which the hash is kept: of a cookie, or of its session.
 """
 
 import secrets
-from hashlib import sha256
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
 from emailgency.rules.networks import network
-from emailgency.store.redis.redis import Redis, Script
+from emailgency.store.redis.redis import Redis
+from emailgency.store.redis.small_memory import count, hashed, read, take
 
 LIFETIME = 300  # seconds
 _HOUR = 3600
-_LONGEST = 200  # characters of what somebody says is a token
-
-_TAKE = Script("local found = redis.call('GET', KEYS[1]) redis.call('DEL', KEYS[1]) return found")
-_COUNT = Script("""
-local count = redis.call('INCR', KEYS[1])
-if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
-return count
-""")
 
 
 class PasskeySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,18 +49,13 @@ class PasskeyChallenges:
 
     async def take(self, token: str, host: str, whose: str = "") -> Challenge | None:
         """The one this browser was posed, for this deed and at this host; worth nothing afterwards, whatever comes."""
-        found = await self._redis.run(_TAKE, [_key(token)], [])
-        try:
-            challenge = None if found is None else msgspec.json.decode(found, type=Challenge)
-        except msgspec.MsgspecError:  # of another version
-            return None
+        challenge = read(await take(self._redis, _key(token)), Challenge)
         return challenge if challenge is not None and (challenge.host, challenge.whose) == (host, whose) else None
 
     async def too_many(self, ip: str) -> bool:
         """Counts one more for this network."""
-        count = await self._redis.run(_COUNT, [f"passkeys:{network(ip)}"], [str(_HOUR)])
-        return int(count) > self.settings.per_network
+        return await count(self._redis, f"passkeys:{network(ip)}", _HOUR) > self.settings.per_network
 
 
 def _key(token: str) -> str:
-    return f"passkey:{sha256(token[:_LONGEST].encode('utf-8', 'surrogateescape')).hexdigest()}"
+    return f"passkey:{hashed(token)}"

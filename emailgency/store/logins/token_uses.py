@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from emailgency.background import background
 from emailgency.store.redis.redis import Redis
+from emailgency.store.redis.small_memory import read
 
 _KEPT = 400 * 86_400  # seconds
 _LATE = 60.0  # seconds in which not every use is written
@@ -45,14 +46,7 @@ class TokenUses:
         if not tokens:
             return []
         found = await self._redis.execute("MGET", *(_key(mailbox, token) for token in tokens))
-        return [None if octets is None else _read(octets) for octets in found]
-
-
-def _read(octets: bytes) -> TokenUse | None:
-    try:
-        return msgspec.json.decode(octets, type=TokenUse)
-    except msgspec.MsgspecError:  # of another version
-        return None
+        return [read(octets, TokenUse) for octets in found]
 
 
 def _key(mailbox: str, token: str) -> str:

@@ -6,7 +6,6 @@ request, after `lifetime` in any case, and at once when it is ended here.
 
 import secrets
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Annotated
 
 import msgspec
@@ -15,6 +14,7 @@ from msgspec import Meta, Struct
 from emailgency.model.address import Address
 from emailgency.model.words import Words
 from emailgency.store.redis.redis import Redis
+from emailgency.store.redis.small_memory import hashed, read
 
 _LATE = 60.0  # seconds in which not every request renews the session
 
@@ -93,12 +93,8 @@ class WebSessions:
         """None: there is none, or it has ended."""
         if not token:
             return None
-        found = await self._redis.execute("GET", _key(token))
-        if found is None:
-            return None
-        try:
-            session = msgspec.json.decode(found, type=WebSession)
-        except msgspec.MsgspecError:  # of another version
+        session = read(await self._redis.execute("GET", _key(token)), WebSession)
+        if session is None:
             return None
         now = self._clock()
         if now - session.begun_at > self.settings.lifetime:
@@ -127,4 +123,4 @@ class WebSessions:
 
 
 def _key(token: str) -> str:
-    return f"session:{sha256(token.encode('utf-8', 'surrogateescape')).hexdigest()}"
+    return f"session:{hashed(token)}"
