@@ -30,6 +30,29 @@ def background(name: str, work: Coroutine[Deferred[Any], Any, object]) -> Deferr
     return Deferred.fromCoroutine(work).addCallbacks(lambda _: None, report)
 
 
+async def to_its_end(name: str, work: Coroutine[Deferred[Any], Any, R]) -> R:
+    """The outcome of `work`. Who is cancelled while he waits for it goes without; the work itself is done all the same.
+
+    For what must not stop half-way because somebody has hung up. What nobody hears of by then is in the log, as that of
+    `background`.
+    """
+    outcome: Deferred[R] = Deferred()
+
+    async def all_of_it() -> None:
+        try:
+            result = await work
+        except Exception:
+            if outcome.called:
+                raise
+            outcome.errback(Failure())
+        else:
+            if not outcome.called:
+                outcome.callback(result)
+
+    background(name, all_of_it())
+    return await outcome
+
+
 async def in_thread(reactor: Any, work: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
     """What blocks, in one of the reactor's threads."""
     result: R = await deferToThreadPool(reactor, reactor.getThreadPool(), work, *arguments, **named)

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
-from emailgency.background import background
+from emailgency.background import background, to_its_end
 from emailgency.model.directory import PREMIUM, STANDARD, Customer, Domain, Entry, Mailbox, Operator, Plan
 from emailgency.store.directory.cache import UNKNOWN, Unknown
 from emailgency.store.directory.changes import Author, Change, Edit, edit, entry_key
@@ -143,7 +143,13 @@ class Directory:
     # -- changing ------------------------------------------------------------------------------------------
 
     async def change(self, author: Author, what: str, edits: Sequence[Edit], customer: str | None = None) -> None:
-        """All edits or none; returns when they are on stable storage. Raises Conflict, Temporary."""
+        """All edits or none; returns when they are on stable storage. Raises Conflict, Temporary.
+
+        Whoever asked may go away (a browser that loads its page anew): the journal is never written by two at once.
+        """
+        await to_its_end("a change of the directory", self._changed(author, what, edits, customer))
+
+    async def _changed(self, author: Author, what: str, edits: Sequence[Edit], customer: str | None) -> None:
         async with self._rows.changing:
             await self._rows.expect(edits)
             before = self._journal.mark
