@@ -13,7 +13,7 @@ from emailgency.servers.web.console.pages import Pages
 from emailgency.settings import Settings
 from emailgency.store.directory.directory import Directory
 from emailgency.store.experience.once import Once
-from emailgency.store.logins.mailed_links import MailedLinks
+from emailgency.store.logins.tickets import Tickets
 from emailgency.store.redis.redis import Redis
 from emailgency.store.spool.spool import Spool
 
@@ -34,7 +34,7 @@ def notices(parts: Parts, settings: Settings, https_port: int) -> Notices:
 
 
 def contacts(parts: Parts, accounts: CustomerAccounts, pages: Pages, settings: Settings, https_port: int) -> Contacts:
-    links = MailedLinks(parts.redis, parts.clock, "contact link", ContactLink)
+    links = Tickets(parts.redis, parts.clock, "contact link", ContactLink)
     own_mail = OwnMail(parts.spool, parts.clock, settings.host_name)
     letters = NoticeLetters(pages, ROOT, https_port)
     return Contacts(accounts, links, own_mail, letters.verification, parts.clock)

@@ -18,7 +18,7 @@ from emailgency.model.directory import Contact, Customer, Notice
 from emailgency.model.errors import Invalid
 from emailgency.rules.rates import Rates
 from emailgency.store.directory.changes import Author
-from emailgency.store.logins.mailed_links import MailedLinks
+from emailgency.store.logins.tickets import Tickets
 
 MOST = 10  # contacts of a customer
 LIFETIME = 604_800  # seconds a link is good
@@ -46,7 +46,7 @@ class Contacts:
     def __init__(
         self,
         accounts: CustomerAccounts,
-        links: MailedLinks[ContactLink],
+        links: Tickets[ContactLink],
         own_mail: OwnMail,
         write: Writer,
         clock: Callable[[], float],

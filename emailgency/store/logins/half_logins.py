@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from emailgency.store.logins.mailed_links import MailedLinks
+from emailgency.store.logins.tickets import Tickets
 from emailgency.store.redis.redis import Redis, Script
 
 LIFETIME = 600  # seconds
@@ -36,7 +36,7 @@ class HalfLogin(Struct, frozen=True):
     until: float
 
 
-class HalfLogins(MailedLinks[HalfLogin]):
+class HalfLogins(Tickets[HalfLogin]):
     """`take` is for who has given the second factor. Raises Temporary while Redis is away."""
 
     def __init__(self, redis: Redis, clock: Callable[[], float]) -> None:

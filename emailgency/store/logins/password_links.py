@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from emailgency.store.logins.mailed_links import MailedLinks
+from emailgency.store.logins.tickets import Tickets
 from emailgency.store.redis.redis import Redis
 
 
@@ -33,7 +33,7 @@ class PasswordLink(Struct, frozen=True):
     until: float
 
 
-class PasswordLinks(MailedLinks[PasswordLink]):
+class PasswordLinks(Tickets[PasswordLink]):
     """Raises Temporary while Redis is away."""
 
     def __init__(self, redis: Redis, clock: Callable[[], float]) -> None:

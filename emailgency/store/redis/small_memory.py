@@ -8,11 +8,10 @@ from hashlib import sha256
 from typing import TypeVar
 
 import msgspec
-from msgspec import Struct
 
 from emailgency.store.redis.redis import Redis, Script
 
-R = TypeVar("R", bound=Struct)
+R = TypeVar("R")
 _LONGEST = 200  # characters of what somebody says is a token
 
 _TAKE = Script("local found = redis.call('GET', KEYS[1]) redis.call('DEL', unpack(KEYS)) return found")
