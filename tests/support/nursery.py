@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from importlib import import_module
 from pkgutil import iter_modules
@@ -109,6 +110,7 @@ class ForkedServer(Server):
 
 # ---- in the nursery and its children -----------------------------------------------------------------------
 
+PATIENCE = 20.0  # seconds
 LATE = (  # what is imported at its first use
     "hiredis",
     "nacl.pwhash",
@@ -123,6 +125,7 @@ def serve(settings_path: str, data: str) -> None:
     from emailgency import app, settings
     from emailgency.observer import Observer, line
     from emailgency.service import EmailgencyService, tuned_reactor
+    from emailgency.settings_file import Wrong
     from tests.support.recovery import ForkedStorer
 
     def load() -> settings.Settings:
@@ -130,7 +133,15 @@ def serve(settings_path: str, data: str) -> None:
 
     app.Storer = ForkedStorer
     globalLogBeginner.beginLoggingTo([Observer(sys.stdout, None, line)], redirectStandardIO=False)
-    service = EmailgencyService(load(), load, None, None)
+    service = None
+    until = time.monotonic() + PATIENCE
+    while service is None:
+        try:
+            service = EmailgencyService(load(), load, None, None)
+        except Wrong:  # a fork of one just killed may not have come to closing the lock that it inherited
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
     reactor = tuned_reactor()
     service.startService()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
