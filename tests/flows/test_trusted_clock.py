@@ -1,6 +1,8 @@
 """A wall clock that has jumped ahead is not believed, also when it did so while no server ran."""
 
 import os
+import shutil
+import tempfile
 import time
 from typing import Any
 
@@ -28,8 +30,8 @@ class Later:
 
 class TrustedClockTests(TestCase):
     def setUp(self) -> None:
-        self.data = self.mktemp()
-        os.makedirs(self.data)
+        self.data = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.data)
         self.path = os.path.join(self.data, layout.BELIEVED_TIME)
         self.later = Later()
         self.ahead = 0.0

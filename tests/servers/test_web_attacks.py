@@ -110,7 +110,7 @@ def test_attack_23_what_can_be_kept_comes_as_a_file_that_we_have_named(
         assert "html" not in answer.headers["Content-Type"] or answer.status != 200, path
 
 
-@pytest.mark.parametrize("route", {route.path for route in ROUTES if route.method == "GET"})
+@pytest.mark.parametrize("route", sorted({route.path for route in ROUTES if route.method == "GET"}))
 def test_attack_24_no_page_can_be_framed_or_guessed_at(boss: Browser, operator: Browser, route: str) -> None:
     path = route.replace("<address>", PAUL).replace("<", "").replace(">", "")
     for browser in (boss, operator, Browser(boss.port)):
