@@ -67,7 +67,7 @@ from emailgency.store.keys.signing_keys import SigningKeys
 from emailgency.store.logins.credentials import Credentials
 from emailgency.store.logins.failures import Failures
 from emailgency.store.logins.last_logins import LastLogins
-from emailgency.store.logins.token_uses import TokenUses
+from emailgency.store.logins.uses import Uses
 from emailgency.store.mailboxes.candidates import Candidates
 from emailgency.store.mailboxes.counts import Counts
 from emailgency.store.mailboxes.folders import Folders
@@ -135,7 +135,7 @@ class App:
         self.failures = Failures(self.redis, clock, settings.login_failures)
         self.login = Login(self.directory, self.credentials, self.failures, reactor, settings.login)
         self.login.logins = LastLogins(self.redis, clock)
-        self.login.uses = TokenUses(self.redis, clock)
+        self.login.uses = self.uses = Uses(self.redis, clock)
         smtp, service_domain = settings.smtp, settings.service_domain
         self.reception = Reception(resolver, self.spool, clock, name, smtp.reception, service_domain)
         self.submission = Submission(

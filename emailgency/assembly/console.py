@@ -53,7 +53,7 @@ from emailgency.store.experience.recent_errors import RecentErrors
 from emailgency.store.experience.tallies import Tallies
 from emailgency.store.keys.certificates import Certificates
 from emailgency.store.logins.half_logins import HalfLogins
-from emailgency.store.logins.token_uses import TokenUses
+from emailgency.store.logins.uses import Uses
 from emailgency.store.redis.redis import Redis
 from emailgency.store.spool.spool import Spool
 
@@ -78,6 +78,7 @@ class ConsoleParts(Protocol):
     signing: Signing
     spool: Spool
     tallies: Tallies
+    uses: Uses
 
 
 def console(
@@ -97,9 +98,7 @@ def console(
     pages = Pages(SERVICE, reactor)
     entrance, half_logins = Entrance(sessions), HalfLogins(parts.redis, parts.clock)
     login_panel = LoginPanel(directory, login, sessions, captchas, entrance, half_logins)
-    passkeys = Passkeys(
-        directory, login, live.challenges, TokenUses(parts.redis, parts.clock), reactor, parts.clock, SERVICE
-    )
+    passkeys = Passkeys(directory, login, live.challenges, parts.uses, reactor, parts.clock, SERVICE)
     passkey_panel = PasskeyPanel(directory, passkeys, login_panel, entrance, parts.clock, https_port)
     panels = (
         WherePanel(reactor, directory, shared.where, parts.clock),

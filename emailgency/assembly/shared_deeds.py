@@ -53,8 +53,8 @@ from emailgency.store.ledger.ledger import Ledger
 from emailgency.store.ledger.search import LedgerSearch
 from emailgency.store.logins.credentials import Credentials
 from emailgency.store.logins.failures import Failures
-from emailgency.store.logins.token_uses import TokenUses
 from emailgency.store.logins.used_codes import UsedCodes
+from emailgency.store.logins.uses import Uses
 from emailgency.store.mailboxes.folders import Folders
 from emailgency.store.redis.redis import Redis
 from emailgency.store.spool.spool import Spool
@@ -82,6 +82,7 @@ class Parts(Protocol):
     redis: Redis
     relay: RelayFlow
     spool: Spool
+    uses: Uses
 
 
 class SharedDeeds(Struct, frozen=True, kw_only=True):
@@ -125,7 +126,7 @@ def shared_deeds(parts: Parts, reactor: Any, settings: Settings) -> SharedDeeds:
     return SharedDeeds(
         accounts=accounts,
         addresses=addresses,
-        app_passwords=AppPasswords(directory, TokenUses(parts.redis, clock), clock),
+        app_passwords=AppPasswords(directory, parts.uses, clock),
         address_deeds=AddressDeeds(directory, addresses, parts.candidates, forget),
         audit=audit,
         bulk=Bulk(reactor, turning_back, BrokenOff(audit, turning_back), BulkResults(parts.redis), clock),
@@ -142,7 +143,7 @@ def shared_deeds(parts: Parts, reactor: Any, settings: Settings) -> SharedDeeds:
             f"Emailgency {settings.service_domain}",
         ),
         status=MailboxStatus(directory, parts.folders),
-        tokens=ApiTokens(directory, TokenUses(parts.redis, clock), parts.login, clock),
+        tokens=ApiTokens(directory, parts.uses, parts.login, clock),
         transports=transports,
         hold_rules=HoldRules(accounts, clock),
         letters=letters,

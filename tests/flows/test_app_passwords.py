@@ -6,7 +6,7 @@ from emailgency.flows.accounts.app_passwords import MOST, AppPasswords
 from emailgency.flows.accounts.login import MAIL_PROGRAMS, WRONG, LoginSettings, Principal, Source
 from emailgency.model.directory import Mailbox, Operator
 from emailgency.model.errors import Invalid
-from emailgency.store.logins.token_uses import TokenUses
+from emailgency.store.logins.uses import Uses
 from tests.support.customers import AUTHOR, PASSWORD, RealCustomers
 
 IP = "192.0.2.7"
@@ -18,7 +18,7 @@ class AppPasswordTests(TestCase):
         await self.real.begin(LoginSettings(delay=0.0))
         await self.real.customer()
         self.paul = await self.real.mailbox("paul@mydomain.zz", PASSWORD)
-        self.uses = TokenUses(self.real.connection, lambda: self.real.now)
+        self.uses = Uses(self.real.connection, lambda: self.real.now)
         self.app_passwords = AppPasswords(self.real.directory, self.uses, lambda: self.real.now)
         self.tried: list[object] = []
         right = self.real.credentials.right
@@ -73,7 +73,7 @@ class AppPasswordTests(TestCase):
         (secret,) = await self.made()
         (line,) = await self.app_passwords.of(await self.mailbox())
         self.assertIsNone(line.use)
-        await self.uses.used(self.paul.id, line.kept.id, IP)
+        self.uses.note(self.paul.id, line.kept.id, IP)
         (line,) = await self.app_passwords.of(await self.mailbox())
         assert line.use is not None
         self.assertEqual((line.use.at, line.use.ip), (self.real.now, IP))

@@ -5,7 +5,6 @@ the change journal and in backups, and may do what its mailbox may at the moment
 password, as programs must; whoever may change the mailbox revokes it. Those of operators are the same.
 """
 
-import contextlib
 import hmac
 import re
 import secrets
@@ -20,10 +19,10 @@ from emailgency.flows.accounts.login import Login, principal
 from emailgency.flows.addresses.deciding import mailbox_at
 from emailgency.model.address import Address
 from emailgency.model.directory import ApiToken, Operator
-from emailgency.model.errors import Invalid, Temporary
+from emailgency.model.errors import Invalid
 from emailgency.store.directory.changes import Author
 from emailgency.store.directory.directory import Directory
-from emailgency.store.logins.token_uses import TokenUse, TokenUses
+from emailgency.store.logins.uses import Use, Uses
 
 DAY = 86_400.0
 MOST = 20  # tokens of a mailbox
@@ -37,7 +36,7 @@ class Line(Struct, frozen=True):
     """A token for people. `use` None: never, as far as we know."""
 
     token: ApiToken
-    use: TokenUse | None
+    use: Use | None
 
 
 class Bearer(Struct, frozen=True):
@@ -50,7 +49,7 @@ class Bearer(Struct, frozen=True):
 class ApiTokens:
     """Raises Invalid (in words for the person) and Temporary."""
 
-    def __init__(self, directory: Directory, uses: TokenUses, login: Login, clock: Callable[[], float]) -> None:
+    def __init__(self, directory: Directory, uses: Uses, login: Login, clock: Callable[[], float]) -> None:
         self._directory = directory
         self._uses = uses
         self._login = login
@@ -120,10 +119,7 @@ class ApiTokens:
         """The newest first, without those that have run out."""
         now = self._clock()
         tokens = sorted((one for one in mailbox.tokens if one.expires_at > now), key=lambda one: -one.made_at)
-        try:
-            uses = await self._uses.of(account(mailbox), [one.id for one in tokens])
-        except Temporary:  # it may be lost, so it may be away
-            uses = [None] * len(tokens)
+        uses = await self._uses.of(account(mailbox), [one.id for one in tokens])
         return [Line(token, use) for token, use in zip(tokens, uses, strict=True)]
 
     async def find(self, text: str, ip: str) -> Bearer | None:
@@ -139,8 +135,7 @@ class ApiTokens:
         found = [one for one in holder.tokens if hmac.compare_digest(one.hash, given) and one.expires_at > now]
         if not found or not (isinstance(holder, Operator) or await self._login.still_valid(principal(holder))):
             return None
-        with contextlib.suppress(Temporary):  # nobody waits for what may be lost
-            await self._uses.used(account(holder), found[0].id, ip)
+        self._uses.note(account(holder), found[0].id, ip)
         return Bearer(holder, found[0])
 
     async def _operator(self, name: str) -> Operator:

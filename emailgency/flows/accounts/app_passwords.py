@@ -14,11 +14,11 @@ from msgspec import Struct
 from emailgency.flows.addresses.deciding import entry_edits, mailbox_at
 from emailgency.model.address import Address
 from emailgency.model.directory import AppPassword, Mailbox
-from emailgency.model.errors import Invalid, Temporary
+from emailgency.model.errors import Invalid
 from emailgency.rules import spoken_secrets as spoken
 from emailgency.store.directory.changes import Author
 from emailgency.store.directory.directory import Directory
-from emailgency.store.logins.token_uses import TokenUse, TokenUses
+from emailgency.store.logins.uses import Use, Uses
 
 MOST = 20  # of a mailbox
 _NAME = 60  # characters
@@ -28,13 +28,13 @@ class AppPasswordLine(Struct, frozen=True):
     """One for people. `use` None: never, as far as we know."""
 
     kept: AppPassword
-    use: TokenUse | None
+    use: Use | None
 
 
 class AppPasswords:
     """Raises Invalid (in words for the person) and Temporary."""
 
-    def __init__(self, directory: Directory, uses: TokenUses, clock: Callable[[], float]) -> None:
+    def __init__(self, directory: Directory, uses: Uses, clock: Callable[[], float]) -> None:
         self._directory = directory
         self._uses = uses
         self._clock = clock
@@ -70,10 +70,7 @@ class AppPasswords:
     async def of(self, mailbox: Mailbox) -> list[AppPasswordLine]:
         """The newest first."""
         kept = mailbox.app_passwords[::-1]
-        try:
-            uses = await self._uses.of(mailbox.id, [one.id for one in kept])
-        except Temporary:  # it may be lost, so it may be away
-            uses = [None] * len(kept)
+        uses = await self._uses.of(mailbox.id, [one.id for one in kept])
         return [AppPasswordLine(one, use) for one, use in zip(kept, uses, strict=True)]
 
     async def _put(self, author: Author, before: Mailbox, kept: tuple[AppPassword, ...], what: str) -> None:

@@ -23,7 +23,7 @@ from emailgency.store.directory.directory import Directory
 from emailgency.store.logins.credentials import Credentials
 from emailgency.store.logins.failures import Failures
 from emailgency.store.logins.last_logins import LastLogin, LastLogins
-from emailgency.store.logins.token_uses import TokenUses
+from emailgency.store.logins.uses import Uses
 
 WRONG = Verdict(535, "5.7.8", "wrong name or password")
 PATIENCE = 3.0  # seconds; right after a start the directory takes 0.2, and whoever had connected comes back at once
@@ -111,7 +111,7 @@ class Login:
         self._reactor = reactor
         self._settings = settings
         self.logins: LastLogins | None = None  # who remembers them; None: nobody does
-        self.uses: TokenUses | None = None  # and those of app passwords
+        self.uses: Uses | None = None  # and those of app passwords
 
     async def authenticate(self, name: str, password: str, source: Source) -> Principal | Verdict:
         """`name`: the mailbox's address or an alias of it, in any domain of the customer, or a bare name.

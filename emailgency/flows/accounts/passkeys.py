@@ -6,7 +6,6 @@ verification), so it stands for both factors. An answer counts once: its challen
 counter of a key that counts must have grown since. One that goes back tells of a copied key: it opens nothing.
 """
 
-import contextlib
 import secrets
 from collections.abc import Callable
 from hashlib import sha256
@@ -22,12 +21,12 @@ from emailgency.codec.webauthn import Asking, Registered
 from emailgency.flows.accounts.holders import Holder, account, as_of_now, called, replace
 from emailgency.flows.accounts.login import Login, Principal, Source
 from emailgency.model.directory import Mailbox, Operator, Passkey
-from emailgency.model.errors import Busy, Invalid, Temporary
+from emailgency.model.errors import Busy, Invalid
 from emailgency.model.verdict import Verdict
 from emailgency.store.directory.changes import Author
 from emailgency.store.directory.directory import Directory
 from emailgency.store.logins.passkey_challenges import PasskeyChallenges
-from emailgency.store.logins.token_uses import TokenUse, TokenUses
+from emailgency.store.logins.uses import Use, Uses
 
 MOST = 10  # of one holder
 _NAME = 60  # characters
@@ -39,7 +38,7 @@ class PasskeyLine(Struct, frozen=True):
     """One for people. `use` None: never, as far as we know."""
 
     passkey: Passkey
-    use: TokenUse | None
+    use: Use | None
 
 
 class Place(Struct, frozen=True):
@@ -59,7 +58,7 @@ class Passkeys:
         directory: Directory,
         login: Login,
         challenges: PasskeyChallenges,
-        uses: TokenUses,
+        uses: Uses,
         reactor: Any,
         clock: Callable[[], float],
         service: str,
@@ -78,10 +77,7 @@ class Passkeys:
     async def of(self, holder: Holder) -> list[PasskeyLine]:
         """The newest first."""
         kept = sorted(holder.passkeys, key=lambda one: -one.made_at)
-        try:
-            uses = await self._uses.of(account(holder), [one.id for one in kept])
-        except Temporary:  # it may be lost, so it may be away
-            uses = [None] * len(kept)
+        uses = await self._uses.of(account(holder), [one.id for one in kept])
         return [PasskeyLine(one, use) for one, use in zip(kept, uses, strict=True)]
 
     async def begin_adding(self, holder: Holder, browser: str, place: Place) -> bytes:
@@ -167,8 +163,7 @@ class Passkeys:
                 return self._refuse(f"the counter of {called(holder)} went back: is there a copy of the key?", source)
         except Invalid as error:
             return self._refuse(repr(str(error.__cause__ or error))[:200], source)
-        with contextlib.suppress(Temporary):  # nobody waits for what may be lost
-            await self._uses.used(account(holder), passkey.id, source.ip)
+        self._uses.note(account(holder), passkey.id, source.ip)
         self._log.info("passkey: login of {whose} from {ip}", whose=called(holder), ip=source.ip)
         return holder if isinstance(holder, Operator) else await self._login.welcome(holder, source)
 
