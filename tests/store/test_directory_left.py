@@ -1,4 +1,4 @@
-"""Whoever asked for a change may go away while it is being made: a browser that is closed, a page that is loaded anew."""
+"""Who asked for a change may go away while it is being made: a browser that is closed, a page that is loaded anew."""
 
 import threading
 from collections.abc import Callable

@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.http import RESPONSES, Request
 
+from emailgency.background import to_its_end
 from emailgency.flows.accounts.api_tokens import ApiTokens, Bearer
 from emailgency.flows.accounts.holders import account
 from emailgency.model.directory import Operator
@@ -92,7 +93,10 @@ class Api:
 
     def _serving(self, operation: Operation) -> Answering:
         def serve(request: Request, **path: str) -> "Deferred[bytes]":
-            return Deferred.fromCoroutine(self._serve(operation, request, path))
+            work = self._serve(operation, request, path)
+            if operation.method != "GET":  # who hangs up leaves nothing half done, and nothing uncounted
+                work = to_its_end(f"{operation.method} {operation.path}", work)
+            return Deferred.fromCoroutine(work)
 
         return _prepared(serve)
 

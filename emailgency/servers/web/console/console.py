@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.http import Request
 
+from emailgency.background import to_its_end
 from emailgency.flows.accounts.login import Login, Principal
 from emailgency.model.errors import Busy, Invalid, Temporary
 from emailgency.model.words import Words
@@ -79,7 +80,10 @@ class Console:
 
     def _serving(self, route: Route) -> Callable[..., "Deferred[bytes]"]:
         def serve(request: Request, **path: str) -> "Deferred[bytes]":
-            return Deferred.fromCoroutine(self._serve(route, request, path))
+            work = self._serve(route, request, path)
+            if route.method != "GET":  # who hangs up leaves nothing half done, and nothing uncounted
+                work = to_its_end(f"{route.method} {route.path}", work)
+            return Deferred.fromCoroutine(work)
 
         return serve
 
