@@ -1,6 +1,6 @@
 """Who logs in: a mailbox, or an operator, who has none."""
 
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from emailgency.flows.addresses.deciding import entry_edits
 from emailgency.model.directory import Mailbox, Operator
@@ -22,9 +22,16 @@ def called(holder: Holder) -> str:
     return f"operator {holder.id}" if isinstance(holder, Operator) else str(holder.address)
 
 
+async def find(directory: Directory, id: str, *, operator: bool) -> Holder | None:
+    """The operator of that name, or the mailbox of that id."""
+    if operator:
+        return await directory.operator(id)
+    return await directory.mailbox(id)
+
+
 async def as_of_now(directory: Directory, holder: H) -> H:
     """Invalid: he has gone, or has another password or other rights since he was looked up."""
-    found: Any = await (directory.operator(holder.id) if isinstance(holder, Operator) else directory.mailbox(holder.id))
+    found = await find(directory, holder.id, operator=isinstance(holder, Operator))
     if found is None or found.generation != holder.generation:
         raise Invalid("%(address)s was changed by somebody else meanwhile", address=called(holder))
     return cast(H, found)

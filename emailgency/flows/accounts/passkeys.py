@@ -23,6 +23,7 @@ from emailgency.flows.accounts.login import Login, Principal, Source
 from emailgency.model.directory import Mailbox, Operator, Passkey
 from emailgency.model.errors import Busy, Invalid
 from emailgency.model.verdict import Verdict
+from emailgency.model.words import Words
 from emailgency.store.directory.changes import Author
 from emailgency.store.directory.directory import Directory
 from emailgency.store.logins.passkey_challenges import PasskeyChallenges
@@ -82,9 +83,7 @@ class Passkeys:
 
     async def begin_adding(self, holder: Holder, browser: str, place: Place) -> bytes:
         """What the browser is to make one by (JSON)."""
-        _check_room(holder)
-        if not webauthn.may_host(place.host):
-            raise Invalid("Passkeys are made for a name: open the console by its name, not by an address of numbers.")
+        _check(holder, place)
         challenge = await self._challenges.pose(browser, place.host, account(holder))
         return webauthn.creation_options(
             Asking(place.host, place.origins, challenge.octets),
@@ -115,7 +114,7 @@ class Passkeys:
         )
         async with self._directory.deciding:
             before = await as_of_now(self._directory, holder)
-            _check_room(before)
+            _check(before, place)
             if any(one.credential == made.credential for one in before.passkeys):
                 raise Invalid("This passkey is there already.")
             after = msgspec.structs.replace(before, passkeys=(*before.passkeys, passkey))
@@ -209,6 +208,16 @@ def _of(holder: Holder | None, credential: str) -> Passkey | None:
     return next((one for one in holder.passkeys if one.credential == credential), None) if holder else None
 
 
-def _check_room(holder: Holder) -> None:
+def why_not(holder: Holder, host: str) -> Words | None:
+    """None: one can be made for him there."""
+    if not webauthn.may_host(host):
+        return Words("Passkeys are made for a name: open the console by its name, not by an address of numbers.")
     if len(holder.passkeys) >= MOST:
-        raise Invalid("There are at most %(count)s passkeys. Remove one first.", count=MOST)
+        return Words("There are at most %(count)s passkeys. Remove one first.", {"count": MOST})
+    return None
+
+
+def _check(holder: Holder, place: Place) -> None:
+    reason = why_not(holder, place.host)
+    if reason is not None:
+        raise Invalid(reason)

@@ -1,5 +1,6 @@
-"""Which addresses a visitor means and may touch; one deed on many ticked ones, with a row of each result (row F1)."""
+"""Whom a visitor means and may touch; one deed on many ticked ones, with a row of each result (row F1)."""
 
+from emailgency.flows.accounts.holders import Holder, find
 from emailgency.flows.addresses import address_deeds
 from emailgency.flows.addresses.bulk import Bulk, Deed
 from emailgency.flows.addresses.deciding import mailbox_at
@@ -8,7 +9,7 @@ from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words
 from emailgency.servers.web.console.routes import Asked, Away, Visitor
-from emailgency.store.directory.directory import Directory
+from emailgency.store.directory.directory import Directory, Gone
 
 _SHOWN = 10  # addresses that are told one by one
 
@@ -30,6 +31,15 @@ async def seen_mailbox(directory: Directory, visitor: Visitor, asked: Asked) -> 
     if not visitor.known.administrator and mailbox.id != visitor.known.mailbox:
         raise Invalid("%(address)s is no mailbox of yours", address=asked.path["address"])
     return mailbox
+
+
+async def own_holder(directory: Directory, visitor: Visitor) -> Holder:
+    """Who has logged in; an operator is himself, whomever he looks after."""
+    session = visitor.known
+    found = await find(directory, session.operator or session.mailbox, operator=bool(session.operator))
+    if found is None:
+        raise Gone("account")
+    return found
 
 
 def ticked(asked: Asked, field: str = "address") -> list[str]:

@@ -1,6 +1,7 @@
 """The way in, for who has proven who he is: a new session, whatever he was before (attack row 39)."""
 
-from emailgency.flows.accounts.login import Principal
+from emailgency.flows.accounts.holders import Holder
+from emailgency.flows.accounts.login import Principal, principal
 from emailgency.model.address import Address
 from emailgency.model.directory import OPERATOR, Operator
 from emailgency.servers.web.console.routes import Visitor
@@ -44,3 +45,8 @@ class Entrance:
             )
         visitor.session = await self._sessions.find(visitor.token)
         return visitor.token
+
+    async def stay(self, visitor: Visitor, holder: Holder, *, strong: bool) -> str:
+        """As `let_in`, for who has just changed what he logs in with: all his sessions have ended but this one."""
+        who = holder if isinstance(holder, Operator) else principal(holder)
+        return await self.let_in(visitor, who, strong=strong)

@@ -1,7 +1,7 @@
 """One mailbox: status, password, forwarding, aliases, lists, hints. Its user sees the same page (row B4)."""
 
 from emailgency.flows.accounts.access import MailAccess
-from emailgency.flows.accounts.login import Login, Source, principal
+from emailgency.flows.accounts.login import Login, Source
 from emailgency.flows.accounts.passwords import Passwords
 from emailgency.flows.addresses.addresses import Addresses
 from emailgency.flows.addresses.mailbox_status import MailboxStatus
@@ -73,7 +73,7 @@ class MailboxPanel:
             await self._login.check_present(mailbox, asked.one("old"), Source("web", visitor.ip))
         changed = await self._passwords.set(visitor.author, mailbox.address, new)
         if mailbox.id == visitor.known.mailbox:
-            return Away("/", await self._entrance.let_in(visitor, principal(changed), strong=visitor.known.strong))
+            return Away("/", await self._entrance.stay(visitor, changed, strong=visitor.known.strong))
         visitor.tell("success", str(mailbox.address))
         return Away(f"/mailboxes/{mailbox.address}")
 

@@ -6,19 +6,17 @@ a page at one can use nothing that was made at another.
 
 from collections.abc import Callable
 
-from emailgency.codec.webauthn import may_host
 from emailgency.flows.accounts.holders import Holder, called
-from emailgency.flows.accounts.login import Source, principal
-from emailgency.flows.accounts.passkeys import MOST, Passkeys, Place
-from emailgency.model.directory import Operator
+from emailgency.flows.accounts.login import Source
+from emailgency.flows.accounts.passkeys import Passkeys, Place, why_not
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.model.words import Words
-from emailgency.servers.web.console.deeds import seen_mailbox
+from emailgency.servers.web.console.deeds import own_holder, seen_mailbox
 from emailgency.servers.web.console.entrance import Entrance
 from emailgency.servers.web.console.login_panel import LoginPanel
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Octets, Page, Route, Visitor, Who
-from emailgency.store.directory.directory import Directory, Gone
+from emailgency.store.directory.directory import Directory
 
 _FRESH = 900.0  # seconds after a login in which passkeys can be added: an open window is not enough
 _JSON = "application/json"
@@ -74,26 +72,26 @@ class PasskeyPanel:
 
     async def facts(self, visitor: Visitor) -> dict[str, object]:
         """What `passkey_section` shows on the page of who has logged in."""
-        holder = await self._holder(visitor)
+        holder = await own_holder(self._directory, visitor)
         return {"passkeys": await self._passkeys.of(holder), "why_no_passkey": self._why_not(visitor, holder)}
 
     async def begin_adding(self, visitor: Visitor, asked: Asked) -> Answer:
-        holder = await self._holder(visitor)
-        why_not = self._why_not(visitor, holder)
-        if why_not is not None:
-            raise Invalid(why_not)
+        holder = await own_holder(self._directory, visitor)
+        reason = self._why_not(visitor, holder)
+        if reason is not None:
+            raise Invalid(reason)
         return Octets(_JSON, await self._passkeys.begin_adding(holder, visitor.token, self._place(visitor)))
 
     async def add(self, visitor: Visitor, asked: Asked) -> Answer:
-        holder, name, answer = await self._holder(visitor), asked.one("name"), asked.one("answer")
+        holder, name, answer = await own_holder(self._directory, visitor), asked.one("name"), asked.one("answer")
         place = self._place(visitor)
         added = await self._passkeys.add(visitor.author, holder, visitor.token, place, name, answer)
-        token = await self._renewed(visitor, holder, strong=True)  # his device has just recognised him
+        token = await self._entrance.stay(visitor, holder, strong=True)  # his device has just recognised him
         visitor.tell("success", Words("The passkey “%(name)s” logs you in from now on.", {"name": added.name}))
         return Away("/security", token)
 
     async def remove_own(self, visitor: Visitor, asked: Asked) -> Answer:
-        return await self._remove(visitor, await self._holder(visitor), asked.one("passkey"))
+        return await self._remove(visitor, await own_holder(self._directory, visitor), asked.one("passkey"))
 
     # ---- a mailbox's, for its administrator --------------------------------------------------------------
 
@@ -110,38 +108,22 @@ class PasskeyPanel:
         after = await self._passkeys.remove(visitor.author, holder, id)
         words = Words("The passkey opens nothing any more.")
         if self._is_own(visitor, after):
-            token = await self._renewed(visitor, after, strong=visitor.known.strong)
+            token = await self._entrance.stay(visitor, after, strong=visitor.known.strong)
             visitor.tell("success", words)
             return Away("/security", token)
         visitor.tell("success", words)
         return Away(f"/mailboxes/{called(after)}/passkeys")
 
-    async def _renewed(self, visitor: Visitor, holder: Holder, *, strong: bool) -> str:
-        who = holder if isinstance(holder, Operator) else principal(holder)
-        return await self._entrance.let_in(visitor, who, strong=strong)
-
     # ---- whose, and where --------------------------------------------------------------------------------
-
-    async def _holder(self, visitor: Visitor) -> Holder:
-        """Who has logged in; an operator is himself, whomever he looks after."""
-        session = visitor.known
-        if session.operator:
-            found: Holder | None = await self._directory.operator(session.operator)
-        else:
-            found = await self._directory.mailbox(session.mailbox)
-        if found is None:
-            raise Gone("account")
-        return found
 
     def _is_own(self, visitor: Visitor, holder: Holder) -> bool:
         return holder.id == (visitor.known.operator or visitor.known.mailbox)
 
     def _why_not(self, visitor: Visitor, holder: Holder) -> Words | None:
         """None: he can add one now."""
-        if not may_host(visitor.host):
-            return Words("Passkeys are made for a name: open the console by its name, not by an address of numbers.")
-        if len(holder.passkeys) >= MOST:
-            return Words("There are at most %(count)s passkeys. Remove one first.", {"count": MOST})
+        reason = why_not(holder, visitor.host)
+        if reason is not None:
+            return reason
         if visitor.unfinished and holder.passkeys:  # the password alone makes none: that is what a thief may have
             return USE_PASSKEY
         if self._clock() - visitor.known.begun_at > _FRESH:

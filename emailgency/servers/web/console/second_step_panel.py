@@ -1,6 +1,6 @@
 """The second step of a login: a code of the phone, or a recovery code (attack row 39)."""
 
-from emailgency.flows.accounts.holders import Holder, called
+from emailgency.flows.accounts.holders import Holder, called, find
 from emailgency.flows.accounts.login import Login, Source
 from emailgency.flows.accounts.second_factors import SecondFactors
 from emailgency.model.directory import Operator
@@ -69,18 +69,12 @@ class SecondStepPanel:
 
     async def _holder(self, half: HalfLogin) -> Holder | None:
         """None: he has gone, or has another password or another second factor since."""
-        if half.operator:
-            found: Holder | None = await self._directory.operator(half.holder)
-        else:
-            found = await self._directory.mailbox(half.holder)
+        found = await find(self._directory, half.holder, operator=half.operator)
         return found if found is not None and found.generation == half.generation else None
 
     async def _tell_left(self, visitor: Visitor, before: Holder) -> None:
         """Whoever has used a recovery code hears how many are left."""
-        if isinstance(before, Operator):
-            after: Holder | None = await self._directory.operator(before.id)
-        else:
-            after = await self._directory.mailbox(before.id)
+        after = await find(self._directory, before.id, operator=isinstance(before, Operator))
         if before.second_factor and after and after.second_factor and before.second_factor != after.second_factor:
             left = len(after.second_factor.recovery)
             visitor.tell("warning", Words("Recovery codes that are left: %(count)s", {"count": left}))

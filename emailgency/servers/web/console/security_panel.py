@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 
 from emailgency.flows.accounts.holders import Holder, called
-from emailgency.flows.accounts.login import Login, Source, principal
+from emailgency.flows.accounts.login import Login, Source
 from emailgency.flows.accounts.operators import Operators
 from emailgency.flows.accounts.second_factors import SecondFactors
 from emailgency.model.directory import Mailbox, Operator
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words
+from emailgency.servers.web.console.deeds import own_holder
 from emailgency.servers.web.console.entrance import Entrance
 from emailgency.servers.web.console.passkey_panel import USE_PASSKEY, PasskeyPanel
 from emailgency.servers.web.console.qr_code import qr_code
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
-from emailgency.store.directory.directory import Directory, Gone
+from emailgency.store.directory.directory import Directory
 from emailgency.store.logins.web_sessions import WebSessions
 
 
@@ -48,7 +49,7 @@ class SecurityPanel:
         ]
 
     async def show(self, visitor: Visitor, asked: Asked) -> Answer:
-        holder = await self._holder(visitor)
+        holder = await own_holder(self._directory, visitor)
         factor = holder.second_factor
         facts: dict[str, object] = {
             **_whose(holder),
@@ -63,10 +64,8 @@ class SecurityPanel:
 
     async def propose(self, visitor: Visitor, asked: Asked) -> Answer:
         """Who finds a window open must not be able to lock its owner out: the password is asked for."""
-        holder = await self._holder(visitor)
-        if (
-            visitor.unfinished and holder.passkeys
-        ):  # he has more to prove himself by, and a thief of his password has not
+        holder = await own_holder(self._directory, visitor)
+        if visitor.unfinished and holder.passkeys:  # a thief of his password has none
             raise Invalid(USE_PASSKEY)
         await self._check_password(visitor, holder, asked.one("password"))
         visitor.known.proposed = self._factors.propose(holder)
@@ -74,17 +73,17 @@ class SecurityPanel:
         return Away("/security/phone")
 
     async def show_phone(self, visitor: Visitor, asked: Asked) -> Answer:
-        return self._phone(visitor, await self._holder(visitor)) or await self.show(visitor, asked)
+        return self._phone(visitor, await own_holder(self._directory, visitor)) or await self.show(visitor, asked)
 
     async def switch_on(self, visitor: Visitor, asked: Asked) -> Answer:
-        holder, proposed = await self._holder(visitor), visitor.known.proposed
+        holder, proposed = await own_holder(self._directory, visitor), visitor.known.proposed
         if not proposed:
             return Away("/security")
         try:
             after, codes = await self._factors.switch_on(visitor.author, holder, proposed, asked.one("code"))
         except Invalid as error:
             return self._phone(visitor, holder, error.words) or Away("/security")
-        token = await self._renewed(visitor, after, strong=True)
+        token = await self._entrance.stay(visitor, after, strong=True)
         return _codes(after, codes, new=True, token=token)
 
     def _phone(self, visitor: Visitor, holder: Holder, fault: Words | None = None) -> Page | None:
@@ -104,46 +103,35 @@ class SecurityPanel:
     # ---- afterwards --------------------------------------------------------------------------------------
 
     async def renew_codes(self, visitor: Visitor, asked: Asked) -> Answer:
-        holder = await self._holder(visitor)
+        holder = await own_holder(self._directory, visitor)
         await self._check_code(visitor, holder, asked.one("code"))
         after, codes = await self._factors.renew_recovery(visitor.author, holder)
         return _codes(after, codes, new=False)
 
     async def switch_off(self, visitor: Visitor, asked: Asked) -> Answer:
-        holder = await self._holder(visitor)
+        holder = await own_holder(self._directory, visitor)
         if await self._is_required(visitor):
             raise Invalid("Administrators here need a second factor.")
         await self._check_password(visitor, holder, asked.one("password"))
         await self._check_code(visitor, holder, asked.one("code"))
-        token = await self._renewed(visitor, await self._factors.switch_off(visitor.author, holder), strong=False)
+        token = await self._entrance.stay(visitor, await self._factors.switch_off(visitor.author, holder), strong=False)
         visitor.tell("success", Words("The second factor is off."))
         return Away("/security", token)
 
     async def set_password(self, visitor: Visitor, asked: Asked) -> Answer:
         """An operator's own; a mailbox's is set in its own panel."""
-        holder = await self._holder(visitor)
+        holder = await own_holder(self._directory, visitor)
         if not isinstance(holder, Operator):
             raise Invalid("The password of a mailbox is set in its own panel.")
         if asked.one("new") != asked.one("again"):
             raise Invalid("The two new passwords differ.")
         await self._check_password(visitor, holder, asked.one("old"))
         after = await self._operators.set_password(visitor.author, holder.id, asked.one("new"))
-        token = await self._renewed(visitor, after, strong=visitor.known.strong)
+        token = await self._entrance.stay(visitor, after, strong=visitor.known.strong)
         visitor.tell("success", Words("You have a new password. All your other sessions have ended."))
         return Away("/security", token)
 
     # ---- who ---------------------------------------------------------------------------------------------
-
-    async def _holder(self, visitor: Visitor) -> Holder:
-        session = visitor.known
-        found: Holder | None
-        if session.operator:
-            found = await self._directory.operator(session.operator)
-        else:
-            found = await self._directory.mailbox(session.mailbox)
-        if found is None:
-            raise Gone("account")
-        return found
 
     async def _is_required(self, visitor: Visitor) -> bool:
         session = visitor.known
@@ -160,10 +148,6 @@ class SecurityPanel:
             raise Invalid("Too many wrong codes. Try again later.")
         if refusal is not None:
             raise Invalid("That is no code that counts now. Each code is good once: wait for the next one.")
-
-    async def _renewed(self, visitor: Visitor, holder: Holder, *, strong: bool) -> str:
-        who = holder if isinstance(holder, Operator) else principal(holder)
-        return await self._entrance.let_in(visitor, who, strong=strong)
 
 
 def _whose(holder: Holder) -> dict[str, object]:
