@@ -117,6 +117,25 @@ class Many(TestCase):
             await self.real.connection.execute("PING")
         assert self.turn == 2
 
+    async def test_who_hangs_up_while_a_broken_off_deed_is_settled_keeps_nobody_from_the_next(self) -> None:
+        id = await self.begin(NAMES, lambda author, subject: self.until(2, author, subject))
+        while len(await self.banished()) < 2:
+            await self.real.connection.execute("PING")
+        self.bulk = self.made()
+        asking = Deferred.fromCoroutine(self.bulk.find(self.customer, id))
+        while not self.bulk._runs:
+            await self.real.connection.execute("PING")
+        asking.addErrback(lambda failure: None)
+        asking.cancel()
+        assert len([row for row in (await self.over(id)).rows if row.fault is None]) == 2
+        assert (await self.find(await self.begin(NAMES[5:7]))).done == 2
+
+    async def test_who_hangs_up_before_a_deed_has_begun_keeps_nobody_from_the_next(self) -> None:
+        asking = Deferred.fromCoroutine(self.begin(NAMES[:2]))
+        asking.addErrback(lambda failure: None)
+        asking.cancel()
+        assert (await self.find(await self.begin(NAMES[2:4]))).done == 2
+
     async def test_a_stop_ends_it_between_two_rows_and_the_results_say_so(self) -> None:
         id = await self.begin(NAMES)
         await self.bulk.stop(30.0)

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, TimeoutError, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from emailgency.background import background
+from emailgency.background import background, to_its_end
 from emailgency.flows.addresses.broken_off import NOT_DONE, NOT_UNDONE, entry_of, marked
 from emailgency.model.bulk import Results, Row, Step
 from emailgency.model.errors import Busy, Invalid, Temporary
@@ -142,7 +142,7 @@ class Bulk:
                 break
         if customer in self._runs and not self._runs[customer].over:
             return results  # another one is under way: this one is settled after it
-        return await self._settled(id, results)
+        return await to_its_end(f"settling the deed {id} on many", self._settled(id, results))
 
     async def stop(self, grace: float) -> None:
         """No more rows are begun; returns when those under way have their results, or after `grace` seconds: then they
@@ -162,9 +162,8 @@ class Bulk:
         run = self._taken(id, results)
         try:
             await self._results.keep(results, id)
-        except Temporary:
-            del self._runs[results.customer]
-            run.tell()
+        except BaseException:  # also when whoever asked has hung up
+            self._given_up(run)
             raise
 
         async def through() -> None:
@@ -184,6 +183,11 @@ class Bulk:
             raise Busy("A deed on many addresses is under way. Wait until it is over.")
         run = self._runs[results.customer] = _Run(id, results)
         return run
+
+    def _given_up(self, run: _Run) -> None:
+        """Nothing was begun: the place is the next one's."""
+        del self._runs[run.results.customer]
+        run.tell()
 
     async def _through(self, run: _Run, places: Sequence[int], work: Callable[[Row], Awaitable[Row]]) -> None:
         turns = iter(enumerate(places, 1))
@@ -219,9 +223,8 @@ class Bulk:
         run = self._taken(id, results)
         try:
             results = await self._broken_off.settled(id, results)
-        except Temporary:
-            del self._runs[results.customer]
-            run.tell()
+        except BaseException:
+            self._given_up(run)
             raise
         await self._end(run, results)
         return results
