@@ -16,7 +16,7 @@ from emailgency.store import layout
 from emailgency.store.storing.messages import Append, New, Write
 from emailgency.store.storing.replies import Changed, Failed, Refused
 from tests.store.test_storer_folders import ARCHIVE, BOX, Box
-from tests.support.storer import StorerProcess, fresh_id
+from tests.support.storer import Gone, StorerProcess, fresh_id
 
 
 @pytest.fixture
@@ -107,9 +107,32 @@ def _ends_at(count: int, now: float) -> None:
     time.time = lambda: now
 
 
+@pytest.mark.parametrize("number", [4, 250])
+def test_a_storer_killed_at_any_name_copies_all_or_none(box: Box, data: str, number: int) -> None:
+    expected = 0
+    for killed_at in (2, 3, number, number + 1, number + 2, 2 * number, 9999):
+        box.storer.close()
+        box.storer = StorerProcess(data, lambda at=killed_at: _ends_at(at, time.time()))
+        messages = tuple(New(fresh_id(), b"x", "", time.time()) for _ in range(number))
+        request = Append(box.storer.number(), ARCHIVE, messages)
+        box.storer.tell(request)
+        answered = False
+        with contextlib.suppress(Gone):
+            answered = isinstance(box.storer.reply(request.number), Changed)
+        box.storer.kill()
+        _sweep(data, messages)
+        box.storer = StorerProcess(data)
+        found = len(box.open(ARCHIVE).names)
+        assert found in ((expected + number,) if answered else (expected, expected + number))
+        assert os.listdir(os.path.join(data, ARCHIVE, "tmp")) == []
+        expected = found
+    assert expected
+    box.storer.close()
+
+
 def test_what_is_taken_back_is_nothing_that_another_storer_finished_in_the_same_second(box: Box, data: str) -> None:
     now = time.time()
-    for killed_at in (1000, 4, 3, 2):  # three links and a rename
+    for killed_at in (1000, 6, 5, 4, 3, 2):  # three links and three renames
         box.storer.close()
         box.storer = StorerProcess(data, lambda at=killed_at: _ends_at(at, now))
         messages = tuple(New(fresh_id(), b"x", "", now) for _ in range(3))

@@ -1,8 +1,9 @@
 """Several files that become messages of one folder all together or not at all, over any kill: COPY, MULTIAPPEND.
 
-All have ids of one batch. The first is linked into tmp/ before any other is linked into its place, and moved to its own
-when all others are on stable storage: while it is in tmp/ nothing has happened, and opening the folder takes back what
-it brought (`Maildir`). So a message costs one link(2), and the batch three syncs.
+All have ids of one batch. Some, the signs, are linked into tmp/ before any other is linked into its place, and renamed
+into theirs when all others are on stable storage: while one of them is in tmp/ nothing has happened, and opening the
+folder takes back what it brought (`Maildir`). Of many messages one is the sign, which spares the others a rename for
+one more sync; of a few all are.
 """
 
 import contextlib
@@ -16,6 +17,8 @@ from emailgency.store.ids import Ids
 from emailgency.store.storing import delivering
 from emailgency.store.storing.maildir import COPYING, Maildir
 from emailgency.store.storing.replies import Placed
+
+_MANY = 200  # renames, which take as long as a sync of a quick disk
 
 
 class Origin(Struct):
@@ -71,14 +74,16 @@ def place(files: list[Coming], folder: Maildir, origin: Origin) -> list[Placed]:
 
 
 def _link_all(coming: list[tuple[Coming, Placed]], folder: Maildir) -> None:
-    sign, first = coming[0]
-    delivering.link_or_copy(sign.directory, sign.name, folder.subfolder("tmp"), first.name)
+    signs = 1 if len(coming) > _MANY else len(coming)
+    for file, one in coming[:signs]:
+        delivering.link_or_copy(file.directory, file.name, folder.subfolder("tmp"), one.name)
     _sync(folder, "tmp")
-    for file, one in coming[1:]:
+    for file, one in coming[signs:]:
         _link(file, one, folder)
-    for subfolder in {one.subfolder for _, one in coming[1:]}:
+    for subfolder in {one.subfolder for _, one in coming[signs:]}:
         _sync(folder, subfolder)
-    _out_of_tmp(first, folder)
+    for _, one in coming[:signs]:
+        _out_of_tmp(one, folder)
 
 
 def _link(file: Coming, one: Placed, folder: Maildir) -> None:
