@@ -138,6 +138,16 @@ def test_a_login_of_long_ago_adds_no_passkey(server: Server, person) -> None:
     assert "more than 15 minutes old" in person.post(f"{ADDING}/options").text
 
 
+def test_attack_39_a_login_is_no_younger_when_a_passkey_was_removed(server: Server, person) -> None:
+    """Else whoever finds a window open removes one, and adds his own."""
+    added(person)
+    [id] = re.findall(r'name="passkey" value="(\w+)"', listed(server, person.address))
+    age(server, person, 901)
+    assert person.post(f"{ADDING}/remove", {"passkey": id}).away == "/eg/security"
+    person.get("/security")
+    assert "more than 15 minutes old" in person.post(f"{ADDING}/options").text
+
+
 def age(server: Server, browser: Browser, seconds: float) -> None:
     """As if its session had begun earlier."""
     from hashlib import sha256

@@ -70,8 +70,9 @@ class WebSessions:
         language: str,
         operator: str = "",
         strong: bool = False,
+        begun_at: float | None = None,
     ) -> str:
-        """A new one for who has just logged in; returns what the browser keeps."""
+        """A new one for who has just logged in, or did `begun_at`; returns what the browser keeps."""
         token, now = secrets.token_urlsafe(32), self._clock()
         session = WebSession(
             customer=customer,
@@ -80,13 +81,13 @@ class WebSessions:
             administrator=administrator,
             generation=generation,
             csrf=secrets.token_urlsafe(32),
-            begun_at=now,
+            begun_at=now if begun_at is None else begun_at,
             seen_at=now,
             language=language,
             operator=operator,
             strong=strong,
         )
-        await self.keep(token, session)
+        await self._put(token, session)
         return token
 
     async def find(self, token: str) -> WebSession | None:
@@ -106,20 +107,27 @@ class WebSessions:
         return session
 
     async def keep(self, token: str, session: WebSession) -> None:
-        """What was changed in it."""
-        await self._redis.execute("SET", _key(token), msgspec.json.encode(session), "EX", self.settings.idle)
+        """What was changed in it. One that has ended meanwhile stays so: whoever logs out may have another request of
+        this session under way, or a thief has.
+        """
+        await self._put(token, session, "XX")
 
     async def rename(self, token: str, session: WebSession) -> str:
         """What was changed in it, under another token, with another CSRF token: whose rights are others now has
-        nothing of before (attack row 39). What the browser keeps from now on.
+        nothing of before (attack row 39). What the browser keeps from now on; "": it has ended meanwhile.
         """
-        await self.end(token)
+        if not await self.end(token):
+            return ""
         token, session.csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-        await self.keep(token, session)
+        await self._put(token, session)
         return token
 
-    async def end(self, token: str) -> None:
-        await self._redis.execute("DEL", _key(token))
+    async def end(self, token: str) -> bool:
+        """False: it had ended before."""
+        return bool(await self._redis.execute("DEL", _key(token)))
+
+    async def _put(self, token: str, session: WebSession, *how: str) -> None:
+        await self._redis.execute("SET", _key(token), msgspec.json.encode(session), "EX", self.settings.idle, *how)
 
 
 def _key(token: str) -> str:

@@ -19,9 +19,21 @@ class Entrance:
 
         `strong`: he has given more than a password, a second factor or a passkey.
         """
-        language = visitor.session.language if visitor.session else ""
         if visitor.token:
             await self._sessions.end(visitor.token)
+        return await self._begun(visitor, who, strong, None)
+
+    async def stay(self, visitor: Visitor, holder: Holder, *, strong: bool) -> str:
+        """For who has just changed what he logs in with: all his sessions have ended but this one. It has another token
+        and is as old as it was, since he has not logged in again. "": it has ended meanwhile, too.
+        """
+        if not await self._sessions.end(visitor.token):
+            return ""
+        who = holder if isinstance(holder, Operator) else principal(holder)
+        return await self._begun(visitor, who, strong, visitor.known.begun_at)
+
+    async def _begun(self, visitor: Visitor, who: Principal | Operator, strong: bool, begun_at: float | None) -> str:
+        language = visitor.session.language if visitor.session else ""
         if isinstance(who, Operator):
             visitor.token = await self._sessions.begin(
                 customer=OPERATOR,
@@ -32,6 +44,7 @@ class Entrance:
                 language=language,
                 operator=who.id,
                 strong=strong,
+                begun_at=begun_at,
             )
         else:
             visitor.token = await self._sessions.begin(
@@ -42,11 +55,7 @@ class Entrance:
                 generation=who.generation,
                 language=language,
                 strong=strong,
+                begun_at=begun_at,
             )
         visitor.session = await self._sessions.find(visitor.token)
         return visitor.token
-
-    async def stay(self, visitor: Visitor, holder: Holder, *, strong: bool) -> str:
-        """As `let_in`, for who has just changed what he logs in with: all his sessions have ended but this one."""
-        who = holder if isinstance(holder, Operator) else principal(holder)
-        return await self.let_in(visitor, who, strong=strong)
