@@ -164,6 +164,7 @@ class TlsReportTests(ProtectionCase):
         self.reports.note("far.zz", Destination("mx.far.zz", "127.0.0.1"), self.demand(), None)
         await self.reports.turn()
         await self.reports.stop()
+        assert list(self.reports._today.domains) == ["far.zz"]
 
     async def test_attack_28_what_is_counted_is_bounded(self):
         demand = self.demand()

@@ -181,6 +181,7 @@ def test_every_operation_that_answers_has_answered_something(server: Server, adm
         if operation.method == "GET" and "<" not in operation.path and operation_id(operation) != "check_records":
             asker = program(server, "operator") if operation.who is Who.OPERATOR else administrator
             answer = asker.ask("GET", operation.path, **query(operation))
+            assert answer.status == 200, operation.path
             msgspec.json.decode(answer.octets, type=operation.answer)
 
 
