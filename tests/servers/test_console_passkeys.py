@@ -283,6 +283,23 @@ def test_nobody_sees_or_removes_the_passkeys_of_others(server: Server, person) -
     assert id in listed(server, person.address)
 
 
+def test_attack_39_an_administrators_passkeys_are_removed_by_himself_or_an_operator(server: Server, person) -> None:
+    server.command("mailbox set", address=person.address, administrator=True)
+    person.log_in(person.address, PASSWORD)
+    added(person)
+    there = f"/mailboxes/{person.address}/passkeys"
+    boss, alice = known(server, "administrator"), known(server, "operator")
+    page = boss.get(there).text
+    assert ("removed by whoever runs this service" in page, f"{there}/remove" in page) == (True, False)
+    [id] = re.findall(r'name="passkey" value="(\w+)"', person.get("/security").text)
+    assert boss.post(f"{there}/remove", {"passkey": id}).status == 400
+    alice.get("/operator")
+    alice.post(f"/operator/customers/{server.command('customer show', customer='mydomain.zz')['id']}/enter")
+    assert id in alice.get(there).text
+    assert alice.post(f"{there}/remove", {"passkey": id}).status == 303
+    assert "There is no passkey" in boss.get(there).text
+
+
 def test_a_suspended_customers_passkeys_open_nothing(server: Server) -> None:
     server.command("customer add", domain="third.zz")
     server.command("password", address="postmaster@third.zz", password=PASSWORD)

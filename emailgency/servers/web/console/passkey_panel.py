@@ -9,6 +9,7 @@ from collections.abc import Callable
 from emailgency.flows.accounts.holders import Holder, called
 from emailgency.flows.accounts.login import Source
 from emailgency.flows.accounts.passkeys import Passkeys, Place, why_not
+from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.model.words import Words
@@ -99,10 +100,15 @@ class PasskeyPanel:
         mailbox = await seen_mailbox(self._directory, visitor, asked)
         if self._is_own(visitor, mailbox):
             return Away("/security")
-        return Page("passkeys.html", {"mailbox": mailbox, "lines": await self._passkeys.of(mailbox)})
+        facts = {"mailbox": mailbox, "lines": await self._passkeys.of(mailbox), "why_kept": _why_kept(visitor, mailbox)}
+        return Page("passkeys.html", facts)
 
     async def remove(self, visitor: Visitor, asked: Asked) -> Answer:
-        return await self._remove(visitor, await seen_mailbox(self._directory, visitor, asked), asked.one("passkey"))
+        mailbox = await seen_mailbox(self._directory, visitor, asked)
+        reason = None if self._is_own(visitor, mailbox) else _why_kept(visitor, mailbox)
+        if reason is not None:
+            raise Invalid(reason)
+        return await self._remove(visitor, mailbox, asked.one("passkey"))
 
     async def _remove(self, visitor: Visitor, holder: Holder, id: str) -> Answer:
         after = await self._passkeys.remove(visitor.author, holder, id)
@@ -133,3 +139,12 @@ class PasskeyPanel:
     def _place(self, visitor: Visitor) -> Place:
         """Origins of pages of ours at that host: at our port, or at that of a proxy in front."""
         return Place(visitor.host, (f"https://{visitor.host}", f"https://{visitor.host}:{self._port}"))
+
+
+def _why_kept(visitor: Visitor, mailbox: Mailbox) -> Words | None:
+    """A passkey is as good as a second factor: where one is required, another administrator must not make a password
+    enough. None: he may remove them.
+    """
+    if mailbox.administrator and not visitor.known.operator:
+        return Words("The second factor of an administrator is removed by whoever runs this service.")
+    return None
