@@ -13,6 +13,7 @@ from emailgency.flows.addresses.broken_off import NOT_DONE, NOT_UNDONE, PERHAPS,
 from emailgency.flows.addresses.bulk import FEW, Bulk, step_of
 from emailgency.flows.addresses.turning_back import TurningBack
 from emailgency.model.bulk import Results, Row, Step
+from emailgency.model.directory import STANDARD, Mailbox
 from emailgency.model.errors import Busy, Invalid, Temporary
 from emailgency.model.words import Words
 from emailgency.store.directory.audit import Audit
@@ -186,6 +187,31 @@ class Many(TestCase):
         await self.bulk.turn_back(AUTHOR, self.customer, id)
         assert all(row.turned_back for row in (await self.over(id)).rows)
         assert not await self.banished()
+
+    async def test_attack_29_an_undo_takes_no_more_than_the_plan_has_room_for(self) -> None:
+        """What was given up may be somebody else's by now: ten VIP mailboxes become no twenty."""
+        most = STANDARD.vip_mailboxes
+
+        async def plain(author: Author, subject: str) -> Step | None:
+            address = parse(subject)
+            return await step_of(
+                self.real.directory,
+                self.customer,
+                address.local,
+                lambda: self.real.addresses.set_mailbox(author, address, vip=False),
+            )
+
+        for name in NAMES[:most]:
+            await self.real.mailbox(name, vip=True)
+        id = await self.begin(NAMES[:most], plain)
+        for name in NAMES[most + 1 : 2 * most]:  # room for one is left
+            await self.real.mailbox(name, vip=True)
+        await self.bulk.turn_back(AUTHOR, self.customer, id)
+        rows = (await self.find(id)).rows
+        assert sum(row.turned_back for row in rows) == 1
+        assert all(row.turned_back or "VIP mailboxes" in str(row.back) for row in rows)
+        entries = await self.real.directory.entries(self.customer)
+        assert sum(isinstance(entry, Mailbox) and entry.vip for entry in entries) == most
 
     async def test_of_a_pending_message_nobody_claims_more_than_the_journal_knows(self) -> None:
         """The spool comes first there, so a kill may come between the two."""

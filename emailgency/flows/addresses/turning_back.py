@@ -65,14 +65,21 @@ class TurningBack:
         mailboxes = {entry.id for entry in entries if isinstance(entry, Mailbox)}
         if not set(_leads_to(before)) <= mailboxes:
             raise Invalid("A mailbox that it leads to is no longer there.")
-        if before is not None and now is None:
+        if before is not None and _takes_more(now, before):
             plan = await self._directory.plan((await self._directory.customer(step.customer)).plan)
-            check_plan(plan, [*entries, before])
+            check_plan(plan, [before, *(entry for entry in entries if entry != now)])
         if before is None and isinstance(now, Mailbox):
             for entry in entries:
                 if now.id in _leads_to(entry):
                     raise Invalid("%(address)s leads to it by now.", address=str(entry.address))
         return now, before
+
+
+def _takes_more(now: Entry | None, before: Entry) -> bool:
+    """Of what the plan has room for: others may have it by now."""
+    if isinstance(before, Mailbox) and isinstance(now, Mailbox):
+        return before.vip and not now.vip
+    return type(before) is not type(now)
 
 
 def _leads_to(entry: Entry | None) -> tuple[str, ...]:
