@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 from twisted.internet.defer import DeferredSemaphore
-from twisted.internet.threads import deferToThreadPool
 
+from emailgency.background import in_thread, to_its_end
 from emailgency.model.errors import Temporary
 from emailgency.model.story import Story
 from emailgency.store.ledger.file import facts_of, happening_of
@@ -57,8 +57,15 @@ class LedgerSearch:
         return customers
 
     async def _in_thread(self, deed: Any, *arguments: object) -> Any:
-        pool = self._reactor.getThreadPool()
-        return await self._places.run(deferToThreadPool, self._reactor, pool, deed, *arguments)
+        """Who hangs up while he waits for a place needs none; once begun it keeps it for as long as its thread."""
+        await self._places.acquire()
+        return await to_its_end("a search of the ledger", self._in_place(deed, *arguments))
+
+    async def _in_place(self, deed: Any, *arguments: object) -> Any:
+        try:
+            return await in_thread(self._reactor, deed, *arguments)
+        finally:
+            self._places.release()
 
 
 def find(path: str, query: Query) -> list[Story]:
