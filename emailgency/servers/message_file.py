@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 
 from twisted.internet.interfaces import IReactorThreads
-from twisted.internet.threads import deferToThreadPool
 
+from emailgency.background import in_thread
 from emailgency.codec.mime import headers
 from emailgency.codec.mime.headers import Octets
 from emailgency.codec.mime.summary import Summary, summarise
@@ -75,7 +75,7 @@ class MessageFile:
         with self._mapped() as octets:
             if self.size <= LARGE:
                 return summarise(octets)
-            return await deferToThreadPool(reactor, reactor.getThreadPool(), summarise, octets)
+            return await in_thread(reactor, summarise, octets)
 
     def _mapped(self) -> mmap.mmap:
         return mmap.mmap(self._descriptor, 0, access=mmap.ACCESS_READ)

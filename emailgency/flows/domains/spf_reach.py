@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from twisted.internet.threads import deferToThreadPool
-
+from emailgency.background import in_thread
 from emailgency.codec.spf_terms import is_record, terms
 from emailgency.flows.domains.questions import Questions
 from emailgency.net.dns import Status
@@ -39,12 +38,9 @@ async def _as_seen(
     reactor: Any, questions: Questions, domain: str, ip: str, facts: dict[Question, tuple[str, ...] | None]
 ) -> Spf:
     """By whom we bring mail of postmaster@ the domain. `facts` grow: what one address needs the next may need too."""
-    pool = reactor.getThreadPool()
     while True:
         known: Facts = dict(facts)
-        result: Spf | Question = await deferToThreadPool(
-            reactor, pool, check, ip, f"postmaster@{domain}", domain, known
-        )
+        result: Spf | Question = await in_thread(reactor, check, ip, f"postmaster@{domain}", domain, known)
         if isinstance(result, Spf):
             return result
         answer = await questions.ask(result.name, result.kind)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
-from twisted.internet.threads import deferToThreadPool
 
+from emailgency.background import in_thread
 from emailgency.codec.mime.letter import READ, Letter, letter
 from emailgency.flows.pending.pending_view import MessageLine, PendingView
 from emailgency.flows.progress import Progress
@@ -84,10 +84,7 @@ class PendingLetters:
     async def _read(self, envelopes: Sequence[Envelope]) -> list[Letter | None]:
         """None: the file has just gone."""
         files = [(self._spool.path(envelope.id), envelope.return_path) for envelope in envelopes]
-        letters: list[Letter | None] = await deferToThreadPool(
-            self._reactor, self._reactor.getThreadPool(), lambda: [_letter(path, start) for path, start in files]
-        )
-        return letters
+        return await in_thread(self._reactor, lambda: [_letter(path, start) for path, start in files])
 
 
 def _letter(path: str, start: int) -> Letter | None:

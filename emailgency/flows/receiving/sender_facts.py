@@ -9,9 +9,8 @@ from threading import Event
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, TimeoutError, gatherResults
-from twisted.internet.threads import deferToThreadPool
 
-from emailgency.background import background
+from emailgency.background import background, in_thread
 from emailgency.codec import arc, dmarc
 from emailgency.codec.address import foreign_domain
 from emailgency.model.authentication import PASS, DmarcPolicy
@@ -59,8 +58,7 @@ class Sources:
         return result
 
     async def in_thread(self, work: Callable[..., R], *arguments: object) -> R:
-        result: R = await deferToThreadPool(self.reactor, self.reactor.getThreadPool(), work, *arguments)
-        return result
+        return await in_thread(self.reactor, work, *arguments)
 
 
 class SenderFacts:

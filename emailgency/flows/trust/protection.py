@@ -12,8 +12,8 @@ from msgspec import Meta, Struct
 from OpenSSL.SSL import Connection
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
-from twisted.internet.threads import deferToThreadPool
 
+from emailgency.background import in_thread
 from emailgency.codec.mta_sts import Mode, Policy
 from emailgency.flows.trust.sts import Found, Sts, binding
 from emailgency.net.client_tls import Opportunistic, Proving
@@ -165,7 +165,7 @@ class Protection:
 
     async def _trusted(self) -> Any:
         if self._roots is None:
-            self._roots = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), system_roots)
+            self._roots = await in_thread(self._reactor, system_roots)
         return self._roots
 
 

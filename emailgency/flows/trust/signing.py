@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from msgspec import Meta, Struct
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from emailgency.background import in_thread
 from emailgency.codec import dkim, originators
 from emailgency.codec.canonical import BodyHash
 from emailgency.flows.relaying import octets
@@ -210,5 +210,4 @@ class Signing:
         return Announced(key.selector, name, record, status, key.unused_since)
 
     async def in_thread(self, work: Callable[..., R], *arguments: object) -> R:
-        result: R = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *arguments)
-        return result
+        return await in_thread(self._reactor, work, *arguments)

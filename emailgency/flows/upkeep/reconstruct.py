@@ -4,8 +4,7 @@ import contextlib
 import os
 from typing import Any
 
-from twisted.internet.threads import deferToThreadPool
-
+from emailgency.background import in_thread
 from emailgency.flows.progress import Progress
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
@@ -29,8 +28,7 @@ class Reconstruction:
     async def of_mailbox(self, mailbox: Mailbox, progress: Progress) -> dict[str, int]:
         """How many folders and messages it has. UIDs stay; a UIDVALIDITY too, unless no trace of it is left."""
         path = layout.mailbox(mailbox.customer, mailbox.id)
-        pool = self._reactor.getThreadPool()
-        await deferToThreadPool(self._reactor, pool, forget_summaries, os.path.join(self._folders.root, path))
+        await in_thread(self._reactor, forget_summaries, os.path.join(self._folders.root, path))
         paths = (await self._folders.listing(path)).folders
         messages = 0
         for done, inner in enumerate(paths):

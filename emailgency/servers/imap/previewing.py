@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from twisted.internet.threads import deferToThreadPool
-
+from emailgency.background import in_thread
 from emailgency.codec.imap.commands import Attribute
 from emailgency.codec.mime.preview import HEAD, preview
 from emailgency.servers.imap.selected import Selected
@@ -45,5 +44,4 @@ async def _preview(session: Session, message: MessageFile) -> str:
         words = preview(octets[:HEAD])
         if words or message.size <= HEAD:
             return words
-        reactor = session.server.reactor
-        return await deferToThreadPool(reactor, reactor.getThreadPool(), preview, octets)
+        return await in_thread(session.server.reactor, preview, octets)

@@ -11,8 +11,8 @@ from collections import deque
 from typing import Any
 
 from msgspec import Struct
-from twisted.internet.threads import deferToThreadPool
 
+from emailgency.background import in_thread
 from emailgency.codec import records
 from emailgency.store.directory.changes import Change, decode_change
 
@@ -38,9 +38,7 @@ class Audit:
         """At most `most` changes of this customer (None: of everybody, and of the server itself) with a position below
         `before` (None: the newest).
         """
-        pool = self._reactor.getThreadPool()
-        page: AuditPage = await deferToThreadPool(self._reactor, pool, self._page, customer, before, most)
-        return page
+        return await in_thread(self._reactor, self._page, customer, before, most)
 
     def _page(self, customer: str | None, before: int | None, most: int) -> AuditPage:
         """Blocks."""

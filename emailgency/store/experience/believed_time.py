@@ -6,8 +6,7 @@ A clock that has jumped ahead while nobody was there to see it is known by it.
 import os
 from typing import Any
 
-from twisted.internet.threads import deferToThreadPool
-
+from emailgency.background import in_thread
 from emailgency.codec import records
 from emailgency.store import layout
 from emailgency.store.storing import files
@@ -37,9 +36,7 @@ class BelievedTime:
 
     async def write(self, now: float) -> None:
         """Raises OSError; then the file is the one that was there."""
-        await deferToThreadPool(
-            self._reactor, self._reactor.getThreadPool(), self._replace, records.encode(b"%d" % now)
-        )
+        await in_thread(self._reactor, self._replace, records.encode(b"%d" % now))
 
     def _replace(self, octets: bytes) -> None:
         folder = os.open(self._data, files.FOLDER)

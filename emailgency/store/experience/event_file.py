@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from emailgency.background import background
+from emailgency.background import background, in_thread
 from emailgency.codec import records
 
 GROWN = 4 << 20  # octets at which the file is written anew, if half of them are no longer kept
@@ -89,8 +88,7 @@ class EventFile(Generic[E]):
                 anew = self._anew or self._size > GROWN
                 octets = b"".join(self._line(event) for event in (self._kept() if anew else events))
                 try:
-                    pool = self._reactor.getThreadPool()
-                    await deferToThreadPool(self._reactor, pool, _replace if anew else _append, self._path, octets)
+                    await in_thread(self._reactor, _replace if anew else _append, self._path, octets)
                 except OSError as error:
                     self._unwritten = events + self._unwritten
                     self._anew = True  # whether a part of it is there is not known

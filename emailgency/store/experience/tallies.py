@@ -11,9 +11,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from emailgency.background import in_thread
 from emailgency.model.errors import Temporary
 
 if TYPE_CHECKING:
@@ -167,6 +167,4 @@ class Tallies:
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: object) -> Any:
         """Raises Temporary."""
-        return await deferToThreadPool(
-            self._reactor, self._reactor.getThreadPool(), self._guarded, function, *arguments
-        )
+        return await in_thread(self._reactor, self._guarded, function, *arguments)

@@ -11,9 +11,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 from twisted.internet.defer import Deferred
-from twisted.internet.threads import deferToThreadPool
 
-from emailgency.background import background
+from emailgency.background import background, in_thread
 from emailgency.codec.maildir import email_id
 from emailgency.model.envelope import Envelope
 from emailgency.store import layout
@@ -123,7 +122,7 @@ class Ledger:
         return [Begin(self._data, bounds), *map(Forget, self._forgotten)]
 
     async def _forget_strangers(self, known: Known) -> None:
-        found = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), self.customers)
+        found = await in_thread(self._reactor, self.customers)
         for customer in frozenset(found) - await known():
             self.forget(customer)
 

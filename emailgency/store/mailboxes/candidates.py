@@ -9,8 +9,8 @@ import os
 
 from msgspec import Struct, field
 from twisted.internet.interfaces import IReactorThreads, IReactorTime
-from twisted.internet.threads import deferToThreadPool
 
+from emailgency.background import in_thread
 from emailgency.model.address import Address
 from emailgency.store import layout
 
@@ -94,7 +94,7 @@ class Candidates:
             if os.path.isdir(f"{self._root}/{folder}") or self._reactor.seconds() > since + _LATE:
                 del catchall.accepted[folder]
         place = f"{self._root}/{layout.catchall_of(customer)}"
-        catchall.count = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), _entries, place)
+        catchall.count = await in_thread(self._reactor, _entries, place)
 
 
 def _entries(place: str) -> int:

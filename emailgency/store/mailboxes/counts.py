@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 from twisted.internet.interfaces import IReactorThreads
-from twisted.internet.threads import deferToThreadPool
 
+from emailgency.background import in_thread
 from emailgency.rules.room import Count
 from emailgency.store.mailboxes.folder import UNKNOWN, size_of
 
@@ -45,7 +45,7 @@ class Counts:
 
     async def holding(self, paths: Sequence[str]) -> Holding:
         """The same, with the second at which the oldest message came."""
-        total: Holding = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), self._sum, tuple(paths))
+        total = await in_thread(self._reactor, self._sum, tuple(paths))
         while len(self._known) > _KEPT:
             del self._known[next(iter(self._known))]
         return total

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from emailgency.background import in_thread
 from emailgency.codec.mime.sort_keys import SortKeys
 from emailgency.store import layout
 from emailgency.store.mailboxes.folder import Folder
@@ -83,13 +83,13 @@ class Shelf:
     async def _read(self, folder: Folder, work: Callable[[sqlite3.Connection], T]) -> T | None:
         path = path_of(folder)
         try:
-            return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), _with, path, work)
+            return await in_thread(self._reactor, _with, path, work)
         except (sqlite3.OperationalError, OSError) as error:
             self.told(path, error)  # busy or unreadable, not damaged
         except (sqlite3.DatabaseError, msgspec.DecodeError, ValueError, IndexError) as error:
             self.told(path, error)
             self._memory.of(folder).reset()
-            await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), database.wipe, path)
+            await in_thread(self._reactor, database.wipe, path)
         return None
 
     def told(self, path: str, error: Exception) -> None:

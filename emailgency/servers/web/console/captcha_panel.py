@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import DeferredSemaphore
-from twisted.internet.threads import deferToThreadPool
 
+from emailgency.background import in_thread
 from emailgency.model.errors import Busy
 from emailgency.servers.web.console.routes import Answer, Asked, Octets, Page, Route, Visitor, Who
 from emailgency.servers.web.console.spoken_digits import spoken
@@ -64,8 +64,7 @@ class Workshop:
             raise Busy("Too many ask for this just now. Try again in a moment.")
         async with self._turn:
             if token not in self._kept:  # else it was made for the one before
-                pool = self._reactor.getThreadPool()
-                self._kept[token] = await deferToThreadPool(self._reactor, pool, self._make, digits)
+                self._kept[token] = await in_thread(self._reactor, self._make, digits)
                 if len(self._kept) > _KEPT:
                     self._kept.popitem(last=False)
             return self._kept[token]

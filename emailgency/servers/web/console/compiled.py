@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from jinja2 import BytecodeCache
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
-from twisted.internet.threads import deferToThreadPool
 
-from emailgency.background import background
+from emailgency.background import background, in_thread
 
 if TYPE_CHECKING:
     from jinja2.bccache import Bucket
@@ -62,7 +61,6 @@ class Preparation:
 
     async def run(self, settled: float, pause: float) -> None:
         await deferLater(self._reactor, settled)
-        threads = self._reactor.getThreadPool()
-        for name in await deferToThreadPool(self._reactor, threads, self._templates.names):
-            await deferToThreadPool(self._reactor, threads, self._templates.compile, name)
+        for name in await in_thread(self._reactor, self._templates.names):
+            await in_thread(self._reactor, self._templates.compile, name)
             await deferLater(self._reactor, pause)

@@ -5,8 +5,8 @@ from gettext import NullTranslations
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from twisted.internet.threads import deferToThreadPool
 
+from emailgency.background import in_thread
 from emailgency.model.words import Words
 from emailgency.servers.web.console import assets
 from emailgency.servers.web.console.compiled import COMPILED
@@ -30,8 +30,7 @@ class Pages:
         """As `html`; a page that nobody has seen yet is made in a thread, with all that it is made of."""
         if self._reactor is None or (template, language) in self._rendered:
             return self.html(template, language, facts)
-        threads = self._reactor.getThreadPool()
-        html: bytes = await deferToThreadPool(self._reactor, threads, self.html, template, language, facts)
+        html = await in_thread(self._reactor, self.html, template, language, facts)
         self._rendered.add((template, language))
         return html
 

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 import msgspec
 from msgspec.structs import replace
-from twisted.internet.threads import deferToThreadPool
 
+from emailgency.background import in_thread
 from emailgency.flows.pending import story_sheet
 from emailgency.flows.pending.story_words import EVENTS, KINDS, STATES
 from emailgency.flows.pending.where import Viewer, Where, Whole, query_of
@@ -131,8 +131,7 @@ class WherePanel:
         def say(words: Words) -> str:
             return words.said(translate)
 
-        pool, now = self._reactor.getThreadPool(), self._clock()
-        octets = await deferToThreadPool(self._reactor, pool, deed, what, now, visitor.language, say)
+        octets = await in_thread(self._reactor, deed, what, self._clock(), visitor.language, say)
         return Octets("application/pdf", octets, _name(name, "pdf"))
 
 
