@@ -103,3 +103,9 @@ def test_in_clear_nothing_is_shown(server: Server) -> None:
     assert answer.status == 308
     assert answer.headers["Location"] == f"https://mydomainzz.emailgency.zz:{server.ports['https']}/eg/login?x=1"
     line.close()
+
+
+@pytest.mark.parametrize("path", ["/mailboxes/%ff%fe", "/%ED%A0%80", "/api/v1/mailboxes/%ff", "/..%2f%c0%af"])
+def test_attack_36_a_path_that_is_no_text_is_refused_and_leaves_one_line(server: Server, path: str) -> None:
+    assert Browser(server.ports["https"]).get(path).status == 400
+    assert "PATH_INFO" not in server.log()
