@@ -14,7 +14,7 @@ from emailgency.store.searching.memory import Known, Memory
 from emailgency.store.searching.messages import Forget, Index
 from emailgency.store.searching.shelf import Shelf, path_of
 
-_SOON = 0.05  # seconds until the process is asked, so that who selects a folder gets his answer before
+_SOON = 0.25  # seconds until the process is asked: who selects a folder wants something of it first
 _BATCH = 100  # messages a request, some 20 ms of the process
 _AHEAD = 2  # requests that wait at the process, so that it need not
 

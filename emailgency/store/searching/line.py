@@ -98,6 +98,6 @@ class IndexerLine:
         self._process = None
         asked, self._asked = self._asked, {}
         for answer in asked.values():
-            answer.errback(IndexerDied("the indexer died"))
+            answer.errback(IndexerDied("the indexer died") if self._stopped is None else Temporary("the indexer stops"))
         if self._stopped is not None:
             self._stopped.callback(None)
