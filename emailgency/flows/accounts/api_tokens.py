@@ -14,7 +14,7 @@ from hashlib import sha256
 import msgspec
 from msgspec import Struct
 
-from emailgency.flows.accounts.holders import Holder, account, called, replace
+from emailgency.flows.accounts.holders import Holder, account, called, operator_called, replace
 from emailgency.flows.accounts.login import Login, principal
 from emailgency.flows.addresses.deciding import mailbox_at
 from emailgency.model.address import Address
@@ -69,7 +69,7 @@ class ApiTokens:
     ) -> tuple[str, ApiToken]:
         """The same for the operations of operators."""
         async with self._directory.deciding:
-            holder = await self._operator(operator)
+            holder = await operator_called(self._directory, operator)
             secret, token = await self._made(author, holder, name, days, read_only)
         return f"ego_{holder.id}_{secret}", token
 
@@ -105,7 +105,7 @@ class ApiTokens:
     async def revoke_of_operator(self, author: Author, operator: str, id: str) -> ApiToken:
         """The same for one of an operator."""
         async with self._directory.deciding:
-            return await self._revoked(author, await self._operator(operator), id)
+            return await self._revoked(author, await operator_called(self._directory, operator), id)
 
     async def _revoked(self, author: Author, holder: Holder, id: str) -> ApiToken:
         found = next((one for one in holder.tokens if one.id == id), None)
@@ -137,12 +137,6 @@ class ApiTokens:
             return None
         self._uses.note(account(holder), found[0].id, ip)
         return Bearer(holder, found[0])
-
-    async def _operator(self, name: str) -> Operator:
-        operator = await self._directory.operator(name)
-        if operator is None:
-            raise Invalid("there is no operator %(name)s", name=name)
-        return operator
 
     async def _put(self, author: Author, before: Holder, tokens: tuple[ApiToken, ...], what: str) -> None:
         await replace(self._directory, author, what, before, msgspec.structs.replace(before, tokens=tokens))

@@ -29,6 +29,14 @@ async def find(directory: Directory, id: str, *, operator: bool) -> Holder | Non
     return await directory.mailbox(id)
 
 
+async def operator_called(directory: Directory, name: str) -> Operator:
+    """Raises Invalid."""
+    operator = await directory.operator(name)
+    if operator is None:
+        raise Invalid("there is no operator %(name)s", name=name)
+    return operator
+
+
 async def as_of_now(directory: Directory, holder: H) -> H:
     """Invalid: he has gone, or has another password or other rights since he was looked up."""
     found = await find(directory, holder.id, operator=isinstance(holder, Operator))

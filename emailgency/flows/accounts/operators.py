@@ -5,6 +5,7 @@ import secrets
 
 import msgspec
 
+from emailgency.flows.accounts.holders import operator_called
 from emailgency.flows.accounts.passwords import Passwords
 from emailgency.model.directory import Operator
 from emailgency.model.errors import Invalid
@@ -41,7 +42,7 @@ class Operators:
         """All his sessions end."""
         encoded = await self._passwords.hashed(password)
         async with self._directory.deciding:
-            before = await self._get(name)
+            before = await operator_called(self._directory, name)
             after = msgspec.structs.replace(before, password=encoded, generation=before.generation + 1)
             what = f"password of operator {name} set"
             await self._directory.change(author, what, [edit("operator", name, before, after)])
@@ -50,12 +51,6 @@ class Operators:
     async def remove(self, author: Author, name: str) -> Operator:
         """All his sessions end."""
         async with self._directory.deciding:
-            operator = await self._get(name)
+            operator = await operator_called(self._directory, name)
             await self._directory.change(author, f"operator {name} removed", [edit("operator", name, operator, None)])
-        return operator
-
-    async def _get(self, name: str) -> Operator:
-        operator = await self._directory.operator(name)
-        if operator is None:
-            raise Invalid("there is no operator %(name)s", name=name)
         return operator

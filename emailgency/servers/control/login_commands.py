@@ -4,10 +4,9 @@ from msgspec import Struct
 
 from emailgency.codec.address import parse
 from emailgency.flows.accounts.app_passwords import AppPasswords
-from emailgency.flows.accounts.holders import Holder
+from emailgency.flows.accounts.holders import Holder, operator_called
 from emailgency.flows.accounts.second_factors import SecondFactors
 from emailgency.flows.addresses.deciding import mailbox_at
-from emailgency.model.errors import Invalid
 from emailgency.servers.control.command import Asker, Command, Commands
 from emailgency.store.directory.directory import Directory
 
@@ -77,10 +76,7 @@ class LoginCommands:
     async def _holder(self, who: str) -> Holder:
         if "@" in who:
             return await mailbox_at(self._directory, parse(who))
-        operator = await self._directory.operator(who)
-        if operator is None:
-            raise Invalid("there is no operator %(name)s", name=who)
-        return operator
+        return await operator_called(self._directory, who)
 
 
 def _shown(who: str, holder: Holder) -> dict[str, object]:

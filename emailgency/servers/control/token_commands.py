@@ -4,8 +4,8 @@ from msgspec import Struct
 
 from emailgency.codec.address import parse
 from emailgency.flows.accounts.api_tokens import ApiTokens, Line
+from emailgency.flows.accounts.holders import operator_called
 from emailgency.flows.addresses.deciding import mailbox_at
-from emailgency.model.errors import Invalid
 from emailgency.servers.control.command import Asker, Command, Commands
 from emailgency.store.directory.directory import Directory
 
@@ -80,9 +80,7 @@ class TokenCommands:
         return {"id": kept.id, "expires_at": kept.expires_at, "token": token}
 
     async def list_of_operator(self, asked: OperatorTokens, asker: Asker) -> object:
-        operator = await self._directory.operator(asked.operator)
-        if operator is None:
-            raise Invalid("there is no operator %(name)s", name=asked.operator)
+        operator = await operator_called(self._directory, asked.operator)
         return [_shown(line) for line in await self._tokens.of(operator)]
 
     async def revoke(self, asked: RevokeToken, asker: Asker) -> object:

@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from emailgency.flows.accounts.audit_lines import Line, line
 from emailgency.flows.accounts.domain_settings import DomainSettings
 from emailgency.model.directory import Customer, RelayMode
 from emailgency.servers.web.api.operation import Call, Caller, Operation, Who
-from emailgency.servers.web.console.audit_panel import Line, line
 from emailgency.store.directory.audit import Audit
 from emailgency.store.directory.directory import Directory
 

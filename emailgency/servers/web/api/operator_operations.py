@@ -4,14 +4,16 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, defstruct
 
+from emailgency.flows.accounts.audit_lines import line
+from emailgency.flows.accounts.main_domains import main_domains
 from emailgency.flows.accounts.plans import Plans
-from emailgency.flows.pending.pending_view import HopLine, PendingView
+from emailgency.flows.pending.pending_view import PendingView
+from emailgency.flows.pending.queues import Queue, queues
 from emailgency.flows.upkeep.server_state import ServerState, State
 from emailgency.model.directory import Plan
 from emailgency.rules.plans import COUNTS, DAYS, SIZES, SWITCHES
 from emailgency.servers.web.api.domain_operations import AuditLines, AuditQuery
 from emailgency.servers.web.api.operation import Call, Caller, Created, Missing, Operation, Who
-from emailgency.servers.web.console.audit_panel import line
 from emailgency.store.directory.audit import Audit
 from emailgency.store.directory.directory import Directory, Gone
 
@@ -35,13 +37,6 @@ PlanChange = defstruct(
     forbid_unknown_fields=True,
     namespace={"__doc__": "What is left out stays. Sizes in octets, times in days."},
 )
-
-
-class Queue(Struct, frozen=True, kw_only=True):
-    """`domain` of the customer; "": mail to the rest of the world."""
-
-    domain: str
-    hop: HopLine
 
 
 class Queues(Struct, frozen=True, kw_only=True):
@@ -132,16 +127,14 @@ class OperatorOperations:
         await self._plans.remove(caller.author, (await self._plan(call)).name)
 
     async def list_queues(self, caller: Caller, call: Call) -> Queues:
-        domains = {customer.id: customer.domain for customer in await self._directory.customers()}
-        hops = self._view.hops()
-        return Queues(items=[Queue(domain=domains.get(hop.customer, hop.customer), hop=hop) for hop in hops])
+        return Queues(items=await queues(self._directory, self._view))
 
     async def show_server(self, caller: Caller, call: Call) -> State:
         return await self._server.now()
 
     async def list_all_changes(self, caller: Caller, call: Call) -> AuditLines:
         page = await self._audit.page(None, call.query.before, call.query.limit)
-        domains = {customer.id: customer.domain for customer in await self._directory.customers()}
+        domains = await main_domains(self._directory)
         return AuditLines(items=[line(change, domains) for change in page.changes], next=page.older)
 
     async def _plan(self, call: Call) -> Plan:

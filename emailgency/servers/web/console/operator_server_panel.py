@@ -1,20 +1,13 @@
 """The operator's panels Queues and Server: what waits for whom, and how the server itself does (row F7)."""
 
-from msgspec import Struct
 from msgspec.structs import asdict
 
-from emailgency.flows.pending.pending_view import HopLine, PendingView
+from emailgency.flows.pending.pending_view import PendingView
+from emailgency.flows.pending.queues import queues
 from emailgency.flows.upkeep.server_state import ServerState
 from emailgency.servers.web.console.listing import listed
 from emailgency.servers.web.console.routes import Answer, Asked, Page, Route, Visitor, Who
 from emailgency.store.directory.directory import Directory
-
-
-class Queue(Struct, frozen=True):
-    """`domain` of the customer, "" is mail to the rest of the world."""
-
-    domain: str
-    hop: HopLine
 
 
 class OperatorServerPanel:
@@ -30,10 +23,9 @@ class OperatorServerPanel:
         ]
 
     async def show_queues(self, visitor: Visitor, asked: Asked) -> Answer:
-        domains = {customer.id: customer.domain for customer in await self._directory.customers()}
-        queues = [Queue(domains.get(hop.customer, hop.customer), hop) for hop in self._view.hops()]
+        found = await queues(self._directory, self._view)
         listing = listed(
-            queues,
+            found,
             asked,
             lambda queue: f"{queue.domain} {queue.hop.domain or ''}",
             {
@@ -44,7 +36,7 @@ class OperatorServerPanel:
                 "state": lambda queue: queue.hop.state,
             },
         )
-        pending = sum(queue.hop.pending + queue.hop.carrying for queue in queues)
+        pending = sum(queue.hop.pending + queue.hop.carrying for queue in found)
         return Page("operator_queues.html", {"listing": listing, "pending": pending})
 
     async def show(self, visitor: Visitor, asked: Asked) -> Answer:
