@@ -148,6 +148,21 @@ def test_attack_39_a_login_is_no_younger_when_a_passkey_was_removed(server: Serv
     assert "more than 15 minutes old" in person.post(f"{ADDING}/options").text
 
 
+def test_attack_39_a_login_of_long_ago_makes_no_token_and_no_app_password(server: Server, person) -> None:
+    """They outlive the session, so whoever finds a window open, or has stolen a cookie, would have them for good."""
+    mine, given = f"/mailboxes/{person.address}", {"name": "program", "days": "30"}
+    for kind in ("tokens", "app-passwords"):
+        assert person.post(f"{mine}/{kind}", given).status == 200
+    age(server, person, 901)
+    for kind in ("tokens", "app-passwords"):
+        answer = person.post(f"{mine}/{kind}", given)
+        assert (answer.status, "more than 15 minutes old" in answer.text) == (400, True)
+    new = {"old": PASSWORD, "new": f"{PASSWORD}2", "again": f"{PASSWORD}2"}
+    assert person.post(f"{mine}/password", new).status == 303  # who has proven anew who he is
+    person.get(mine)
+    assert person.post(f"{mine}/tokens", given).status == 200
+
+
 def age(server: Server, browser: Browser, seconds: float) -> None:
     """As if its session had begun earlier."""
     from hashlib import sha256

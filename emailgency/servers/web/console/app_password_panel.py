@@ -2,20 +2,25 @@
 for who has lost his phone (attack row 39).
 """
 
+from collections.abc import Callable
+
 from emailgency.flows.accounts.app_passwords import AppPasswords
 from emailgency.flows.accounts.second_factors import SecondFactors
 from emailgency.flows.addresses.deciding import mailbox_at
 from emailgency.model.directory import AppPassword, Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words
-from emailgency.servers.web.console.deeds import seen_mailbox
+from emailgency.servers.web.console.deeds import check_fresh, seen_mailbox
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory.directory import Directory
 
 
 class AppPasswordPanel:
-    def __init__(self, directory: Directory, app_passwords: AppPasswords, factors: SecondFactors) -> None:
+    def __init__(
+        self, directory: Directory, app_passwords: AppPasswords, factors: SecondFactors, clock: Callable[[], float]
+    ) -> None:
         self._directory = directory
+        self._clock = clock
         self._app_passwords = app_passwords
         self._factors = factors
 
@@ -36,6 +41,7 @@ class AppPasswordPanel:
         mailbox = await seen_mailbox(self._directory, visitor, asked)
         if mailbox.id != visitor.known.mailbox:
             raise Invalid("An app password reads the mail of its mailbox: its user makes it.")
+        check_fresh(visitor, self._clock())
         secret, made = await self._app_passwords.make(visitor.author, mailbox.address, asked.one("name"))
         return await self._page(visitor, await mailbox_at(self._directory, mailbox.address), secret, made)
 

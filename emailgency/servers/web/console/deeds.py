@@ -11,6 +11,7 @@ from emailgency.model.words import Words
 from emailgency.servers.web.console.routes import Asked, Away, Visitor
 from emailgency.store.directory.directory import Directory, Gone
 
+FRESH = 900.0  # seconds after a login in which he makes other ways in: an open window is not enough
 _SHOWN = 10  # addresses that are told one by one
 
 
@@ -40,6 +41,12 @@ async def own_holder(directory: Directory, visitor: Visitor) -> Holder:
     if found is None:
         raise Gone("account")
     return found
+
+
+def check_fresh(visitor: Visitor, now: float) -> None:
+    """Before he makes what outlives his session (attack row 39)."""
+    if now - visitor.known.begun_at > FRESH:
+        raise Invalid("For this, log out and in again: your login is more than 15 minutes old.")
 
 
 def ticked(asked: Asked, field: str = "address") -> list[str]:

@@ -23,14 +23,14 @@ class Entrance:
             await self._sessions.end(visitor.token)
         return await self._begun(visitor, who, strong, None)
 
-    async def stay(self, visitor: Visitor, holder: Holder, *, strong: bool) -> str:
+    async def stay(self, visitor: Visitor, holder: Holder, *, strong: bool, proven: bool = False) -> str:
         """For who has just changed what he logs in with: all his sessions have ended but this one. It has another token
-        and is as old as it was, since he has not logged in again. "": it has ended meanwhile, too.
+        and is as old as it was, unless he has `proven` anew who he is. "": it has ended meanwhile, too.
         """
         if not await self._sessions.end(visitor.token):
             return ""
         who = holder if isinstance(holder, Operator) else principal(holder)
-        return await self._begun(visitor, who, strong, visitor.known.begun_at)
+        return await self._begun(visitor, who, strong, None if proven else visitor.known.begun_at)
 
     async def _begun(self, visitor: Visitor, who: Principal | Operator, strong: bool, begun_at: float | None) -> str:
         language = visitor.session.language if visitor.session else ""

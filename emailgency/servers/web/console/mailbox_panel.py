@@ -73,7 +73,7 @@ class MailboxPanel:
             await self._login.check_present(mailbox, asked.one("old"), Source("web", visitor.ip))
         changed = await self._passwords.set(visitor.author, mailbox.address, new)
         if mailbox.id == visitor.known.mailbox:
-            return Away("/", await self._entrance.stay(visitor, changed, strong=visitor.known.strong))
+            return Away("/", await self._entrance.stay(visitor, changed, strong=visitor.known.strong, proven=True))
         visitor.tell("success", str(mailbox.address))
         return Away(f"/mailboxes/{mailbox.address}")
 

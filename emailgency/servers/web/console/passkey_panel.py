@@ -13,13 +13,12 @@ from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid, Temporary
 from emailgency.model.verdict import Verdict
 from emailgency.model.words import Words
-from emailgency.servers.web.console.deeds import own_holder, seen_mailbox
+from emailgency.servers.web.console.deeds import FRESH, own_holder, seen_mailbox
 from emailgency.servers.web.console.entrance import Entrance
 from emailgency.servers.web.console.login_panel import LoginPanel
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Octets, Page, Route, Visitor, Who
 from emailgency.store.directory.directory import Directory
 
-_FRESH = 900.0  # seconds after a login in which passkeys can be added: an open window is not enough
 _JSON = "application/json"
 USE_PASSKEY = Words("You have a passkey: log out, and log in with it.")
 
@@ -132,7 +131,7 @@ class PasskeyPanel:
             return reason
         if visitor.unfinished and holder.passkeys:  # the password alone makes none: that is what a thief may have
             return USE_PASSKEY
-        if self._clock() - visitor.known.begun_at > _FRESH:
+        if self._clock() - visitor.known.begun_at > FRESH:
             return Words("To add a passkey, log out and in again: your login is more than 15 minutes old.")
         return None
 

@@ -83,7 +83,7 @@ class SecurityPanel:
             after, codes = await self._factors.switch_on(visitor.author, holder, proposed, asked.one("code"))
         except Invalid as error:
             return self._phone(visitor, holder, error.words) or Away("/security")
-        token = await self._entrance.stay(visitor, after, strong=True)
+        token = await self._entrance.stay(visitor, after, strong=True, proven=True)
         return _codes(after, codes, new=True, token=token)
 
     def _phone(self, visitor: Visitor, holder: Holder, fault: Words | None = None) -> Page | None:
@@ -114,7 +114,8 @@ class SecurityPanel:
             raise Invalid("Administrators here need a second factor.")
         await self._check_password(visitor, holder, asked.one("password"))
         await self._check_code(visitor, holder, asked.one("code"))
-        token = await self._entrance.stay(visitor, await self._factors.switch_off(visitor.author, holder), strong=False)
+        after = await self._factors.switch_off(visitor.author, holder)
+        token = await self._entrance.stay(visitor, after, strong=False, proven=True)
         visitor.tell("success", Words("The second factor is off."))
         return Away("/security", token)
 
@@ -127,7 +128,7 @@ class SecurityPanel:
             raise Invalid("The two new passwords differ.")
         await self._check_password(visitor, holder, asked.one("old"))
         after = await self._operators.set_password(visitor.author, holder.id, asked.one("new"))
-        token = await self._entrance.stay(visitor, after, strong=visitor.known.strong)
+        token = await self._entrance.stay(visitor, after, strong=visitor.known.strong, proven=True)
         visitor.tell("success", Words("You have a new password. All your other sessions have ended."))
         return Away("/security", token)
 

@@ -1,11 +1,13 @@
 """Tokens of one mailbox, by which programs use the API: made, shown once, revoked."""
 
+from collections.abc import Callable
+
 from emailgency.flows.accounts.api_tokens import ApiTokens
 from emailgency.flows.addresses.deciding import mailbox_at
 from emailgency.model.directory import Mailbox
 from emailgency.model.errors import Invalid
 from emailgency.model.words import Words
-from emailgency.servers.web.console.deeds import seen_mailbox
+from emailgency.servers.web.console.deeds import check_fresh, seen_mailbox
 from emailgency.servers.web.console.routes import Answer, Asked, Away, Page, Route, Visitor, Who
 from emailgency.store.directory.directory import Directory
 
@@ -13,8 +15,9 @@ DAYS = ("30", "90", "365")
 
 
 class TokenPanel:
-    def __init__(self, directory: Directory, tokens: ApiTokens) -> None:
+    def __init__(self, directory: Directory, tokens: ApiTokens, clock: Callable[[], float]) -> None:
         self._directory = directory
+        self._clock = clock
         self._tokens = tokens
 
     def routes(self) -> list[Route]:
@@ -33,6 +36,7 @@ class TokenPanel:
         mailbox = await seen_mailbox(self._directory, visitor, asked)
         if mailbox.id != visitor.known.mailbox:
             raise Invalid("A token acts in the name of its mailbox: its user makes it.")
+        check_fresh(visitor, self._clock())
         days = asked.one("days")
         if days not in DAYS:
             raise Invalid("Choose how long the token lives.")
