@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from emailgency.background import background
 from emailgency.flows.accounts.login import Login, Principal
 from emailgency.model.errors import Temporary
+from emailgency.rules.networks import is_loopback
 from emailgency.servers.connections import ConnectionLimits, Connections
 from emailgency.servers.line import Line, Transport
 from emailgency.store.directory.changes import ABSENT, Change
@@ -151,3 +152,8 @@ class Sessions(ABC, Generic[S, L]):
         for session in tuple(self.sessions):
             if session.line.leaving or not only_leaving:
                 session.line.cut()
+
+
+def may_hear_passwords(line: Line[Any], *, clear: bool) -> bool:
+    """`clear`: on this machine TLS is not needed."""
+    return line.secure or (clear and bool(line.ip) and is_loopback(line.ip))

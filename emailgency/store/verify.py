@@ -89,7 +89,7 @@ def _message(data: str, id: str, live: Live) -> Iterator[Finding]:
             yield Finding(path, "is missing, but has targets left")
     for delivery in deliveries(envelope, live.local()):
         for subfolder in ("new", "cur"):
-            for name in _names(f"{data}/{delivery.folder}/{subfolder}"):
+            for name in names(f"{data}/{delivery.folder}/{subfolder}"):
                 if maildir.parse(name).id == token_of(id, delivery):
                     yield Finding(f"{delivery.folder}/{subfolder}/{name}", "is delivered, but the journal says pending")
 
@@ -125,7 +125,7 @@ def _maildirs(data: str, now: float, leftover_age: float) -> Iterator[Finding]:
         if "/catchall/" in path and _octets(f"{data}/{path}/address").strip() == b"":
             yield Finding(f"{path}/address", "is missing: whose mail this is nobody can tell")
         unfinished = f"{path}/{layout.SUBFOLDERS[0]}"
-        for name in _names(f"{data}/{unfinished}"):
+        for name in names(f"{data}/{unfinished}"):
             if now - os.lstat(f"{data}/{unfinished}/{name}").st_ctime > leftover_age:
                 yield Finding(f"{unfinished}/{name}", "was left behind")
 
@@ -141,7 +141,7 @@ def maildirs(data: str) -> Iterator[str]:
 def _messages(data: str, path: str, ceiling: int, words: tuple[str, ...]) -> Iterator[Finding]:
     seen: dict[int, str] = {}
     for subfolder in ("new", "cur"):
-        for name in _names(f"{data}/{path}/{subfolder}"):
+        for name in names(f"{data}/{path}/{subfolder}"):
             at = f"{path}/{subfolder}/{name}"
             status = os.lstat(f"{data}/{at}")
             if not stat.S_ISREG(status.st_mode):
@@ -164,7 +164,8 @@ def _messages(data: str, path: str, ceiling: int, words: tuple[str, ...]) -> Ite
                 yield Finding(at, f"has keywords nobody named: {''.join(unnamed)}")
 
 
-def _names(folder: str) -> list[str]:
+def names(folder: str) -> list[str]:
+    """What is in it; nothing, where there is none."""
     try:
         return sorted(os.listdir(folder))
     except FileNotFoundError:

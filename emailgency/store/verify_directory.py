@@ -13,7 +13,7 @@ from emailgency.model.directory import OPERATOR, Alias, Customer, DistributionLi
 from emailgency.store.directory.changes import entry_key
 from emailgency.store.directory.journal import START, Broken, Journal, Mark, Tables, apply
 from emailgency.store.directory.working_copy import MARK, place
-from emailgency.store.verify import Finding
+from emailgency.store.verify import Finding, names
 
 JOURNAL = "journal"
 CUSTOMERS = "customers"
@@ -118,20 +118,13 @@ def _mailboxes(read: _Read) -> Iterator[str]:
 def _strangers(data: str, tables: Tables) -> Iterator[Finding]:
     """Folders of customers and mailboxes that the directory does not know."""
     customers, mailboxes = tables.get("customer", {}), tables.get("mailbox", {})
-    for customer in _names(os.path.join(data, CUSTOMERS)):
+    for customer in names(os.path.join(data, CUSTOMERS)):
         if customer not in customers and customer != OPERATOR:
             yield Finding(f"{CUSTOMERS}/{customer}", "belongs to no customer")
             continue
-        for mailbox in _names(os.path.join(data, CUSTOMERS, customer, "mailboxes")):
+        for mailbox in names(os.path.join(data, CUSTOMERS, customer, "mailboxes")):
             if mailbox not in mailboxes:
                 yield Finding(f"{CUSTOMERS}/{customer}/mailboxes/{mailbox}", "belongs to no mailbox")
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except FileNotFoundError:
-        return []
 
 
 # ---- Redis -----------------------------------------------------------------------------------------------

@@ -5,9 +5,9 @@ A name stands here when its tests pass, and no sooner. Before login only what a 
 
 from collections.abc import Callable
 
-from emailgency.rules.networks import is_loopback
 from emailgency.servers.imap import modseqs, notices
 from emailgency.servers.imap.session import Session, State
+from emailgency.servers.sessions import may_hear_passwords
 
 _ALWAYS = ("SASL-IR", "ID", "ENABLE", "IDLE")
 _MEMBERS = (
@@ -67,8 +67,7 @@ ENABLING: dict[str, Callable[[Session], None]] = {
 
 def may_log_in(session: Session) -> bool:
     """Whether a password may be said on this connection."""
-    line = session.line
-    return line.secure or (session.server.settings.clear_login and bool(line.ip) and is_loopback(line.ip))
+    return may_hear_passwords(session.line, clear=session.server.settings.clear_login)
 
 
 def capabilities(session: Session) -> list[str]:

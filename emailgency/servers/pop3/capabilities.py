@@ -2,16 +2,15 @@
 
 from emailgency.codec import sasl
 from emailgency.codec.pop3 import commands, responses
-from emailgency.rules.networks import is_loopback
 from emailgency.servers.pop3.session import Answer, Session, State
+from emailgency.servers.sessions import may_hear_passwords
 
 _ALWAYS = ("TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "UTF8 USER")
 
 
 def may_log_in(session: Session) -> bool:
     """Whether a password may be said on this connection."""
-    line = session.line
-    return line.secure or (session.server.settings.clear_login and bool(line.ip) and is_loopback(line.ip))
+    return may_hear_passwords(session.line, clear=session.server.settings.clear_login)
 
 
 def _capabilities(session: Session) -> list[str]:
