@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 
 from emailgency.codec.address import parse
 from emailgency.flows.addresses.broken_off import NOT_DONE, NOT_UNDONE, PERHAPS, BrokenOff
-from emailgency.flows.addresses.bulk import FEW, Bulk, step_of
+from emailgency.flows.addresses.bulk import FEW, TROUBLE, Bulk, step_of
 from emailgency.flows.addresses.turning_back import TurningBack
 from emailgency.model.bulk import Results, Row, Step
 from emailgency.model.directory import STANDARD, Mailbox
@@ -212,6 +212,14 @@ class Many(TestCase):
         assert all(row.turned_back or "VIP mailboxes" in str(row.back) for row in rows)
         entries = await self.real.directory.entries(self.customer)
         assert sum(isinstance(entry, Mailbox) and entry.vip for entry in entries) == most
+
+    async def test_attack_36_a_customer_who_is_removed_meanwhile_fills_no_log(self) -> None:
+        async def gone(author: Author, subject: str) -> None:
+            await self.real.directory.customer("removed")
+
+        results = await self.find(await self.begin(NAMES[:3], gone))
+        assert [row.fault for row in results.rows] == [TROUBLE] * 3
+        assert not self.flushLoggedErrors()
 
     async def test_of_a_pending_message_nobody_claims_more_than_the_journal_knows(self) -> None:
         """The spool comes first there, so a kill may come between the two."""

@@ -20,6 +20,7 @@ from emailgency.model.bulk import Results, Row, Step
 from emailgency.model.errors import Busy, Invalid, Temporary
 from emailgency.model.words import Words
 from emailgency.store.directory.changes import Author, Change, Edit, entry_key
+from emailgency.store.directory.directory import Gone
 
 if TYPE_CHECKING:
     from emailgency.flows.addresses.broken_off import BrokenOff
@@ -236,7 +237,7 @@ class Bulk:
             return Row(subject, step=await deed(author, subject))
         except Invalid as error:
             return Row(subject, error.words)
-        except Temporary as error:
+        except (Temporary, Gone) as error:  # the customer was removed meanwhile: a line for each, no tracebacks
             self._log.warn("bulk deed: {subject}: {error}", subject=repr(subject), error=str(error))
         except Exception:  # nobody foresaw it: the others have their rows all the same
             self._log.failure("bulk deed: {subject}", subject=repr(subject))
@@ -248,7 +249,7 @@ class Bulk:
             await self._turning_back.undo(author, row.step)
         except Invalid as error:
             return replace(row, back=error.words, waiting=False)
-        except Temporary as error:
+        except (Temporary, Gone) as error:
             self._log.warn("undo of {subject}: {error}", subject=repr(row.subject), error=str(error))
             return replace(row, back=TROUBLE, waiting=False)
         except Exception:
