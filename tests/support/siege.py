@@ -34,7 +34,7 @@ from tests.support.sink import Sink
 
 PASSWORD = "Correct-horse1"
 DOMAIN, UNRELAYED, ALTERNATE = "mydomain.zz", "second.zz", "mydomainzz.emailgency.zz"
-PATIENCE = 120.0
+PATIENCE = 300.0
 SENDERS = 3
 LAZY = 10.0  # seconds; what nobody waits for is synced within one, on a machine that has time
 GET_GOING = 10.0  # seconds that they have for it on a crowded machine
