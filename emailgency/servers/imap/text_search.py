@@ -16,7 +16,7 @@ from emailgency.servers.message_file import MessageFile, open_message
 from emailgency.store.mailboxes.folder import UNKNOWN
 from emailgency.store.searching.index import Answer
 
-_DEAR = 12  # a message that is looked up costs as much as so many that are gone through
+_DEAR = 25  # a message that is looked up costs as much as so many that are gone through
 _TURN = 4000  # summaries looked through in one go, 1 ms
 
 
@@ -31,6 +31,8 @@ class TextSearch:
         if 1 not in asked or (isinstance(key, Body) and not key.text):
             return asked  # the empty text is in every message
         answer = await self._known(key)
+        if isinstance(key, Header) and key.field in FIELDS:
+            answer = await self._and_summarised(key, answer)
         self._session.server.search_index.want(self._view.folder)
         view = self._view
         found = marks.both(asked, self._marked(answer.found))
@@ -60,33 +62,28 @@ class TextSearch:
 
     async def _by_reading(self, key: SearchKey, positions: Sequence[int]) -> list[int]:
         needle = Needle(key.text) if isinstance(key, Header | Body) else Needle("")
-        found: list[int] = []
-        left = positions
-        if isinstance(key, Header) and key.field in FIELDS:
-            found, left = await self._among_summaries(FIELDS.index(key.field), needle.octets, positions)
-        for position in left:
+        found = []
+        for position in positions:
             if await self._read(key, needle, position):
                 found.append(position)
             await self._session.line.breathe()
         return found
 
-    async def _among_summaries(
-        self, field: int, needle: bytes, positions: Sequence[int]
-    ) -> tuple[list[int], list[int]]:
-        """Which hold it, and which have to be read: of the others FETCH has just asked for the ENVELOPE."""
-        view = self._view
-        found: list[int] = []
-        left: list[int] = []
-        for start in range(0, len(positions), _TURN):
-            summaries = view.folder.summaries
-            for position in positions[start : start + _TURN]:
-                summary = summaries.get(view.uid(position))
+    async def _and_summarised(self, key: Header, answer: Answer) -> Answer:
+        """With what is known of messages because FETCH has just asked for their ENVELOPE."""
+        field, needle = FIELDS.index(key.field), Needle(key.text).octets
+        found, unread = set(answer.found), set[int]()
+        uids = list(answer.unread)
+        for start in range(0, len(uids), _TURN):
+            summaries = self._view.folder.summaries
+            for uid in uids[start : start + _TURN]:
+                summary = summaries.get(uid)
                 if summary is None or not summary.texts:
-                    left.append(position)
+                    unread.add(uid)
                 elif needle in summary.texts[field] if needle else summary.texts[field]:
-                    found.append(position)
+                    found.add(uid)
             await self._session.line.breathe()
-        return found, left
+        return Answer(found, unread)
 
     async def _read(self, key: SearchKey, needle: Needle, position: int) -> bool:
         view = self._view
