@@ -94,3 +94,4 @@ class Filling:
                 known.drop(id)
             for fields in reply.blocks:
                 known.add(fields)
+            known.unread(folder)  # the next search need not go through all messages for that
