@@ -9,10 +9,10 @@ class Ids:
     """20 hex digits: seconds since the epoch (8), a counter (4), the random mark of this process (8)."""
 
     def __init__(self) -> None:
-        self._mark = secrets.token_hex(4)
+        self.mark = secrets.token_hex(4)
         self._counter = 0
 
     def fresh(self, at: float) -> str:
         """Unique among all processes and starts unless 65,536 are drawn in the same second."""
         self._counter = (self._counter + 1) % _COUNT
-        return f"{int(at):08x}{self._counter:04x}{self._mark}"
+        return f"{int(at):08x}{self._counter:04x}{self.mark}"

@@ -253,7 +253,8 @@ class Crashes(SpoolCase):
         await self.start()
         id = self.spool.begin(self.now).id
         await self.accept(RELAY)
-        for age, name in ((0, id), (7200, f"{id[:-1]}f")):
+        other = f"{id[:-1]}{'e' if id.endswith('f') else 'f'}"
+        for age, name in ((0, id), (7200, other)):
             path = os.path.join(self.data, layout.hour(id), f"{name}.msg")
             with open(path, "wb"):
                 os.utime(path, (self.now - age, self.now - age))

@@ -129,16 +129,19 @@ def checksum(path: str) -> int:
     return value
 
 
-def sweep(data: str, known: frozenset[str], now: float, keep: bool) -> int:
+def sweep(data: str, known: frozenset[str], mark: str, now: float, keep: bool) -> int:
     """Unlink .msg files that no record knows, an hour after their last octet. Returns how many.
 
-    `keep`: the journal has lost a record, which may have been theirs, so they are put with what is corrupt.
+    Those with our own `mark` are left to the next start: one that comes while we look is not in `known`, and looks old
+    to a clock that has jumped. `keep`: the journal has lost a record, which may have been theirs, so they are put with
+    what is corrupt.
     """
     swept = 0
     for hour in hours(data):
         for name in os.listdir(hour):
             path = f"{hour}/{name}"
-            if name.endswith(".msg") and name[:-4] not in known and _age(path, now) > ORPHAN_AGE:
+            ours = name[:-4] in known or name.endswith(f"{mark}.msg")
+            if name.endswith(".msg") and not ours and _age(path, now) > ORPHAN_AGE:
                 with contextlib.suppress(OSError):
                     if keep:
                         os.makedirs(f"{data}/{layout.CORRUPT}", mode=0o700, exist_ok=True)

@@ -317,7 +317,7 @@ class Spool:
         self._later("hourly", _HOUR, self._hourly)
 
     async def _sweep(self, known: frozenset[str], now: float) -> None:
-        await in_thread(self._reactor, replay.sweep, self._data, known, now, self._rotten)
+        await in_thread(self._reactor, replay.sweep, self._data, known, self._ids.mark, now, self._rotten)
 
     # ---- recovery ----------------------------------------------------------------------------------------
 
