@@ -35,6 +35,8 @@ class Demo:
                 env=environment(),
                 stdout=terminal,
                 stderr=terminal,
+                # a shell in the background has it ignored, and so would the demo: Ctrl-C comes from a terminal
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         self.wait(lambda: "Ctrl-C ends the demo" in self.told())
 
