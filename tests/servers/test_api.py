@@ -16,17 +16,10 @@ from emailgency.servers.web.api.document import document, operation_id
 from emailgency.servers.web.api.operation import Operation, Who
 from tests.support.api import Answer, Program
 from tests.support.browser import Browser
+from tests.support.console_people import PASSWORD, PEOPLE, begun
 from tests.support.server import ROOT, Server
 
 OPERATIONS = described()
-PASSWORD = "Correct-horse1"
-PEOPLE = {
-    "user": "paul@mydomain.zz",
-    "other user": "ringo@mydomain.zz",
-    "administrator": "postmaster@mydomain.zz",
-    "other administrator": "postmaster@other.zz",
-    "operator": "alice",
-}
 # What each operation is asked with, so that it comes as far as its deed; "{own}" is the asker's own address.
 ASKED: dict[str, dict[str, Any]] = {
     "add_mailbox": {"body": {"address": "made.by.api"}},
@@ -54,16 +47,7 @@ PLACES |= {"banish_address": "a.spammer", "remove_banished": "a.spammer", "remov
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    settings = {"credentials": {"memory": 64, "passes": 1}, "web": {"connections": {"per_network": 500}}}
-    with Server(tmp_path_factory.mktemp("server"), settings).start() as server:
-        for domain in ("mydomain.zz", "other.zz"):
-            server.command("customer add", domain=domain)
-        for name in ("paul", "ringo"):
-            server.command("mailbox add", address=f"{name}@mydomain.zz")
-        for address in PEOPLE.values():
-            if "@" in address:
-                server.command("password", address=address, password=PASSWORD)
-        server.command("operator add", name=PEOPLE["operator"])
+    with begun(tmp_path_factory.mktemp("server")) as server:
         yield server
 
 

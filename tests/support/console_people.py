@@ -1,4 +1,4 @@
-"""Those who come to the console in its tests, and a server that knows them."""
+"""Those who come to the console and the API in their tests, and a server that knows them."""
 
 import smtplib
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def begun(folder: Path) -> Iterator[Server]:
     """With two customers; all PEOPLE have PASSWORD."""
     settings = {
         "credentials": {"memory": 64, "passes": 1},
-        "web": {"connections": {"per_network": 200}, "captcha": {"after": 1000}},
+        "web": {"connections": {"per_network": 500}, "captcha": {"after": 1000}},
     }
     with Server(folder, settings).start() as server:
         for domain in ("mydomain.zz", "other.zz"):
